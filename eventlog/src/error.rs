@@ -1,0 +1,62 @@
+//! What can go wrong with a log, by what the caller does about it.
+
+use thiserror::Error;
+
+/// A failure to look at, read or join.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// It may work later: try again.
+    #[error("the log is not available: {0}")]
+    Unavailable(String),
+    /// There is no such topic or partition.
+    #[error("there is no topic or partition {0}")]
+    NotFound(String),
+    /// The partition does not hold the offset asked for: the topic was truncated or made again.
+    #[error("{topic}/{partition} holds offsets {low} to {high}, not {wanted}: it was truncated, or made again under its old name")]
+    OutOfRange {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What was asked for.
+        wanted: i64,
+        /// The oldest offset there.
+        low: i64,
+        /// One past the newest.
+        high: i64,
+    },
+    /// Settings or data that the log cannot work with: a person must act.
+    #[error("{0}")]
+    Invalid(String),
+    /// The member or client cannot go on: drop it and all state, start anew.
+    #[error("the log's client cannot go on: {0}")]
+    Fatal(String),
+}
+
+/// A failure to append.
+#[derive(Clone, Debug, Error)]
+pub enum AppendError {
+    /// No room: nothing was taken. Shed load.
+    #[error("the queue to the log is full")]
+    Full,
+    /// Nothing was written.
+    #[error("the log did not take it: {0}")]
+    Unavailable(String),
+    /// It may or may not have been written: a repeat must be safe.
+    #[error("the log did not say in time whether it took it: {0}")]
+    Unknown(String),
+    /// The log will never take this record (too large, no such partition).
+    #[error("the log refuses it: {0}")]
+    Refused(String),
+}
+
+/// A failure to commit.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// Nothing of it is or will be seen; go back to the committed offsets.
+    #[error("the commit was aborted: {0}")]
+    Aborted(String),
+    /// Fenced, or the outcome is unknown: drop the membership and all state, join again.
+    #[error("the commit's outcome is unknown or refused for good: {0}")]
+    Fatal(String),
+}

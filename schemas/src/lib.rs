@@ -1,1 +1,21 @@
-//! Stub.
+//! What all parts of Playledger share: ids, events, records of every topic, reports, topics.
+//!
+//! Pure: no IO, no clock, no chance. What has been parsed here is never checked again elsewhere.
+
+pub mod data;
+pub mod event;
+pub mod field_error;
+pub mod id;
+pub mod metrics;
+pub mod record;
+pub mod report;
+pub mod text;
+pub mod time;
+pub mod topics;
+
+pub use data::Data;
+pub use event::Event;
+pub use field_error::FieldError;
+pub use id::{Game, PlayerId, Tenant};
+pub use text::Text;
+pub use time::Timestamp;

@@ -1,0 +1,133 @@
+//! play.events: the gateway's stamp around the client's event, or a hole in its place.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::id::{Game, Tenant};
+use crate::record::VERSION;
+use crate::text::Text;
+use crate::time::Timestamp;
+
+/// A record of play.events.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stamp<'a> {
+    /// Form of this record.
+    pub v: u32,
+    /// Whose it is: the credential's, never the body's.
+    pub tenant: Tenant,
+    /// Which game, environment included.
+    pub game: Game,
+    /// When the gateway had the whole body; always of this arrival, a redriven one too.
+    pub received_at: Timestamp,
+    /// When the client says that it sent the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// The client's version, at most 40 characters.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub app_version: Option<Text<'a>>,
+    /// The request that brought it.
+    #[serde(borrow)]
+    pub request_id: Text<'a>,
+    /// Public id of the credential.
+    #[serde(borrow)]
+    pub key_id: Text<'a>,
+    /// The gateway's name.
+    #[serde(borrow)]
+    pub gateway: Text<'a>,
+    /// Where it came from other than a client's own JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where it lay when it was refused, if it was sent again from there.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub redrive: Option<Redrive<'a>>,
+    /// The client's event, in the client's bytes less whitespace between tokens.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<&'a RawValue>,
+    /// In place of an event: a seq that was refused, so that its session goes on without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hole: Option<Hole>,
+}
+
+/// Where an event came from other than a client's own JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Translated from a CloudEvent.
+    CloudEvent,
+    /// Written by the close call.
+    Close,
+}
+
+/// Where a redriven event lay in the quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive<'a> {
+    /// Whole name of the topic.
+    #[serde(borrow)]
+    pub topic: Text<'a>,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// When it came for the first time; its age is judged by this.
+    pub first_received_at: Timestamp,
+    /// First offset of its session in play.events, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_first_offset: Option<i64>,
+}
+
+/// A seq that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// The session.
+    pub session_id: Uuid,
+    /// The place that stays empty.
+    pub seq: u64,
+    /// Why: a word of [`crate::record::quarantine::Reason`].
+    pub reason: Cow<'static, str>,
+}
+
+/// Why a record is not a stamp that this release can use.
+#[derive(Debug, thiserror::Error)]
+pub enum StampError {
+    /// Not JSON, or not of the form.
+    #[error("not a record of play.events: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Written by a later release.
+    #[error("a record of version {0}; this release reads up to {VERSION}: upgrade this daemon first")]
+    Newer(u32),
+    /// Neither an event nor a hole, or both.
+    #[error("a record of play.events holds either an event or a hole")]
+    Shape,
+}
+
+impl<'a> Stamp<'a> {
+    /// Reads a record's value.
+    ///
+    /// # Errors
+    /// [`StampError`]; only `Newer` stops a reader, the others are poison for the quarantine.
+    pub fn parse(value: &'a [u8]) -> Result<Self, StampError> {
+        let stamp: Self = match serde_json::from_slice(value) {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                return Err(match serde_json::from_slice::<Version>(value) {
+                    Ok(Version { v }) if v > VERSION => StampError::Newer(v),
+                    _ => StampError::Malformed(error),
+                });
+            }
+        };
+        match (stamp.v, &stamp.event, &stamp.hole) {
+            (v, _, _) if v > VERSION => Err(StampError::Newer(v)),
+            (_, Some(_), None) | (_, None, Some(_)) => Ok(stamp),
+            _ => Err(StampError::Shape),
+        }
+    }
+}
+
+/// What every version has.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}

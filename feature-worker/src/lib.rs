@@ -1,1 +1,4 @@
-//! Stub.
+//! Turns the events of sessions into behavioural metrics.
+
+pub mod fold;
+pub mod oracle;

@@ -1,0 +1,138 @@
+//! The fold: a session's metrics, one event at a time, in the order of the record.
+//!
+//! What METRICS.md defines over whole lists is kept here as running sums, so that a session costs
+//! memory for its tasks and nothing for its length. [`crate::oracle`] holds the whole-list form that
+//! this one is tested against. All sums are integers; a ratio is formed once, at the end.
+
+mod evidence;
+mod facts;
+mod play;
+mod ratio;
+mod tasks;
+mod time;
+
+use schemas::data::Data;
+use schemas::event::Event;
+use serde::{Deserialize, Serialize};
+
+pub use facts::Closing;
+pub use ratio::ratio;
+
+use evidence::Recorded;
+use play::Play;
+use tasks::Tasks;
+use time::{Mark, Time};
+
+/// Version of the fold's serialised form.
+pub const STATE_VERSION: u32 = 1;
+
+/// How much a fold remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Tasks that it tells apart; figures by task leave out what comes beyond.
+    pub tasks: usize,
+    /// Pieces of evidence.recorded that it keeps.
+    pub evidence: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { tasks: 2_000, evidence: 2_000 }
+    }
+}
+
+/// The metrics of a session, as far as its record has been folded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fold {
+    #[serde(rename = "t")]
+    time: Time,
+    #[serde(rename = "k", default, skip_serializing_if = "Tasks::is_empty")]
+    tasks: Tasks,
+    #[serde(rename = "p", default, skip_serializing_if = "Play::is_empty")]
+    play: Play,
+    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<Recorded>,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    started: Option<Started>,
+    /// A bound was reached.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+}
+
+/// What session.started told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Started {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+}
+
+impl Fold {
+    /// Takes in the next event of the record. `idle_ms` is the session's idle threshold.
+    ///
+    /// A session.closed without a time takes that of the event before it.
+    pub fn apply(&mut self, event: &Event<'_>, idle_ms: i64, bounds: Bounds) {
+        let at = self.time.apply(event.timestamp.map(schemas::Timestamp::ms), mark(event), idle_ms);
+        if event.is_action() {
+            self.play.action(at);
+        }
+        match &event.data {
+            Data::SessionStarted(told) if self.started.is_none() => {
+                let owned = |text: &Option<schemas::Text<'_>>| text.as_ref().map(ToString::to_string);
+                self.started = Some(Started {
+                    platform: owned(&told.platform),
+                    locale: owned(&told.locale),
+                    device: owned(&told.device),
+                });
+            }
+            Data::EvidenceRecorded(told) => {
+                if self.evidence.len() < bounds.evidence {
+                    self.evidence.push(Recorded::new(told, at));
+                } else {
+                    self.truncated = true;
+                }
+            }
+            data => {
+                self.play.count(data);
+                let kept = self.tasks.apply(data, at, self.time.unpaused_ms(), bounds.tasks);
+                self.truncated |= !kept;
+            }
+        }
+    }
+
+    /// Distinct events folded.
+    pub fn event_count(&self) -> u64 {
+        self.time.events()
+    }
+
+    /// Time of the first event on the client's clock, in ms since the epoch; none before the first that has one.
+    pub fn first_at(&self) -> Option<i64> {
+        self.time.first()
+    }
+
+    /// The latest time seen on the client's clock, in ms since the epoch; none before the first.
+    pub fn last_at(&self) -> Option<i64> {
+        self.time.last()
+    }
+
+    /// Active time so far, in ms.
+    pub fn active_ms(&self, idle_ms: i64) -> i64 {
+        self.time.ended(idle_ms).active_ms()
+    }
+}
+
+/// What an event does to time: most end a gap, a heartbeat does not, some begin or end being away.
+fn mark(event: &Event<'_>) -> Mark {
+    match event.data {
+        Data::SessionHeartbeat => Mark::Heartbeat,
+        Data::SessionPaused => Mark::Pause,
+        Data::SessionResumed => Mark::Resume,
+        Data::FocusLost => Mark::FocusLost,
+        Data::FocusGained => Mark::FocusGained,
+        _ if event.is_action() => Mark::Action,
+        _ => Mark::Other,
+    }
+}

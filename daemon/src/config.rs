@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -192,9 +193,11 @@ fn scalars(value: &toml::Value) -> Option<Vec<String>> {
         toml::Value::Integer(number) => Some(vec![number.to_string()]),
         toml::Value::Float(number) => Some(vec![number.to_string()]),
         toml::Value::Boolean(truth) => Some(vec![truth.to_string()]),
-        toml::Value::Array(items) => {
-            items.iter().map(|item| scalars(item).filter(|words| words.len() == 1)).collect::<Option<Vec<_>>>().map(|lists| lists.concat())
-        }
+        toml::Value::Array(items) => items
+            .iter()
+            .map(|item| scalars(item).filter(|words| words.len() == 1))
+            .collect::<Option<Vec<_>>>()
+            .map(|lists| lists.concat()),
         toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
 }
@@ -222,7 +225,8 @@ fn redacted<C: Daemon>(command: &Command, matches: &ArgMatches) -> String {
             Some(ValueSource::EnvVariable) => "environment",
             _ => "file or default",
         };
-        text.push_str(&format!("{flag} = {shown}  # {source}\n"));
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{flag} = {shown}  # {source}");
     }
     text
 }

@@ -49,14 +49,13 @@ pub async fn serve(address: &str, recorder: PrometheusHandle, shell: &Shell) -> 
     });
     let collector = metrics_process::Collector::default();
     collector.describe();
-    let routes = Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .with_state(health)
-        .route("/metrics", get(async move || {
+    let routes = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health).route(
+        "/metrics",
+        get(async move || {
             collector.collect();
             recorder.render()
-        }));
+        }),
+    );
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, routes).await {
             tracing::error!(%error, "the ops server ended");

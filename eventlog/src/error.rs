@@ -12,7 +12,9 @@ pub enum LogError {
     #[error("there is no topic or partition {0}")]
     NotFound(String),
     /// The partition does not hold the offset asked for: the topic was truncated or made again.
-    #[error("{topic}/{partition} holds offsets {low} to {high}, not {wanted}: it was truncated, or made again under its old name")]
+    #[error(
+        "{topic}/{partition} holds offsets {low} to {high}, not {wanted}: it was truncated, or made again under its old name"
+    )]
     OutOfRange {
         /// The topic.
         topic: String,

@@ -197,7 +197,9 @@ impl Pending {
     /// [`AppendError::Unavailable`] when nothing was written, [`AppendError::Unknown`] when
     /// something may have been.
     pub async fn kept(self) -> Result<Vec<i64>, AppendError> {
-        self.0.await.unwrap_or_else(|_| Err(AppendError::Unknown("the appender ended before it told the outcome".into())))
+        self.0
+            .await
+            .unwrap_or_else(|_| Err(AppendError::Unknown("the appender ended before it told the outcome".into())))
     }
 }
 
@@ -233,6 +235,9 @@ pub trait Membership: Send {
 
     /// Reads an owned partition from `offset` on: its start after an assignment, or a move after
     /// an aborted commit. What was read of it before and not yet handed out is dropped.
+    ///
+    /// # Errors
+    /// [`LogError::NotFound`] when the partition is not this member's.
     fn fetch_from(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), LogError>;
 
     /// What commits for this member; valid as long as the membership.

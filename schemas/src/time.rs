@@ -36,7 +36,9 @@ impl Timestamp {
         let mark = |at: usize, allowed: &[u8]| bytes.get(at).filter(|byte| allowed.contains(byte));
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-        (mark(4, b"-")?, mark(7, b"-")?, mark(10, b"Tt ")?, mark(13, b":")?, mark(16, b":")?);
+        for (at, allowed) in [(4, b"-".as_slice()), (7, b"-"), (10, b"Tt "), (13, b":"), (16, b":")] {
+            mark(at, allowed)?;
+        }
         let fraction = if bytes.get(19) == Some(&b'.') {
             bytes[20..].iter().take_while(|byte| byte.is_ascii_digit()).count()
         } else {

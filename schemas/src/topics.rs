@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::id::{Game, PlayerId, Tenant};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// One of Playledger's topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

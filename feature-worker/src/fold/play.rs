@@ -61,7 +61,6 @@ pub(super) struct Play {
     pub(super) anomalous: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_zero_wide(value: &u128) -> bool {
     *value == 0
 }

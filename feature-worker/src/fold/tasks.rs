@@ -101,7 +101,6 @@ pub(super) struct Task {
     best_streak: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_zero_wide(value: &u128) -> bool {
     *value == 0
 }

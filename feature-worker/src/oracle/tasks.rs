@@ -69,11 +69,11 @@ impl Session<'_, '_> {
         for task in &done {
             let (start, end) = (self.starts(task)[0], self.completions(task)[0]);
             let before = self.starts(task).into_iter().filter(|i| *i < end);
-            let stated = before.filter_map(|i| match &self.events[i].data {
+            let mut expectations = before.filter_map(|i| match &self.events[i].data {
                 Data::TaskStarted(told) => told.expected_ms,
                 _ => None,
             });
-            if let Some(stated) = stated.last() {
+            if let Some(stated) = expectations.next_back() {
                 expected += u128::from(stated);
                 spent += u128::from((self.unpaused_until(end) - self.unpaused_until(start)).unsigned_abs());
             }

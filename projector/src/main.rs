@@ -1,2 +1,2 @@
-//! The projector's program.
+//! Stub.
 fn main() {}

@@ -1,0 +1,87 @@
+//! Watches the credentials file: a change is in force within two seconds, a broken one never.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+
+use crate::credentials::Credentials;
+use crate::metrics;
+
+/// How often the file is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The keys in force. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct CredentialsFile {
+    path: Arc<PathBuf>,
+    keys: Arc<ArcSwap<Credentials>>,
+}
+
+/// What tells one state of the file from another without reading it.
+type Mark = Option<(SystemTime, u64, u64)>;
+
+impl CredentialsFile {
+    /// Reads the file for the first time.
+    ///
+    /// # Errors
+    /// When it can't be read or is broken: a gateway does not start without keys.
+    pub fn open(path: PathBuf) -> anyhow::Result<Self> {
+        let keys = read(&path).with_context(|| {
+            format!("--credentials {}: `playledger keys create --credentials FILE …` makes such a file", path.display())
+        })?;
+        metrics::credentials_good(true);
+        Ok(Self { path: Arc::new(path), keys: Arc::new(ArcSwap::from_pointee(keys)) })
+    }
+
+    /// The keys in force now.
+    pub fn keys(&self) -> Arc<Credentials> {
+        self.keys.load_full()
+    }
+
+    /// Takes up every change of the file, for ever.
+    pub async fn watch(self) {
+        // Read once more at once: it may have changed between `open` and now.
+        let mut seen = None;
+        let mut told = None;
+        let mut turn = tokio::time::interval(EVERY);
+        loop {
+            turn.tick().await;
+            let mark = self.mark();
+            if mark.is_some() && mark == seen {
+                continue;
+            }
+            seen = mark;
+            match read(&self.path) {
+                Ok(keys) => {
+                    tracing::info!(file = %self.path.display(), keys = keys.len(), "credentials read");
+                    self.keys.store(Arc::new(keys));
+                    metrics::credentials_good(true);
+                    told = None;
+                }
+                Err(error) => {
+                    let words = format!("{error:#}");
+                    if told.as_ref() != Some(&words) {
+                        tracing::error!(file = %self.path.display(), error = words, "credentials are broken; the last good ones stay in force");
+                    }
+                    metrics::credentials_good(false);
+                    told = Some(words);
+                }
+            }
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = fs::metadata(&*self.path).ok()?;
+        Some((found.modified().ok()?, found.len(), found.ino()))
+    }
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Credentials> {
+    let text = fs::read_to_string(path).context("can't read it")?;
+    Ok(Credentials::parse(&text)?)
+}

@@ -1,0 +1,143 @@
+//! Undoes a body's content encoding, under a cap on what comes out.
+
+use async_compression::tokio::bufread::{
+    BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
+};
+use async_compression::zstd::DParameter;
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Largest window that a zstd frame may ask for: 2^23 bytes, what RFC 8878 wants every decoder to give.
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// How a body is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Not at all.
+    Identity,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 1950, or RFC 1951 without its frame, as some clients send it.
+    Deflate,
+    /// RFC 7932.
+    Brotli,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// Why a body could not be decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// More came out than the cap allows.
+    TooLarge,
+    /// It is not of that encoding, or torn.
+    Malformed(String),
+}
+
+impl Encoding {
+    /// The encoding that a `Content-Encoding` names; none if it is not understood.
+    pub fn named(name: &str) -> Option<Self> {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Some(Self::Identity),
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// Decodes a whole body; at most `limit` bytes may come out.
+///
+/// # Errors
+/// [`DecodeError`]; no more than `limit` bytes were ever held.
+pub async fn decode(encoding: Encoding, body: Bytes, limit: usize) -> Result<Bytes, DecodeError> {
+    let encoded = &body[..];
+    match encoding {
+        Encoding::Identity if body.len() > limit => Err(DecodeError::TooLarge),
+        Encoding::Identity => Ok(body),
+        Encoding::Gzip => {
+            let mut decoder = GzipDecoder::new(encoded);
+            decoder.multiple_members(true);
+            drain(decoder, limit).await
+        }
+        Encoding::Deflate if has_zlib_head(encoded) => drain(ZlibDecoder::new(encoded), limit).await,
+        Encoding::Deflate => drain(DeflateDecoder::new(encoded), limit).await,
+        Encoding::Brotli => drain(BrotliDecoder::new(encoded), limit).await,
+        Encoding::Zstd => {
+            let bounds = [DParameter::window_log_max(ZSTD_WINDOW_LOG)];
+            let mut decoder = ZstdDecoder::with_params(encoded, &bounds);
+            decoder.multiple_members(true);
+            drain(decoder, limit).await
+        }
+    }
+}
+
+/// Whether the bytes begin as RFC 1950 says: method 8 and a check sum over the first two.
+fn has_zlib_head(encoded: &[u8]) -> bool {
+    matches!(encoded, [method, flags, ..] if method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0)
+}
+
+async fn drain(decoder: impl AsyncRead + Unpin, limit: usize) -> Result<Bytes, DecodeError> {
+    let mut decoded = Vec::new();
+    let one_over = limit as u64 + 1;
+    decoder
+        .take(one_over)
+        .read_to_end(&mut decoded)
+        .await
+        .map_err(|error| DecodeError::Malformed(error.to_string()))?;
+    if decoded.len() > limit { Err(DecodeError::TooLarge) } else { Ok(decoded.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_compression::tokio::bufread::{
+        BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder,
+    };
+
+    use super::*;
+
+    async fn all(mut encoder: impl AsyncRead + Unpin) -> Bytes {
+        let mut encoded = Vec::new();
+        encoder.read_to_end(&mut encoded).await.unwrap();
+        encoded.into()
+    }
+
+    async fn encodings(plain: &[u8]) -> [(Encoding, Bytes); 6] {
+        [
+            (Encoding::Identity, Bytes::copy_from_slice(plain)),
+            (Encoding::Gzip, all(GzipEncoder::new(plain)).await),
+            (Encoding::Deflate, all(ZlibEncoder::new(plain)).await),
+            (Encoding::Deflate, all(DeflateEncoder::new(plain)).await),
+            (Encoding::Brotli, all(BrotliEncoder::new(plain)).await),
+            (Encoding::Zstd, all(ZstdEncoder::new(plain)).await),
+        ]
+    }
+
+    #[tokio::test]
+    async fn every_encoding_comes_back_as_it_was() {
+        let plain = br#"{"events":[{"seq":1},{"seq":2}]}"#;
+        for (encoding, body) in encodings(plain).await {
+            assert_eq!(decode(encoding, body, 1_000).await.unwrap(), plain.as_slice(), "{encoding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bomb_is_stopped_at_the_cap() {
+        let plain = vec![b' '; 1 << 20];
+        for (encoding, body) in encodings(&plain).await {
+            assert_eq!(decode(encoding, body, 10_000).await, Err(DecodeError::TooLarge), "{encoding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_torn_body_is_malformed() {
+        let plain: Vec<u8> = (0..2_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        for (encoding, body) in encodings(&plain).await.into_iter().skip(1) {
+            let torn = body.slice(..body.len() / 2);
+            let outcome = decode(encoding, torn, 1 << 20).await;
+            assert!(matches!(outcome, Err(DecodeError::Malformed(_))), "{encoding:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The gateway's metrics, declared in one place. Labels are bounded: no tenant, no player, no path.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+const REQUESTS: &str = "playledger_gateway_requests_total";
+const REQUEST_SECONDS: &str = "playledger_gateway_request_seconds";
+const IN_FLIGHT: &str = "playledger_gateway_requests_in_flight";
+const CONNECTIONS: &str = "playledger_gateway_connections";
+const BODY_BYTES: &str = "playledger_gateway_body_bytes_total";
+const EVENTS: &str = "playledger_gateway_events_total";
+const APPEND_SECONDS: &str = "playledger_gateway_append_seconds";
+const APPEND_ERRORS: &str = "playledger_gateway_append_errors_total";
+const QUEUE_RECORDS: &str = "playledger_gateway_queue_records";
+const QUEUE_SECONDS: &str = "playledger_gateway_queue_oldest_seconds";
+const DEDUP_IDS: &str = "playledger_gateway_dedup_ids";
+const DEDUP_COVERED: &str = "playledger_gateway_dedup_covered_seconds";
+const CREDENTIALS_GOOD: &str = "playledger_gateway_credentials_good";
+const OUTCOMES_LOST: &str = "playledger_gateway_outcomes_doubtful_total";
+
+/// Gives every metric its help text and unit.
+pub fn describe() {
+    describe_counter!(REQUESTS, "Requests answered, by route and status.");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time from a request's head to its answer, by route.");
+    describe_gauge!(IN_FLIGHT, "Requests that have no answer yet.");
+    describe_gauge!(CONNECTIONS, "Open connections of the public listener.");
+    describe_counter!(BODY_BYTES, Unit::Bytes, "Bytes of request bodies, as they came and decoded.");
+    describe_counter!(EVENTS, "Events received, by outcome: accepted, duplicate, conflict, rejected, shed, unknown.");
+    describe_histogram!(APPEND_SECONDS, Unit::Seconds, "Time until the log acknowledged a request's records.");
+    describe_counter!(APPEND_ERRORS, "Requests whose records the log did not acknowledge, by kind.");
+    describe_gauge!(QUEUE_RECORDS, "Records that wait for their acknowledgement.");
+    describe_gauge!(QUEUE_SECONDS, Unit::Seconds, "Age of the oldest record that waits for its acknowledgement.");
+    describe_gauge!(DEDUP_IDS, "Event ids that the window of duplicates holds.");
+    describe_gauge!(DEDUP_COVERED, Unit::Seconds, "How far back the window of duplicates knows every event.");
+    describe_gauge!(CREDENTIALS_GOOD, "1 while the credentials file is sound; 0 while the last good one stays in force.");
+    describe_counter!(OUTCOMES_LOST, "Records of play.outcomes of which it is not known whether the log has them.");
+}
+
+/// A request was answered.
+pub fn answered(route: &'static str, status: u16, took: Duration) {
+    counter!(REQUESTS, "route" => route, "status" => status.to_string()).increment(1);
+    histogram!(REQUEST_SECONDS, "route" => route).record(took.as_secs_f64());
+}
+
+/// Counts a thing as open until it is dropped.
+#[derive(Debug)]
+pub struct Open(&'static str);
+
+impl Open {
+    /// A request without an answer.
+    pub fn request() -> Self {
+        gauge!(IN_FLIGHT).increment(1.0);
+        Self(IN_FLIGHT)
+    }
+
+    /// A connection.
+    pub fn connection() -> Self {
+        gauge!(CONNECTIONS).increment(1.0);
+        Self(CONNECTIONS)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        gauge!(self.0).decrement(1.0);
+    }
+}
+
+/// A body was read.
+pub fn body(encoded: usize, decoded: usize) {
+    counter!(BODY_BYTES, "form" => "encoded").increment(encoded as u64);
+    counter!(BODY_BYTES, "form" => "decoded").increment(decoded as u64);
+}
+
+/// So many events had that outcome.
+pub fn events(outcome: &'static str, count: u64) {
+    counter!(EVENTS, "outcome" => outcome).increment(count);
+}
+
+/// The log acknowledged a request's records.
+pub fn appended(took: Duration) {
+    histogram!(APPEND_SECONDS).record(took.as_secs_f64());
+}
+
+/// The log did not acknowledge a request's records.
+pub fn append_failed(kind: &'static str) {
+    counter!(APPEND_ERRORS, "kind" => kind).increment(1);
+}
+
+/// What waits for the log.
+pub fn queue(records: usize, oldest: Duration) {
+    gauge!(QUEUE_RECORDS).set(whole(records));
+    gauge!(QUEUE_SECONDS).set(oldest.as_secs_f64());
+}
+
+/// What the window of duplicates holds.
+pub fn dedup(ids: usize, covered_ms: i64) {
+    gauge!(DEDUP_IDS).set(whole(ids));
+    gauge!(DEDUP_COVERED).set(Duration::from_millis(covered_ms.unsigned_abs()).as_secs_f64());
+}
+
+/// Whether the credentials file is sound.
+pub fn credentials_good(good: bool) {
+    gauge!(CREDENTIALS_GOOD).set(f64::from(u8::from(good)));
+}
+
+/// Nobody knows whether the log has these counts.
+pub fn outcomes_doubtful(records: usize) {
+    counter!(OUTCOMES_LOST).increment(records as u64);
+}
+
+fn whole(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,164 @@
+//! Makes the records that a request leaves in the log: stamped events, holes, quarantined bytes. Pure.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use eventlog::{Headers, NewRecord, TopicPartition};
+use schemas::record::header;
+use schemas::record::quarantine::Reason;
+use schemas::record::stamp::{Hole, Origin, Stamp};
+use schemas::record::VERSION;
+use schemas::topics::{self, Topic};
+use schemas::{FieldError, Game, Text, Timestamp};
+use uuid::Uuid;
+
+use crate::credentials::Credential;
+
+/// A topic to write to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its whole name.
+    pub name: Arc<str>,
+    /// How many partitions it has.
+    pub partitions: i32,
+}
+
+/// The topics that a gateway writes to.
+#[derive(Clone, Debug)]
+pub struct Targets {
+    /// play.events
+    pub events: Target,
+    /// play.quarantine
+    pub quarantine: Target,
+    /// play.outcomes
+    pub outcomes: Target,
+}
+
+/// What is the same for all events of a request.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Names the request.
+    pub request_id: String,
+    /// When its whole body was there.
+    pub received_at: Timestamp,
+    /// When the client says that it sent it.
+    pub sent_at: Option<Timestamp>,
+    /// The client's version.
+    pub app_version: Option<String>,
+    /// Who sent it.
+    pub credential: Arc<Credential>,
+    /// Which of the credential's games it is about.
+    pub game: Game,
+    /// The gateway's name.
+    pub gateway: Arc<str>,
+    /// What it came as, other than a client's own JSON.
+    pub origin: Option<Origin>,
+    /// W3C trace context.
+    pub traceparent: String,
+}
+
+/// Makes the records of one request.
+#[derive(Debug)]
+pub struct Publisher<'a> {
+    facts: &'a Facts,
+    targets: &'a Targets,
+    /// A stamp up to where the event or the hole goes.
+    head: Vec<u8>,
+}
+
+impl Target {
+    /// The topic, as it is named behind `prefix`.
+    pub fn new(topic: Topic, prefix: &str, partitions: i32) -> Self {
+        Self { name: topic.name(prefix).into(), partitions }
+    }
+
+    /// A record of this topic, in its key's partition.
+    pub fn record(&self, key: String, value: Bytes, headers: Headers, at: Timestamp) -> NewRecord {
+        let partition = topics::partition(key.as_bytes(), self.partitions);
+        NewRecord {
+            partition: TopicPartition { topic: Arc::clone(&self.name), partition },
+            key: key.into(),
+            value: Some(value),
+            headers,
+            timestamp_ms: at.ms(),
+        }
+    }
+}
+
+impl<'a> Publisher<'a> {
+    /// For a request's records.
+    pub fn new(facts: &'a Facts, targets: &'a Targets) -> Self {
+        let stamp = Stamp {
+            v: VERSION,
+            tenant: facts.credential.tenant.clone(),
+            game: facts.game.clone(),
+            received_at: facts.received_at,
+            sent_at: facts.sent_at,
+            app_version: facts.app_version.as_deref().map(Text::from),
+            request_id: Text::from(facts.request_id.as_str()),
+            key_id: Text::from(facts.credential.id.as_str()),
+            gateway: Text::from(&*facts.gateway),
+            origin: facts.origin,
+            redrive: None,
+            event: None,
+            hole: None,
+        };
+        // Strings and numbers: there is nothing that could fail.
+        let mut head = serde_json::to_vec(&stamp).unwrap_or_default();
+        head.pop();
+        Self { facts, targets, head }
+    }
+
+    /// An event of the client, in its own bytes less the whitespace between tokens.
+    pub fn event(&self, event_id: Uuid, session_id: Uuid, text: &str, fingerprint: &str) -> NewRecord {
+        let mut id = Uuid::encode_buffer();
+        let headers = Headers::from_pairs([
+            (header::EVENT_ID, event_id.as_hyphenated().encode_lower(&mut id).as_bytes()),
+            (header::FINGERPRINT, fingerprint.as_bytes()),
+            (header::TRACEPARENT, self.facts.traceparent.as_bytes()),
+        ]);
+        let key = topics::session_key(&self.facts.credential.tenant, session_id);
+        self.targets.events.record(key, self.stamped("event", text), headers, self.facts.received_at)
+    }
+
+    /// A hole in the place of a refused event.
+    pub fn hole(&self, session_id: Uuid, seq: u64, reason: Reason) -> NewRecord {
+        let hole = Hole { session_id, seq, reason: Cow::Borrowed(reason.as_str()) };
+        let text = serde_json::to_string(&hole).unwrap_or_default();
+        let headers = Headers::from_pairs([(header::TRACEPARENT, self.facts.traceparent.as_bytes())]);
+        let key = topics::session_key(&self.facts.credential.tenant, session_id);
+        self.targets.events.record(key, self.stamped("hole", &text), headers, self.facts.received_at)
+    }
+
+    /// A refused event, raw and with its reason.
+    pub fn quarantined(&self, event_id: Option<Uuid>, raw: &[u8], reason: Reason, errors: &[FieldError]) -> NewRecord {
+        let version = VERSION.to_string();
+        let received_at = self.facts.received_at.to_string();
+        let errors = serde_json::to_vec(errors).unwrap_or_default();
+        let event_id = event_id.map(|id| id.to_string());
+        let headers = [
+            (header::VERSION, version.as_bytes()),
+            (header::REASON, reason.as_str().as_bytes()),
+            (header::ERRORS, &errors),
+            (header::RECEIVED_AT, received_at.as_bytes()),
+            (header::REQUEST_ID, self.facts.request_id.as_bytes()),
+            (header::TRACEPARENT, self.facts.traceparent.as_bytes()),
+        ];
+        let id = event_id.as_ref().map(|id| (header::EVENT_ID, id.as_bytes()));
+        let headers = Headers::from_pairs(headers.into_iter().chain(id));
+        let key = topics::game_key(&self.facts.credential.tenant, &self.facts.game);
+        self.targets.quarantine.record(key, Bytes::copy_from_slice(raw), headers, self.facts.received_at)
+    }
+
+    fn stamped(&self, member: &str, text: &str) -> Bytes {
+        let mut value = Vec::with_capacity(self.head.len() + member.len() + text.len() + 5);
+        value.extend_from_slice(&self.head);
+        value.extend_from_slice(b",\"");
+        value.extend_from_slice(member.as_bytes());
+        value.extend_from_slice(b"\":");
+        value.extend_from_slice(text.as_bytes());
+        value.push(b'}');
+        value.into()
+    }
+}

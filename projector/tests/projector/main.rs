@@ -1,4 +1,0 @@
-//! The projector against a real Postgres.
-
-mod layout;
-mod postgres;

@@ -9,6 +9,8 @@ mod facts;
 mod play;
 mod ratio;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use schemas::data::Data;

@@ -48,7 +48,7 @@ where
     F: FnOnce(C, Shell) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let loaded = match config::load::<C>(std::env::args_os()) {
+    let loaded = match config::load::<C>(std::env::args_os(), &|name| std::env::var_os(name)) {
         Ok(loaded) => loaded,
         Err(stop) => return stop.report(),
     };

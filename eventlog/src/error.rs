@@ -58,6 +58,10 @@ pub enum CommitError {
     /// Nothing of it is or will be seen; go back to the committed offsets.
     #[error("the commit was aborted: {0}")]
     Aborted(String),
+    /// Nothing of it is seen, and the same commit will never be taken (a record too large, no such
+    /// partition): a person or the caller must change it.
+    #[error("the log refuses the commit: {0}")]
+    Refused(String),
     /// Fenced, or the outcome is unknown: drop the membership and all state, join again.
     #[error("the commit's outcome is unknown or refused for good: {0}")]
     Fatal(String),

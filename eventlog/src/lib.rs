@@ -236,8 +236,11 @@ pub trait Membership: Send {
     /// Reads an owned partition from `offset` on: its start after an assignment, or a move after
     /// an aborted commit. What was read of it before and not yet handed out is dropped.
     ///
+    /// That the partition does not hold `offset` is told by [`Membership::next`].
+    ///
     /// # Errors
-    /// [`LogError::NotFound`] when the partition is not this member's.
+    /// [`LogError::NotFound`] when the partition is not this member's, [`LogError::Fatal`] when the
+    /// membership has ended.
     fn fetch_from(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), LogError>;
 
     /// What commits for this member; valid as long as the membership.
@@ -251,6 +254,7 @@ pub trait Membership: Send {
 #[derive(Debug)]
 pub enum GroupEvent {
     /// These partitions are this member's from now on; each waits for [`Membership::fetch_from`].
+    /// The first may be empty: the member has joined and there is no share for it now.
     Assigned(Vec<Assignment>),
     /// These partitions go. They stay this member's until `release` is dropped or called, so that
     /// a commit under way can end; then another member gets them.
@@ -325,7 +329,8 @@ pub trait Committer: Send + Sync {
     ///
     /// # Errors
     /// [`CommitError::Aborted`]: nothing of it is or will be seen; go back to the committed
-    /// offsets with [`Membership::fetch_from`]. [`CommitError::Fatal`]: fenced, or the outcome is
+    /// offsets with [`Membership::fetch_from`]. [`CommitError::Refused`]: neither, and the same
+    /// commit will never be taken. [`CommitError::Fatal`]: fenced, or the outcome is
     /// unknown; drop the membership and all state, join again.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 }

@@ -1,2 +1,2 @@
-//! Stub.
+//! The projector's program.
 fn main() {}

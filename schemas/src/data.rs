@@ -265,7 +265,7 @@ impl Skill {
     ];
 
     /// The word that stands for it in events, reports and tables.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Empathy => "empathy",
             Self::Adaptability => "adaptability",

@@ -2,13 +2,19 @@
 //!
 //! Pure: no IO, no clock, no chance. What has been parsed here is never checked again elsewhere.
 
+pub mod body;
+pub mod canonical;
 pub mod data;
+pub mod envelope;
 pub mod event;
 pub mod field_error;
+pub mod games;
 pub mod id;
 pub mod metrics;
+pub mod parse;
 pub mod record;
 pub mod report;
+pub mod scan;
 pub mod text;
 pub mod time;
 pub mod topics;

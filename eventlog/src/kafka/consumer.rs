@@ -1,0 +1,279 @@
+//! The thread that polls for a member of a group.
+//!
+//! One thread owns the consumer: it polls, follows rebalances, moves partitions to where they are
+//! asked for and hands batches to the task. It never waits for the task for long: when there is no
+//! room it pauses the partitions and goes on polling, so that the group does not miss it.
+
+use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::oneshot;
+
+use super::context::MemberContext;
+use super::link::Link;
+use super::native::{Event, EventQueue, Message};
+use super::observer::Observer;
+use super::slots::{Slots, State};
+use crate::{Batch, CommitError, LogError, Release, TopicPartition};
+
+/// How long the thread sleeps when nothing happens; a command wakes it.
+const IDLE: Duration = Duration::from_millis(200);
+/// So many events are taken in before commands are looked at again.
+const BURST: usize = 1_000;
+/// When the task takes nothing for so long, partitions are paused and polling goes on.
+const HOLD_AFTER: Duration = Duration::from_millis(500);
+
+/// So long may it take until the group has been told that a member leaves.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the task asks of the thread.
+pub(super) enum Command {
+    /// Read an owned partition from here on.
+    Fetch { partition: TopicPartition, offset: i64, epoch: u64 },
+    /// The group metadata for a commit of these partitions, or why there is none.
+    Metadata { partitions: Vec<TopicPartition>, reply: std::sync::mpsc::Sender<Result<super::Metadata, String>> },
+    /// These partitions have been committed.
+    Progressed(Vec<TopicPartition>),
+    /// Commit offsets without outputs.
+    Commit { offsets: Vec<(TopicPartition, i64)>, reply: oneshot::Sender<Result<(), CommitError>> },
+    /// Leave the group and end.
+    Leave,
+    /// End; the group misses this member after the session time-out.
+    Stop,
+}
+
+/// What the thread tells the task, at once.
+pub(super) enum Notice {
+    Assigned(Vec<crate::Assignment>),
+    Revoked { partitions: Vec<TopicPartition>, lost: bool, release: Release },
+    Failed(LogError),
+}
+
+/// What the thread hands to the task, in order.
+pub(super) struct Item {
+    /// The answer to which [`Command::Fetch`] this is.
+    pub(super) epoch: u64,
+    pub(super) content: Content,
+}
+
+pub(super) enum Content {
+    Records(Batch),
+    CaughtUp { partition: TopicPartition, position: i64 },
+}
+
+pub(super) type MemberLink = Link<Command, Notice, Item>;
+
+/// A member's consumer and what the thread knows of its share.
+pub(super) struct Member {
+    // The queue must go before its client: fields are dropped in this order.
+    pub(super) queue: Arc<EventQueue>,
+    pub(super) consumer: BaseConsumer<MemberContext>,
+    pub(super) link: Arc<MemberLink>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) group: String,
+    pub(super) instance: String,
+    pub(super) slots: Slots,
+    /// Partitions that the group is known to have committed.
+    pub(super) progress: HashSet<TopicPartition>,
+    /// Who waits for the outcome of an offset commit, in order.
+    pub(super) commits: VecDeque<oneshot::Sender<Result<(), CommitError>>>,
+    pub(super) joined: bool,
+    /// Since when it has been leaving the group.
+    pub(super) leaving: Option<Instant>,
+    pub(super) full_since: Option<Instant>,
+    pub(super) held: bool,
+}
+
+impl Member {
+    /// Polls until told to end or until the membership is beyond repair.
+    pub(super) fn run(mut self) {
+        while self.step().is_continue() {}
+        self.link.end();
+    }
+
+    fn step(&mut self) -> ControlFlow<()> {
+        while let Some(command) = self.link.next_command() {
+            self.obey(command)?;
+        }
+        if self.has_left() {
+            return ControlFlow::Break(());
+        }
+        self.start_fetching()?;
+        if self.make_room().is_none() {
+            return ControlFlow::Continue(());
+        }
+        let mut wait = if self.slots.any_waits_for_seek() { Duration::from_millis(5) } else { IDLE };
+        if self.held || self.leaving.is_some() {
+            wait = wait.min(Duration::from_millis(20));
+        }
+        let queue = Arc::clone(&self.queue);
+        for _ in 0..BURST {
+            let Some(event) = queue.poll(wait) else {
+                self.hand_over_all();
+                break;
+            };
+            self.take(event.read())?;
+            wait = Duration::ZERO;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Whether the group has been told that this member leaves. A consumer that is closed earlier
+    /// says nothing, because its name is a static one, and the group misses it only after a while.
+    fn has_left(&self) -> bool {
+        let Some(since) = self.leaving else { return false };
+        let told = self.slots.is_empty() && !super::native::is_member(self.consumer.client().native_ptr());
+        told || since.elapsed() > LEAVE_PATIENCE
+    }
+
+    fn take(&mut self, event: Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Message(message) => self.take_message(&message),
+            Event::End { partition, offset } => self.take_end(&partition, offset),
+            Event::Assign(partitions) => return self.assign(&partitions),
+            Event::Revoke(partitions) => return self.revoke(&partitions),
+            Event::Error { code, fatal, text, partition } => return self.take_error(code, fatal, &text, partition),
+            Event::Committed(outcome) => {
+                if let Some(reply) = self.commits.pop_front() {
+                    let outcome = outcome.map_err(|code| CommitError::Aborted(code.to_string()));
+                    // Who asked may be gone.
+                    let _ = reply.send(outcome);
+                }
+            }
+            Event::Log { level, facility, text } => super::context::log(level, &facility, &text),
+            Event::Other => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take_message(&mut self, message: &Message<'_>) {
+        let Some(slot) = self.slots.of_message(message) else { return };
+        // Below the position: left over from before a seek.
+        if slot.state != State::Reading || message.offset() < slot.position {
+            return;
+        }
+        slot.position = message.offset() + 1;
+        slot.builder.push(message);
+        if slot.builder.is_full() {
+            slot.hand_over(&self.link);
+        }
+    }
+
+    fn take_end(&mut self, partition: &TopicPartition, offset: i64) {
+        let Some(slot) = self.slots.get(partition) else { return };
+        if slot.state != State::Reading || offset < slot.position {
+            return;
+        }
+        slot.hand_over(&self.link);
+        slot.position = offset;
+        let content = Content::CaughtUp { partition: partition.clone(), position: offset };
+        self.link.item(0, Item { epoch: slot.epoch, content });
+    }
+
+    pub(super) fn obey(&mut self, command: Command) -> ControlFlow<()> {
+        match command {
+            Command::Fetch { partition, offset, epoch } => self.fetch(&partition, offset, epoch),
+            Command::Metadata { partitions, reply } => {
+                let _ = reply.send(self.metadata(&partitions));
+            }
+            Command::Progressed(partitions) => self.progress.extend(partitions),
+            Command::Commit { offsets, reply } => self.commit(&offsets, reply),
+            Command::Leave => {
+                self.leaving = Some(Instant::now());
+                self.consumer.unsubscribe();
+            }
+            Command::Stop => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Tells the task that the membership is over.
+    pub(super) fn fail(&self, reason: String) -> ControlFlow<()> {
+        self.link.notice(Notice::Failed(LogError::Fatal(reason)));
+        ControlFlow::Break(())
+    }
+
+    fn metadata(&self, partitions: &[TopicPartition]) -> Result<super::Metadata, String> {
+        if self.consumer.assignment_lost() {
+            return Err("the group has taken this member's partitions away".into());
+        }
+        if let Some(stranger) = partitions.iter().find(|partition| !self.slots.owns(partition)) {
+            return Err(format!("{stranger} is not this member's any more"));
+        }
+        let metadata = self.consumer.group_metadata().ok_or("the group's metadata is not known")?;
+        // Asked after the metadata were taken: what is negative now may have been so then, and the
+        // broker does not fence who names no generation.
+        if super::native::generation(self.consumer.client().native_ptr()) < 0 {
+            return Err("this member is not in the group at the moment".into());
+        }
+        Ok(metadata)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)], reply: oneshot::Sender<Result<(), CommitError>>) {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        let added = offsets.iter().try_for_each(|(partition, offset)| {
+            list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
+        });
+        match added.and_then(|()| self.consumer.commit(&list, CommitMode::Async)) {
+            Ok(()) => self.commits.push_back(reply),
+            Err(error) => {
+                let _ = reply.send(Err(CommitError::Aborted(error.to_string())));
+            }
+        }
+    }
+
+    fn hand_over_all(&mut self) {
+        for slot in self.slots.iter() {
+            slot.hand_over(&self.link);
+        }
+    }
+
+    /// Waits a little for the task to take something; none when commands come first.
+    fn make_room(&mut self) -> Option<()> {
+        if self.link.has_room() {
+            self.full_since = None;
+            if std::mem::take(&mut self.held) {
+                self.resume();
+            }
+            return Some(());
+        }
+        if self.held {
+            return Some(());
+        }
+        let since = *self.full_since.get_or_insert_with(Instant::now);
+        if self.link.wait_for_room(Duration::from_millis(50)) || since.elapsed() < HOLD_AFTER {
+            return None;
+        }
+        counter!("playledger_log_holds_total", "group" => self.group.clone()).increment(1);
+        tracing::debug!(group = %self.group, "records are not taken; reading pauses");
+        self.pause();
+        self.held = true;
+        Some(())
+    }
+
+    fn pause(&mut self) {
+        let reading = self.slots.list(|slot| slot.state == State::Reading && !slot.paused);
+        match self.consumer.pause(&reading) {
+            Ok(()) => self.slots.set_paused(true),
+            Err(error) => tracing::warn!(%error, "partitions could not be paused"),
+        }
+    }
+
+    /// Lets flow what is to be read and was paused. What was not paused is left alone: librdkafka
+    /// would drop what it has fetched of it.
+    pub(super) fn resume(&mut self) {
+        let paused = self.slots.list(|slot| slot.state == State::Reading && slot.paused);
+        if paused.count() == 0 {
+            return;
+        }
+        match self.consumer.resume(&paused) {
+            Ok(()) => self.slots.set_paused(false),
+            Err(error) => tracing::warn!(%error, "partitions could not be resumed"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The projector's settings.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::Args;
+
+/// What the projector needs to run, whichever log it reads.
+///
+/// ```
+/// use clap::{Args as _, FromArgMatches as _};
+/// use projector::Settings;
+///
+/// let command = Settings::augment_args(clap::Command::new("projector"));
+/// let line = ["projector", "--database-url", "postgres:///play", "--schema", "games"];
+/// let settings = Settings::from_arg_matches(&command.get_matches_from(line)).unwrap();
+/// assert_eq!(settings.schema.data(1), "games_g1");
+/// assert!(!settings.event_log);
+/// ```
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// The database to fill: postgres://user@host/name; Postgres 15 or newer
+    // Named as everybody's tools name it; the shell reads PLAYLEDGER_DATABASE_URL_FILE besides.
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Schema of the views; the data lies beside it in SCHEMA_g1
+    #[arg(long, value_name = "NAME", default_value = "play")]
+    pub schema: SchemaName,
+    /// Fills event_log, one row an event; for moderate volume
+    #[arg(long)]
+    pub event_log: bool,
+    /// Group of projectors that share the partitions
+    #[arg(long, value_name = "NAME", default_value = "playledger-projector")]
+    pub group: String,
+    /// Name of this projector within the group, stable over restarts [default: host name and process id]
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// What the names of all topics begin with
+    #[arg(long, value_name = "PREFIX", default_value = "play.")]
+    pub topic_prefix: String,
+}
+
+/// Name of the schema that holds the views: `[a-z_][a-z0-9_]{0,39}`, never quoted in SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaName(String);
+
+impl SchemaName {
+    /// The rule, in words.
+    pub const RULE: &'static str = "1 to 40 of a-z 0-9 _, not beginning with a digit or pg_";
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Name of the schema that holds the data of a generation.
+    pub fn data(&self, generation: i64) -> String {
+        format!("{}_g{generation}", self.0)
+    }
+}
+
+impl FromStr for SchemaName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let sound = (1..=40).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+            && !name.starts_with(|first: char| first.is_ascii_digit())
+            && !name.starts_with("pg_");
+        if sound { Ok(Self(name.to_owned())) } else { Err(format!("`{name}` is no schema name: {}", Self::RULE)) }
+    }
+}
+
+impl fmt::Display for SchemaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_name_needs_no_quotes() {
+        assert!("play".parse::<SchemaName>().is_ok());
+        for bad in ["", "Play", "1play", "pg_play", "pl-ay", "play\"", "play; drop", &"a".repeat(41)] {
+            assert!(bad.parse::<SchemaName>().is_err(), "{bad}");
+        }
+    }
+}

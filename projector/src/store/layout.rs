@@ -1,0 +1,164 @@
+//! Lays out the tables of a generation and the views over it.
+//!
+//! `migrations/` makes the data of one generation: its SQL names no schema and runs with search_path
+//! set to `SCHEMA_gN`, where sqlx keeps its list of applied migrations too. `views.sql` makes what
+//! readers see, in `SCHEMA`, and is applied again whenever its text or the generation has changed.
+//! A change of `views.sql` comes with a migration, so that an older projector, which the list of
+//! migrations refuses, never puts older views back.
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+use crate::config::SchemaName;
+use crate::error::StoreError;
+
+/// The text that makes the views; the words in `:"…"`, `:'…'` and `:generation` are filled in.
+const VIEWS: &str = include_str!("../../views.sql");
+/// The oldest Postgres that has views which act with their reader's rights.
+const OLDEST_SERVER: i32 = 150_000;
+/// The generation that a new database begins with.
+const FIRST_GENERATION: i64 = 1;
+
+/// What the views show now.
+struct Shown {
+    generation: i64,
+    views_digest: String,
+}
+
+/// Brings schema, tables and views to this release and answers with the generation that is shown.
+///
+/// One projector does so at a time, under an advisory lock.
+///
+/// # Errors
+/// [`StoreError::Fatal`] when the server is too old, the tables are newer than this projector, or the
+/// role may not make them.
+pub async fn prepare(options: &PgConnectOptions, schema: &SchemaName) -> Result<i64, StoreError> {
+    // A connection of its own: closing it lets the lock go, whatever happened.
+    let mut connection = options.connect().await?;
+    let outcome = prepare_locked(&mut connection, schema).await;
+    connection.close().await?;
+    outcome
+}
+
+async fn prepare_locked(connection: &mut PgConnection, schema: &SchemaName) -> Result<i64, StoreError> {
+    check_server(connection).await?;
+    sqlx::query("SELECT pg_advisory_lock(hashtextextended('playledger/' || $1, 0))")
+        .bind(schema.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let shown = shown(connection, schema).await?;
+    let generation = shown.as_ref().map_or(FIRST_GENERATION, |shown| shown.generation);
+    let data = schema.data(generation);
+    create_schema(
+        connection,
+        &data,
+        "Data behind the views of the schema of the same first name: one generation of it.",
+    )
+    .await?;
+    create_schema(connection, schema.as_str(), "What readers use: views and functions over the newest data.").await?;
+    migrate(connection, &data).await?;
+    let digest: String = sqlx::query_scalar("SELECT encode(sha256(convert_to($1, 'UTF8')), 'hex')")
+        .bind(VIEWS)
+        .fetch_one(&mut *connection)
+        .await?;
+    if shown.is_none_or(|shown| shown.views_digest != digest) {
+        show(connection, schema, generation, &digest).await?;
+    }
+    Ok(generation)
+}
+
+async fn check_server(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let version: i32 =
+        sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(&mut *connection).await?;
+    if version < OLDEST_SERVER {
+        return Err(StoreError::Fatal(format!(
+            "the server is Postgres {}: the read models need {} or newer",
+            version / 10_000,
+            OLDEST_SERVER / 10_000
+        )));
+    }
+    Ok(())
+}
+
+/// What the views show now; none where there are none yet.
+async fn shown(connection: &mut PgConnection, schema: &SchemaName) -> Result<Option<Shown>, StoreError> {
+    let exists: bool = sqlx::query_scalar("SELECT to_regprocedure($1 || '.layout()') IS NOT NULL")
+        .bind(schema.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
+    if !exists {
+        return Ok(None);
+    }
+    let (generation, views_digest) =
+        sqlx::query_as(AssertSqlSafe(format!("SELECT generation, views_digest FROM {schema}.layout()")))
+            .fetch_one(&mut *connection)
+            .await?;
+    Ok(Some(Shown { generation, views_digest }))
+}
+
+/// Makes a schema where there is none. Asked first: a role that may not make one may still use it.
+async fn create_schema(connection: &mut PgConnection, name: &str, comment: &str) -> Result<(), StoreError> {
+    let exists: bool =
+        sqlx::query_scalar("SELECT to_regnamespace($1) IS NOT NULL").bind(name).fetch_one(&mut *connection).await?;
+    if !exists {
+        let sql = format!("CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{comment}'");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn migrate(connection: &mut PgConnection, data: &str) -> Result<(), StoreError> {
+    sqlx::query("SELECT set_config('search_path', $1, false)").bind(data).execute(&mut *connection).await?;
+    let mut migrator = sqlx::migrate!("./migrations");
+    // The lock of `prepare` covers the views too; sqlx's own would be one for the whole database.
+    migrator.set_locking(false);
+    migrator.run(&mut *connection).await?;
+    sqlx::raw_sql(
+        "COMMENT ON TABLE _sqlx_migrations IS 'Which changes of layout have been applied; kept by sqlx.';
+         COMMENT ON COLUMN _sqlx_migrations.version IS 'Number of the change.';
+         COMMENT ON COLUMN _sqlx_migrations.description IS 'Its name.';
+         COMMENT ON COLUMN _sqlx_migrations.installed_on IS 'When it was applied.';
+         COMMENT ON COLUMN _sqlx_migrations.success IS 'Whether it went through. Unit: yes/no.';
+         COMMENT ON COLUMN _sqlx_migrations.checksum IS 'SHA-384 of its text.';
+         COMMENT ON COLUMN _sqlx_migrations.execution_time IS 'How long it took. Unit: ns.'",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Points the views at a generation, all at once.
+async fn show(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+    generation: i64,
+    digest: &str,
+) -> Result<(), StoreError> {
+    let data = schema.data(generation);
+    let sql = VIEWS
+        .replace(":\"views\"", schema.as_str())
+        .replace(":\"data\"", &data)
+        .replace(":generation", &generation.to_string())
+        .replace(":'digest'", &format!("'{digest}'"));
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
+    let comments: Vec<String> =
+        sqlx::query_scalar(COPIED_COMMENTS).bind(schema.as_str()).bind(&data).fetch_all(&mut *transaction).await?;
+    sqlx::raw_sql(AssertSqlSafe(comments.join(";\n"))).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// One COMMENT statement for each view that shows a table under its own name, and for its columns.
+const COPIED_COMMENTS: &str = "
+    WITH pairs AS (
+        SELECT t.oid, t.relname
+          FROM pg_class t
+          JOIN pg_class v ON v.relname = t.relname AND v.relkind = 'v' AND v.relnamespace = to_regnamespace($1)
+         WHERE t.relnamespace = to_regnamespace($2) AND t.relkind IN ('r', 'p')
+    )
+    SELECT format('COMMENT ON VIEW %I.%I IS %L', $1, relname, obj_description(oid, 'pg_class')) FROM pairs
+    UNION ALL
+    SELECT format('COMMENT ON COLUMN %I.%I.%I IS %L', $1, relname, attname, col_description(oid, attnum))
+      FROM pairs
+      JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped";

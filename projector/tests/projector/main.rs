@@ -1,0 +1,4 @@
+//! The projector against a real Postgres.
+
+mod layout;
+mod postgres;

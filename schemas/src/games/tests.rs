@@ -1,0 +1,108 @@
+use super::*;
+
+fn at(games: &Games, tenant: &str, game: &str, time: &str) -> GameSettings {
+    let (tenant, game) = (Tenant::parse(tenant).unwrap(), Game::parse(game).unwrap());
+    games.at(&tenant, &game, Timestamp::parse(time).unwrap())
+}
+
+fn parse(text: &str) -> Result<Games, GamesError> {
+    Games::parse(text, GameSettings::default())
+}
+
+const NOW: &str = "2026-06-01T00:00:00Z";
+
+#[test]
+fn without_entries_the_defaults_hold() {
+    let settings = at(&parse("").unwrap(), "acme", "demo", NOW);
+    assert_eq!(settings, GameSettings::default());
+    assert_eq!((settings.idle_ms, settings.session_timeout_ms, settings.grace_ms), (60_000, 1_800_000, 3_600_000));
+}
+
+#[test]
+fn the_narrower_entry_wins_whatever_its_place() {
+    let games = parse(
+        r#"
+        [[settings]]
+        tenant = "acme"
+        game = "demo@test"
+        idle = "4s"
+        [[settings]]
+        tenant = "acme"
+        game = "demo"
+        idle = "3s"
+        grace = "0s"
+        [[settings]]
+        tenant = "acme"
+        idle = "2s"
+        [[settings]]
+        idle = "1s"
+        time_zone = "Europe/Berlin"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(at(&games, "other", "demo", NOW).idle_ms, 1_000);
+    assert_eq!(at(&games, "acme", "else", NOW).idle_ms, 2_000);
+    assert_eq!(at(&games, "acme", "demo", NOW).idle_ms, 3_000);
+    let test = at(&games, "acme", "demo@test", NOW);
+    assert_eq!((test.idle_ms, test.grace_ms, test.time_zone), (4_000, 0, Tz::Europe__Berlin));
+    assert_eq!(at(&games, "acme", "demo@stage", NOW).idle_ms, 3_000);
+}
+
+#[test]
+fn a_later_entry_holds_from_its_time_and_only_for_what_it_names() {
+    let games = parse(
+        r#"
+        [[settings]]
+        tenant = "acme"
+        game = "demo"
+        valid_from = 2026-03-01T00:00:00+01:00
+        idle = "90s"
+        [[settings]]
+        tenant = "acme"
+        game = "demo"
+        idle = "30s"
+        cap = "12h"
+        emits = ["task.abandoned", "strategy.changed", "strategy.changed"]
+        "#,
+    )
+    .unwrap();
+    let before = at(&games, "acme", "demo", "2026-02-28T22:59:59.999Z");
+    let after = at(&games, "acme", "demo", "2026-02-28T23:00:00Z");
+    assert_eq!((before.idle_ms, before.cap_ms), (30_000, 43_200_000));
+    assert_eq!((after.idle_ms, after.cap_ms), (90_000, 43_200_000));
+    assert_eq!(*after.emits, ["strategy.changed".to_owned(), "task.abandoned".to_owned()]);
+}
+
+#[test]
+fn the_settings_of_the_flags_stand_behind_the_file() {
+    let flags = GameSettings { idle_ms: 5, ..GameSettings::default() };
+    let games = Games::parse("[[settings]]\ngrace = \"2h\"", flags).unwrap();
+    let settings = at(&games, "acme", "demo", NOW);
+    assert_eq!((settings.idle_ms, settings.grace_ms), (5, 7_200_000));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let cases = [
+        ("[[settings]]\nidel = \"1s\"", "idel"),
+        ("[[setings]]\nidle = \"1s\"", "setings"),
+        ("[[settings]]\nidle = 60", "idle"),
+        ("[[settings]]\nidle = \"60\"", "idle"),
+        ("[[settings]]\nidle = \"0s\"", "idle"),
+        ("[[settings]]\ncap = \"9000years\"", "cap"),
+        ("[[settings]]\nbuffer_events = 0", "buffer_events"),
+        ("[[settings]]\nbuffer_bytes = -1", "buffer_bytes"),
+        ("[[settings]]\nemits = [\"Task\"]", "Task"),
+        ("[[settings]]\ntime_zone = \"Mars/Olympus\"", "Mars/Olympus"),
+        ("[[settings]]\nvalid_from = \"soon\"\nidle = \"1s\"", "valid_from"),
+        ("[[settings]]\nvalid_from = 2026-03-01\nidle = \"1s\"", "valid_from"),
+        ("[[settings]]\ngame = \"demo\"\nidle = \"1s\"", "tenant"),
+        ("[[settings]]\ntenant = \"Acme\"\nidle = \"1s\"", "Acme"),
+        ("[[settings]]\ntenant = \"acme\"", "overrides nothing"),
+        ("[[settings]]\nidle = \"1s\"\n[[settings]]\nidle = \"2s\"", "entries 1 and 2"),
+    ];
+    for (text, named) in cases {
+        let message = parse(text).unwrap_err().to_string();
+        assert!(message.contains(named), "{text}: {message}");
+    }
+}

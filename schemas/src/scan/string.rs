@@ -1,0 +1,132 @@
+//! Strings: the grammar, escapes, and text without the whitespace between tokens.
+
+use std::borrow::Cow;
+
+use super::ScanError;
+use super::walk::Scanner;
+
+/// A string's content in the text, without its quotes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// Whether it holds escapes.
+    pub(super) escaped: bool,
+}
+
+/// Reads a string, and says what makes it unfit; the scanner stands on its first quote.
+pub(super) fn scan(scanner: &mut Scanner<'_>) -> Result<(Span, Option<&'static str>), ScanError> {
+    scanner.at += 1;
+    let from = scanner.at;
+    let (mut escaped, mut flaw) = (false, None);
+    loop {
+        scanner.at += plain(&scanner.text.as_bytes()[scanner.at..]);
+        match scanner.peek() {
+            Some(b'"') => {
+                let span = Span { from, to: scanner.at, escaped };
+                scanner.at += 1;
+                return Ok((span, flaw));
+            }
+            Some(b'\\') => {
+                escaped = true;
+                flaw = flaw.or(escape(scanner)?);
+            }
+            Some(_) => return Err(scanner.malformed("a control character in a string is written as an escape")),
+            None => return Err(scanner.malformed("the text ends within a string")),
+        }
+    }
+}
+
+/// Text without the whitespace between tokens, of JSON that has been scanned.
+pub(super) fn without_space(json: &str) -> String {
+    let bytes = json.as_bytes();
+    let mut text = String::with_capacity(json.len());
+    let (mut at, mut from) = (0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = after_string(bytes, at),
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                text.push_str(&json[from..at]);
+                at += 1;
+                from = at;
+            }
+            _ => at += 1,
+        }
+    }
+    text.push_str(&json[from..]);
+    text
+}
+
+/// A string's content with its escapes resolved; as it stands where they can't be.
+pub(crate) fn unescape(content: &str, escaped: bool) -> Cow<'_, str> {
+    if !escaped {
+        return Cow::Borrowed(content);
+    }
+    serde_json::from_str(&format!("\"{content}\"")).map_or(Cow::Borrowed(content), Cow::Owned)
+}
+
+/// Bytes up to the next quote, backslash or control character.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = ONES << 7;
+    // The lowest marked byte is right; what a borrow marks above it is never looked at.
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word & TOPS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let marks =
+            below(word, 0x20) | below(word ^ (ONES * u64::from(b'"')), 1) | below(word ^ (ONES * u64::from(b'\\')), 1);
+        if marks != 0 {
+            return index * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    let stop = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    words.len() * 8 + rest.iter().position(stop).unwrap_or(rest.len())
+}
+
+/// Reads an escape, and says what makes it unfit; the scanner stands on its backslash.
+fn escape(scanner: &mut Scanner<'_>) -> Result<Option<&'static str>, ScanError> {
+    match scanner.text.as_bytes().get(scanner.at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+            scanner.at += 2;
+            Ok(None)
+        }
+        Some(b'u') => Ok(match hex(scanner)? {
+            0 => Some("holds the character U+0000, which tables can't keep"),
+            0xd800..=0xdbff if scanner.text.as_bytes()[scanner.at..].starts_with(b"\\u") => {
+                (!(0xdc00..=0xdfff).contains(&hex(scanner)?)).then_some(HALF)
+            }
+            0xd800..=0xdfff => Some(HALF),
+            _ => None,
+        }),
+        _ => Err(scanner.malformed("expected one of \" \\ / b f n r t u after a backslash")),
+    }
+}
+
+const HALF: &str = "holds half of a surrogate pair, which is no character";
+
+/// Reads `\uXXXX`.
+fn hex(scanner: &mut Scanner<'_>) -> Result<u32, ScanError> {
+    let digits = scanner.text.as_bytes().get(scanner.at + 2..scanner.at + 6).unwrap_or_default();
+    let value = digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?));
+    match value {
+        Some(value) if digits.len() == 4 => {
+            scanner.at += 6;
+            Ok(value)
+        }
+        _ => Err(scanner.malformed("expected four hexadecimal digits after \\u")),
+    }
+}
+
+/// The place after the string whose first quote is at `at`.
+fn after_string(bytes: &[u8], mut at: usize) -> usize {
+    at += 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
+        at += found + 1;
+        if bytes[at - 1] == b'"' {
+            return at;
+        }
+        at += 1;
+    }
+    bytes.len()
+}

@@ -1,0 +1,286 @@
+//! The walk over the tokens: objects, arrays, literals, whitespace, and where it stands.
+
+use std::borrow::Cow;
+
+use super::keys::Keys;
+use super::string::{Span, unescape};
+use super::{MAX_DEPTH, MAX_KEYS, ScanError, number, string};
+use crate::field_error::FieldError;
+
+/// Stands in the bytes before the next token.
+pub(crate) struct Scanner<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    /// What is known of the piece that it is in.
+    piece: State,
+    keys: Keys,
+    /// By depth: the member or element that it is in.
+    path: [Step; MAX_DEPTH + 1],
+    depth: usize,
+}
+
+/// One value of the whole, judged for itself.
+#[derive(Debug)]
+pub(crate) struct Piece<'a> {
+    /// Its bytes as they came.
+    pub(crate) raw: &'a str,
+    /// Whether there is whitespace between its tokens.
+    pub(crate) spaced: bool,
+    /// The first thing that makes it unfit.
+    pub(crate) fault: Option<FieldError>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Depth at which it began.
+    base: usize,
+    spaced: bool,
+    keys: usize,
+    fault: Option<FieldError>,
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Name(Span),
+    Index(usize),
+}
+
+impl<'a> Scanner<'a> {
+    /// Begins before the first token.
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, ScanError> {
+        let problem = match bytes {
+            [0xef, 0xbb, 0xbf, ..] => "the text begins with a byte order mark: send UTF-8 without one",
+            [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, _, ..] | [_, 0, ..] => "the text is UTF-16 or UTF-32: send UTF-8",
+            _ => "these bytes are not UTF-8",
+        };
+        let malformed = |offset| malformed(bytes, offset, problem);
+        let marked = matches!(bytes, [0xef, 0xbb, 0xbf, ..] | [0, _, ..] | [_, 0, ..]);
+        let text = std::str::from_utf8(bytes).map_err(|error| malformed(error.valid_up_to()))?;
+        if marked {
+            return Err(malformed(0));
+        }
+        let path = [Step::Index(0); MAX_DEPTH + 1];
+        Ok(Self { text, at: 0, piece: State::default(), keys: Keys::default(), path, depth: 0 })
+    }
+
+    /// Reads one value and judges it for itself, whatever is wrong around it.
+    pub(crate) fn piece(&mut self) -> Result<Piece<'a>, ScanError> {
+        self.space();
+        let from = self.at;
+        let around = std::mem::replace(&mut self.piece, State { base: self.depth, ..State::default() });
+        self.value()?;
+        let state = std::mem::replace(&mut self.piece, around);
+        Ok(Piece { raw: &self.text[from..self.at], spaced: state.spaced, fault: state.fault })
+    }
+
+    /// Reads one value.
+    pub(crate) fn value(&mut self) -> Result<(), ScanError> {
+        self.space();
+        match self.peek() {
+            Some(b'{') => self.object(|scanner, _| scanner.value()),
+            Some(b'[') => self.array(Self::value),
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => number::scan(self),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            None => Err(self.malformed("the text ends where a JSON value should stand")),
+            Some(_) => Err(self.malformed("expected a JSON value; NaN and Infinity are none")),
+        }
+    }
+
+    /// Reads an object, if one is next; `member` reads each value and is told its name, escapes resolved.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Span) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.enter()?;
+        let mark = self.keys.open();
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            self.leave(mark);
+            return Ok(());
+        }
+        loop {
+            self.space();
+            if self.peek() != Some(b'"') {
+                return Err(self.malformed("expected a name in double quotes"));
+            }
+            let (name, flaw) = string::scan(self)?;
+            self.path[self.depth] = Step::Name(name);
+            self.flawed(flaw);
+            self.note(name, mark);
+            self.space();
+            if self.peek() != Some(b':') {
+                return Err(self.malformed("expected `:` after a name"));
+            }
+            self.at += 1;
+            member(self, name)?;
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    self.leave(mark);
+                    return Ok(());
+                }
+                _ => return Err(self.malformed("expected `,` or `}` after a member of an object")),
+            }
+        }
+    }
+
+    /// Reads an array, if one is next; `element` reads each value.
+    pub(crate) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.enter()?;
+        self.space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(());
+        }
+        for index in 0.. {
+            self.path[self.depth] = Step::Index(index);
+            element(self)?;
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => break,
+                _ => return Err(self.malformed("expected `,` or `]` after an element of an array")),
+            }
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// The first byte of the next token.
+    pub(crate) fn next(&mut self) -> Option<u8> {
+        self.space();
+        self.peek()
+    }
+
+    /// The bytes of a string's content, escapes resolved.
+    pub(crate) fn text_of(&self, span: Span) -> Cow<'a, str> {
+        unescape(&self.text[span.from..span.to], span.escaped)
+    }
+
+    /// Makes sure that nothing follows.
+    pub(crate) fn end(&mut self) -> Result<(), ScanError> {
+        self.space();
+        if self.at == self.text.len() { Ok(()) } else { Err(self.malformed("expected nothing after the JSON value")) }
+    }
+
+    /// What is wrong outside of all pieces.
+    pub(crate) fn fault(&mut self) -> Option<FieldError> {
+        self.piece.fault.take()
+    }
+
+    pub(super) fn malformed(&self, problem: &'static str) -> ScanError {
+        malformed(self.text.as_bytes(), self.at, problem)
+    }
+
+    /// Notes the piece's first fault, where the scanner stands.
+    pub(super) fn unfit(&mut self, code: &'static str, message: impl Into<String>) {
+        if self.piece.fault.is_none() {
+            self.piece.fault = Some(FieldError::new(self.pointer(), code, message));
+        }
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn enter(&mut self) -> Result<(), ScanError> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.malformed("more than 32 objects and arrays within each other"));
+        }
+        self.depth += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    fn leave(&mut self, mark: usize) {
+        if let Some(name) = self.keys.close(mark, self.text) {
+            self.path[self.depth] = Step::Name(name);
+            self.doubled();
+        }
+        self.depth -= 1;
+    }
+
+    fn string(&mut self) -> Result<(), ScanError> {
+        let (_, flaw) = string::scan(self)?;
+        self.flawed(flaw);
+        Ok(())
+    }
+
+    fn flawed(&mut self, flaw: Option<&'static str>) {
+        if let Some(flaw) = flaw {
+            self.unfit("encoding", flaw);
+        }
+    }
+
+    fn note(&mut self, name: Span, mark: usize) {
+        self.piece.keys += 1;
+        if self.piece.fault.is_some() {
+            return;
+        }
+        if self.piece.keys > MAX_KEYS {
+            self.unfit("too_many_names", format!("holds more than {MAX_KEYS} member names"));
+        } else if self.keys.note(name, mark, self.text) {
+            self.doubled();
+        }
+    }
+
+    fn doubled(&mut self) {
+        self.unfit("doubled_key", "stands twice in its object: send it once");
+    }
+
+    fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for step in &self.path[self.piece.base + 1..=self.depth.max(self.piece.base)] {
+            pointer.push('/');
+            match step {
+                Step::Index(index) => pointer.push_str(&index.to_string()),
+                Step::Name(name) => pointer.push_str(&self.text_of(*name).replace('~', "~0").replace('/', "~1")),
+            }
+        }
+        pointer
+    }
+
+    fn literal(&mut self, word: &'static str) -> Result<(), ScanError> {
+        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        Err(self.malformed("expected true, false or null"))
+    }
+
+    fn space(&mut self) {
+        let bytes = self.text.as_bytes();
+        let from = self.at;
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
+            self.at += 1;
+        }
+        self.piece.spaced |= self.at > from;
+    }
+}
+
+impl<'a> Piece<'a> {
+    /// Its bytes less the whitespace between tokens.
+    pub(crate) fn compact(&self) -> Cow<'a, str> {
+        if self.spaced { Cow::Owned(string::without_space(self.raw)) } else { Cow::Borrowed(self.raw) }
+    }
+}
+
+fn malformed(bytes: &[u8], offset: usize, problem: &'static str) -> ScanError {
+    let before = &bytes[..offset.min(bytes.len())];
+    let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+    let line = memchr::memchr_iter(b'\n', before).count() + 1;
+    // Bytes that begin a character; also right where the text is no UTF-8 further on.
+    let column = before[line_start..].iter().filter(|byte| (**byte & 0xc0) != 0x80).count() + 1;
+    ScanError::Malformed { offset, line, column, problem }
+}

@@ -1,7 +1,7 @@
 //! The log on Apache Kafka, through rdkafka.
 //!
 //! What each file does:
-//! - `options`: settings of the clients; `error`: what their errors mean;
+//! - `flags`: how a program is told of a cluster; `options`: settings of the clients; `error`: what their errors mean;
 //! - `observer`, `admin`, `topic_id`: questions about topics and offsets, and the making of topics;
 //! - `appender`, `acknowledge`: records and their acknowledgements (`produce`: a record as librdkafka takes it);
 //! - `membership`: a member of a group as the task sees it; `consumer`, `rebalance`, `slots`: its
@@ -16,6 +16,7 @@ mod batch;
 mod consumer;
 mod context;
 mod error;
+mod flags;
 mod link;
 mod membership;
 mod native;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rdkafka::consumer::ConsumerGroupMetadata as Metadata;
 
+pub use flags::KafkaFlags;
 use observer::{CALL, Observer};
 pub use options::KafkaOptions;
 

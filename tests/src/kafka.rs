@@ -1,0 +1,140 @@
+//! A Kafka of a test's own, started by `deploy/kafka/kafka`.
+//!
+//! Nothing is skipped where it cannot be started: the test fails and says what is missing. With
+//! `PLAYLEDGER_TEST_KAFKA=HOST:PORT` a cluster that runs already is used instead, where a test only
+//! wants one to talk to.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A cluster on this machine; ended, with its data, when dropped or when this process ends.
+pub struct KafkaBroker {
+    bootstrap: String,
+    /// None for a cluster that was there before.
+    own: Option<Own>,
+}
+
+struct Own {
+    folder: PathBuf,
+}
+
+impl KafkaBroker {
+    /// A cluster of one broker: the one named by `PLAYLEDGER_TEST_KAFKA`, else a new one.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start() -> Self {
+        match std::env::var("PLAYLEDGER_TEST_KAFKA") {
+            Ok(bootstrap) if !bootstrap.is_empty() => Self { bootstrap, own: None },
+            _ => Self::start_own(1, &[]),
+        }
+    }
+
+    /// A new cluster of one or three brokers, to be stopped, frozen and killed at will.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_own(brokers: usize, settings: &[&str]) -> Self {
+        let folder = std::env::temp_dir().join(format!("playledger-kafka-{}-{}", std::process::id(), unique()));
+        let mut arguments = vec!["--brokers".to_owned(), brokers.to_string(), "--throw-away".to_owned()];
+        arguments.extend(["--parent-pid".to_owned(), std::process::id().to_string()]);
+        arguments.extend(settings.iter().flat_map(|setting| ["--set".to_owned(), (*setting).to_owned()]));
+        let answer = script("start", &folder, &arguments);
+        let bootstrap = between(&answer, "\"bootstrap\":\"", "\"").to_owned();
+        Self { bootstrap, own: Some(Own { folder }) }
+    }
+
+    /// `HOST:PORT` of its brokers, with commas between.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Kills broker `number` (from 1) as a power cut would.
+    ///
+    /// # Panics
+    /// On a cluster that is not this test's own, and when the broker does not run.
+    pub fn kill(&self, number: usize) {
+        script("stop", &self.own().folder, &["--kill".to_owned(), "--broker".to_owned(), number.to_string()]);
+    }
+
+    /// Starts broker `number` again, on its data and port, and waits until it answers.
+    ///
+    /// # Panics
+    /// On a cluster that is not this test's own, and when it does not start.
+    pub fn restart(&self, number: usize) {
+        script("start", &self.own().folder, &["--broker".to_owned(), number.to_string()]);
+    }
+
+    /// Stops broker `number` in its tracks: it keeps its connections and answers nothing.
+    ///
+    /// # Panics
+    /// On a cluster that is not this test's own.
+    pub fn freeze(&self, number: usize) {
+        self.signal(number, "-STOP");
+    }
+
+    /// Lets a frozen broker go on.
+    ///
+    /// # Panics
+    /// On a cluster that is not this test's own.
+    pub fn thaw(&self, number: usize) {
+        self.signal(number, "-CONT");
+    }
+
+    fn signal(&self, number: usize, signal: &str) {
+        let file = self.own().folder.join(format!("broker-{number}/pid"));
+        let pid = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let sent = Command::new("kill").args([signal, pid.trim()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill {signal} {pid}");
+    }
+
+    fn own(&self) -> &Own {
+        assert!(self.own.is_some(), "this test wants a Kafka of its own: use KafkaBroker::start_own");
+        self.own.as_ref().unwrap_or_else(|| unreachable!())
+    }
+}
+
+impl Drop for KafkaBroker {
+    fn drop(&mut self) {
+        if let Some(own) = &self.own {
+            let ended = command("stop", &own.folder).arg("--kill").status();
+            if !ended.is_ok_and(|status| status.success()) {
+                eprintln!("the Kafka under {} could not be stopped", own.folder.display());
+            }
+            // The watchdog removes what is left, once this process is gone.
+            let _ = std::fs::remove_dir_all(&own.folder);
+        }
+    }
+}
+
+fn script(verb: &str, folder: &Path, arguments: &[String]) -> String {
+    let output = command(verb, folder).args(arguments).stderr(Stdio::inherit()).output();
+    let output = output.unwrap_or_else(|e| panic!("deploy/kafka/kafka cannot be run: {e}"));
+    assert!(
+        output.status.success(),
+        "deploy/kafka/kafka {verb} failed ({}): these tests need a real Kafka. Its message is above; Java 17 and \
+         Maven are what it needs (apt-get install openjdk-17-jre-headless maven)",
+        output.status
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn command(verb: &str, folder: &Path) -> Command {
+    // Every crate of the workspace lies right under its root.
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kafka/kafka");
+    let mut command = Command::new(script);
+    command.arg(verb).arg("--dir").arg(folder).stdin(Stdio::null());
+    command
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let from = text.find(start).unwrap_or_else(|| panic!("no {start} in {text:?}")) + start.len();
+    let length = text[from..].find(end).unwrap_or_else(|| panic!("no {end} after {start} in {text:?}"));
+    &text[from..from + length]
+}
+
+/// Differs at every call within this process.
+fn unique() -> usize {
+    static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}

@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod canonical;
+pub mod catalogue;
 pub mod data;
 pub mod envelope;
 pub mod event;
@@ -13,8 +14,11 @@ pub mod id;
 pub mod metrics;
 pub mod parse;
 pub mod record;
+pub mod registry;
 pub mod report;
 pub mod scan;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod time;
 pub mod topics;

@@ -8,15 +8,15 @@ use crate::data::{
 };
 
 /// A type of the catalogue.
-pub(super) struct Entry {
-    pub(super) name: &'static str,
-    pub(super) fields: &'static [Field],
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'static [Field],
     /// Makes its data from sound fields; None where a required one is missing.
     pub(super) build: for<'a> fn(&mut Sound<'a>) -> Option<Data<'a>>,
 }
 
 /// The type of that name.
-pub(super) fn entry(name: &str) -> Option<&'static Entry> {
+pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
     CATALOGUE.iter().find(|entry| entry.name == name)
 }
 
@@ -38,7 +38,7 @@ const CAUSE_OF_BLUR: Field = may("cause", Rule::OneOf(&["blur", "background", "d
 const CAUSE_OF_PAUSE: Field = may("reason", Rule::OneOf(&["user", "menu", "system"]));
 
 /// Every type; those that come most often first.
-pub(super) static CATALOGUE: [Entry; 26] = [
+pub(crate) static CATALOGUE: [Entry; 26] = [
     Entry {
         name: "task.attempted",
         fields: &[

@@ -6,15 +6,15 @@ use crate::field_error::FieldError;
 use super::found::Found;
 
 /// A field of a type's data.
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) required: bool,
-    pub(super) rule: Rule,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) required: bool,
+    pub(crate) rule: Rule,
 }
 
 /// What a field may hold.
 #[derive(Clone, Copy)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// Text of at most so many characters.
     Text(usize),
     /// One of these words.
@@ -31,7 +31,7 @@ pub(super) enum Rule {
 
 /// What a number may be.
 #[derive(Clone, Copy)]
-pub(super) enum Bounds {
+pub(crate) enum Bounds {
     None,
     /// From 0 to 1.
     Unit,
@@ -98,11 +98,10 @@ impl Rule {
                 bounds.breach(*value).map(|rule| ("range", rule.to_owned()))
             }
             (Self::Bool, Found::Bool(_)) | (Self::Texts, Found::Texts(_)) | (Self::Any, _) => None,
-            (Self::Text(_) | Self::OneOf(_), _) => wrong_type("a string"),
+            (Self::Text(_) | Self::OneOf(_), _) | (Self::Texts, Found::Mixed(_)) => wrong_type("a string"),
             (Self::Bool, _) => wrong_type("true or false"),
             (Self::Integer(_), _) => wrong_type("an integer"),
             (Self::Number(_), _) => wrong_type("a number"),
-            (Self::Texts, Found::Mixed(_)) => wrong_type("a string"),
             (Self::Texts, _) => wrong_type("an array of strings"),
         }
     }

@@ -3,8 +3,8 @@
 //! What needs context is the gateway's: clocks, scopes, tenant and game, whether a type outside of
 //! the catalogue is registered and what its schema says.
 
-mod catalogue;
-mod field;
+pub(crate) mod catalogue;
+pub(crate) mod field;
 mod found;
 mod members;
 mod read;

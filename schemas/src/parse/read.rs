@@ -12,7 +12,7 @@ use crate::field_error::FieldError;
 use crate::text::Text;
 
 /// No type has more fields.
-const MOST_FIELDS: usize = 8;
+pub(super) const MOST_FIELDS: usize = 8;
 
 /// What was found under the fields of a type, all of it sound.
 pub(super) struct Sound<'a> {

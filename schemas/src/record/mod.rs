@@ -7,8 +7,87 @@ pub mod outcome;
 pub mod quarantine;
 pub mod stamp;
 
+use serde::Deserialize;
+
 /// The form of record that this release reads and writes.
 pub const VERSION: u32 = 1;
+
+/// A record's value that carries `v`.
+pub trait Record<'a>: Deserialize<'a> {
+    /// Form of this record.
+    fn v(&self) -> u32;
+
+    /// What makes it no record although its members are sound.
+    ///
+    /// # Errors
+    /// A sentence that says so.
+    fn judge(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+/// Why a value is not a record that this release can use.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Not JSON, or not of the form: poison.
+    #[error("not a record of this topic: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Written by a later release: the reader stops.
+    #[error("a record of version {0}; this release reads up to {VERSION}: upgrade this daemon first")]
+    Newer(u32),
+    /// Of the form, but contradicts itself: poison.
+    #[error("{0}")]
+    Shape(&'static str),
+}
+
+/// Reads a record's value. Fields that this release doesn't know are ignored.
+///
+/// # Errors
+/// [`ReadError`]; only `Newer` stops a reader, the others are poison for the quarantine.
+pub fn read<'a, T: Record<'a>>(value: &'a [u8]) -> Result<T, ReadError> {
+    /// What every version has.
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let record = match serde_json::from_slice::<T>(value) {
+        Ok(record) => record,
+        Err(error) => {
+            // A later form may lack what this one needs: its version tells more than what is missing.
+            return Err(match serde_json::from_slice::<Version>(value) {
+                Ok(Version { v }) if v > VERSION => ReadError::Newer(v),
+                _ => ReadError::Malformed(error),
+            });
+        }
+    };
+    match record.v() {
+        v if v > VERSION => Err(ReadError::Newer(v)),
+        0 => Err(ReadError::Shape("the versions of records begin at 1")),
+        _ => record.judge().map(|()| record).map_err(ReadError::Shape),
+    }
+}
+
+macro_rules! records {
+    ($($record:ty),*) => {$(
+        impl Record<'_> for $record {
+            fn v(&self) -> u32 {
+                self.v
+            }
+        }
+
+        impl $record {
+            /// Reads a record's value.
+            ///
+            /// # Errors
+            /// [`ReadError`]; only `Newer` stops a reader, the others are poison for the quarantine.
+            pub fn parse(value: &[u8]) -> Result<Self, ReadError> {
+                read(value)
+            }
+        }
+    )*};
+}
+
+records!(activity::Activity, live::Live, outcome::OutcomeRecord, crate::report::Report);
 
 /// Names of record headers.
 pub mod header {
@@ -35,3 +114,6 @@ pub mod header {
     /// Version of the headers' form.
     pub const VERSION: &str = "v";
 }
+
+#[cfg(test)]
+mod tests;

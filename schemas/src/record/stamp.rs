@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::id::{Game, Tenant};
-use crate::record::VERSION;
+pub use crate::record::ReadError as StampError;
+use crate::record::{self, ReadError, Record};
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -89,45 +90,25 @@ pub struct Hole {
     pub reason: Cow<'static, str>,
 }
 
-/// Why a record is not a stamp that this release can use.
-#[derive(Debug, thiserror::Error)]
-pub enum StampError {
-    /// Not JSON, or not of the form.
-    #[error("not a record of play.events: {0}")]
-    Malformed(#[from] serde_json::Error),
-    /// Written by a later release.
-    #[error("a record of version {0}; this release reads up to {VERSION}: upgrade this daemon first")]
-    Newer(u32),
-    /// Neither an event nor a hole, or both.
-    #[error("a record of play.events holds either an event or a hole")]
-    Shape,
-}
-
 impl<'a> Stamp<'a> {
     /// Reads a record's value.
     ///
     /// # Errors
-    /// [`StampError`]; only `Newer` stops a reader, the others are poison for the quarantine.
-    pub fn parse(value: &'a [u8]) -> Result<Self, StampError> {
-        let stamp: Self = match serde_json::from_slice(value) {
-            Ok(stamp) => stamp,
-            Err(error) => {
-                return Err(match serde_json::from_slice::<Version>(value) {
-                    Ok(Version { v }) if v > VERSION => StampError::Newer(v),
-                    _ => StampError::Malformed(error),
-                });
-            }
-        };
-        match (stamp.v, &stamp.event, &stamp.hole) {
-            (v, _, _) if v > VERSION => Err(StampError::Newer(v)),
-            (_, Some(_), None) | (_, None, Some(_)) => Ok(stamp),
-            _ => Err(StampError::Shape),
-        }
+    /// [`ReadError`]; only `Newer` stops a reader, the others are poison for the quarantine.
+    pub fn parse(value: &'a [u8]) -> Result<Self, ReadError> {
+        record::read(value)
     }
 }
 
-/// What every version has.
-#[derive(Deserialize)]
-struct Version {
-    v: u32,
+impl<'de: 'a, 'a> Record<'de> for Stamp<'a> {
+    fn v(&self) -> u32 {
+        self.v
+    }
+
+    fn judge(&self) -> Result<(), &'static str> {
+        match (&self.event, &self.hole) {
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            _ => Err("a record of play.events holds either an event or a hole"),
+        }
+    }
 }

@@ -1,0 +1,186 @@
+//! A studio's own event types: JSON Schemas (2020-12), compiled once, judged by many.
+
+use std::collections::BTreeMap;
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::Value;
+
+use crate::canonical::sha256_hex;
+use crate::catalogue;
+use crate::field_error::FieldError;
+use crate::id::Tenant;
+use crate::parse::is_event_type;
+use crate::time::Timestamp;
+
+mod judge;
+
+/// A schema as it lies in a file.
+#[derive(Clone, Debug)]
+pub struct SchemaFile<'a> {
+    /// Whose type it is; none for every tenant's.
+    pub tenant: Option<Tenant>,
+    /// The file's path, for messages; its last part is `<event_type>.json`.
+    pub path: &'a str,
+    /// What it holds.
+    pub text: &'a str,
+}
+
+/// A type with its compiled schema.
+#[derive(Debug)]
+pub struct Registered {
+    /// The event type.
+    pub name: String,
+    /// The schema's member `version`; 1 unless told.
+    pub version: u32,
+    /// The schema as it lies in the file.
+    pub text: String,
+    /// SHA-256 of the text, hexadecimal.
+    pub sha256: String,
+    validator: Validator,
+}
+
+/// The types that tenants have registered.
+#[derive(Debug, Default)]
+pub struct Registry {
+    types: BTreeMap<(Option<Tenant>, String), Registered>,
+}
+
+/// Why a schema file can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {place}: {problem}")]
+pub struct SchemaError {
+    /// The file.
+    pub path: String,
+    /// Line and column, or a JSON pointer into the schema.
+    pub place: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl Registry {
+    /// Compiles schemas. One bad file refuses all, so that nobody runs with half a set.
+    ///
+    /// # Errors
+    /// What is wrong with each bad file.
+    pub fn compile<'a>(files: impl IntoIterator<Item = SchemaFile<'a>>) -> Result<Self, Vec<SchemaError>> {
+        let (mut types, mut errors) = (BTreeMap::new(), Vec::new());
+        for file in files {
+            match compile(&file) {
+                Ok(registered) => {
+                    let name = registered.name.clone();
+                    if types.insert((file.tenant.clone(), name), registered).is_some() {
+                        errors.push(error(&file, "file name", "another file registers the same type: keep one"));
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(Self { types }) } else { Err(errors) }
+    }
+
+    /// A tenant's type of that name: its own, else one that every tenant has.
+    pub fn get(&self, tenant: &Tenant, name: &str) -> Option<&Registered> {
+        if self.types.is_empty() {
+            return None;
+        }
+        let name = name.to_owned();
+        let own = (Some(tenant.clone()), name);
+        self.types.get(&own).or_else(|| self.types.get(&(None, own.1)))
+    }
+
+    /// A tenant's types, by name.
+    pub fn of<'r>(&'r self, tenant: &'r Tenant) -> impl Iterator<Item = &'r Registered> {
+        let mine = self.types.iter().filter(move |((owner, name), _)| match owner {
+            Some(owner) => owner == tenant,
+            None => !self.types.contains_key(&(Some(tenant.clone()), name.clone())),
+        });
+        let mut mine: Vec<_> = mine.map(|(_, registered)| registered).collect();
+        mine.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        mine.into_iter()
+    }
+
+    /// How many types are registered.
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+}
+
+impl Registered {
+    /// Judges an event's data by the schema; `data` is its JSON, none where the event has none.
+    ///
+    /// # Errors
+    /// All that is wrong with it, with pointers from the event's root.
+    pub fn judge(&self, data: Option<&str>) -> Result<(), Vec<FieldError>> {
+        judge::judge(&self.validator, data)
+    }
+}
+
+/// Compiles a schema of this house's dialect: 2020-12, formats judged, `date-time` as [`Timestamp`] reads it.
+///
+/// Patterns run in linear time, whatever the text; look-around and back references are therefore refused.
+/// References lead nowhere outside of the file.
+pub(crate) fn validator(schema: &Value) -> Result<Validator, jsonschema::ValidationError<'static>> {
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(true)
+        .with_format("date-time", |text: &str| Timestamp::parse(text).is_some())
+        .with_pattern_options(PatternOptions::regex())
+        .offline()
+        .build(schema)
+}
+
+fn compile(file: &SchemaFile<'_>) -> Result<Registered, SchemaError> {
+    let name = file.path.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = name.strip_suffix(".json").filter(|name| is_event_type(name));
+    let name = name.ok_or_else(|| {
+        error(
+            file,
+            "file name",
+            "must be the event type and .json, lower-case words joined by dots: boss.defeated.json",
+        )
+    })?;
+    if catalogue::get(name).is_some() {
+        return Err(error(file, "file name", "is a type of the catalogue: choose another"));
+    }
+    let schema: Value = serde_json::from_str(file.text).map_err(|json| {
+        let place = format!("line {}, column {}", json.line(), json.column());
+        SchemaError { path: file.path.to_owned(), place, problem: format!("not JSON: {json}") }
+    })?;
+    if !schema.is_object() {
+        return Err(error(file, "/", "a schema is a JSON object"));
+    }
+    if let Some(dialect) = schema.get("$schema").filter(|dialect| **dialect != DIALECT) {
+        return Err(error(file, "/$schema", format!("is {dialect}; must be \"{DIALECT}\" or left out")));
+    }
+    let version = match schema.get("version") {
+        None => 1,
+        Some(version) => version
+            .as_u64()
+            .and_then(|version| u32::try_from(version).ok())
+            .filter(|version| *version > 0)
+            .ok_or_else(|| error(file, "/version", "must be an integer from 1"))?,
+    };
+    let validator = validator(&schema).map_err(|fault| {
+        let place = match fault.instance_path().as_str() {
+            "" => "/".to_owned(),
+            pointer => pointer.to_owned(),
+        };
+        error(file, place, fault.to_string())
+    })?;
+    let sha256 = sha256_hex(file.text.as_bytes());
+    Ok(Registered { name: name.to_owned(), version, text: file.text.to_owned(), sha256, validator })
+}
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+fn error(file: &SchemaFile<'_>, place: impl Into<String>, problem: impl Into<String>) -> SchemaError {
+    SchemaError { path: file.path.to_owned(), place: place.into(), problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests;

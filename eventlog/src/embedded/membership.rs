@@ -1,0 +1,174 @@
+//! A member of a group: claims partitions in the file, reads them, lets them go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::Handle;
+use super::assignment::MemberId;
+use super::committer::{Claim, EmbeddedCommitter, Member};
+use super::feed::Feed;
+use super::groups::{Fenced, Group, Order};
+use crate::{Assignment, Committer, GroupEvent, GroupOptions, LogError, Membership, Release, TopicPartition};
+
+/// How often a waiting member looks whether another keeps partitions for too long.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A membership; dropped, it leaves its group.
+pub(super) struct EmbeddedMembership {
+    handle: Arc<Handle>,
+    seat: Arc<Seat>,
+    changes: watch::Receiver<u64>,
+    tails: watch::Receiver<u64>,
+    /// What is being read; a partition is here from [`Membership::fetch_from`] on.
+    feeds: Vec<Reading>,
+    /// Whose turn it is.
+    turn: usize,
+}
+
+/// A member's place in its group, shared with those who wait for a [`Release`].
+struct Seat {
+    group: Arc<Group>,
+    id: MemberId,
+    member: Arc<Member>,
+}
+
+struct Reading {
+    feed: Feed,
+    /// It has been told that the end was reached, and nothing came since.
+    told: bool,
+}
+
+impl EmbeddedMembership {
+    pub(super) async fn join(handle: Arc<Handle>, options: GroupOptions) -> Result<Self, LogError> {
+        let mut wants = BTreeSet::new();
+        for name in &options.topics {
+            let topic = handle.store.topic(name).await?;
+            let name: Arc<str> = Arc::from(name.as_str());
+            wants.extend((0..topic.spec.partitions).map(|number| TopicPartition::new(Arc::clone(&name), number)));
+        }
+        let group = Arc::clone(handle.store.groups.lock().entry(options.group.clone()).or_default());
+        let member = Arc::new(Member::enrol(&handle.store, &options).await?);
+        let (changes, tails) = (group.subscribe(), handle.store.tails.subscribe());
+        let id = group.join(Arc::clone(&member.instance), wants, Instant::now());
+        Ok(Self { handle, seat: Arc::new(Seat { group, id, member }), changes, tails, feeds: Vec::new(), turn: 0 })
+    }
+
+    async fn follow(&mut self, order: Order) -> Result<Option<GroupEvent>, LogError> {
+        match order {
+            Order::Take(partitions) => self.take(partitions).await,
+            Order::Give(partitions) => {
+                self.feeds.retain(|reading| !partitions.contains(&reading.feed.partition));
+                let (release, released) = Release::new();
+                let (seat, given) = (Arc::clone(&self.seat), partitions.clone());
+                // Apart, because it may be let go while nobody asks for the next event.
+                tokio::spawn(async move {
+                    // Called or dropped: both let go.
+                    let _ = released.await;
+                    seat.member.disown(&given);
+                    seat.group.release(seat.id, &given, Instant::now());
+                });
+                Ok(Some(GroupEvent::Revoked { partitions, lost: false, release }))
+            }
+            Order::Lost(partitions) => {
+                self.feeds.retain(|reading| !partitions.contains(&reading.feed.partition));
+                self.seat.member.disown(&partitions);
+                let (release, _) = Release::new();
+                Ok(Some(GroupEvent::Revoked { partitions, lost: true, release }))
+            }
+        }
+    }
+
+    /// Claims what was granted. Cut short, it is granted still and claimed anew.
+    async fn take(&mut self, granted: Vec<TopicPartition>) -> Result<Option<GroupEvent>, LogError> {
+        let claims = self.seat.member.claim(&self.handle.store, &granted).await?;
+        let kept = self.seat.group.confirm(self.seat.id, &granted, Instant::now());
+        let mut assigned = Vec::with_capacity(kept.len());
+        for (partition, claim, committed) in claims {
+            if kept.contains(&partition) {
+                self.seat.member.own(partition.clone(), claim);
+                assigned.push(Assignment { partition, committed });
+            }
+        }
+        Ok((!assigned.is_empty()).then_some(GroupEvent::Assigned(assigned)))
+    }
+
+    async fn read(&mut self) -> Result<Option<GroupEvent>, LogError> {
+        for _ in 0..self.feeds.len() {
+            let turn = self.turn % self.feeds.len();
+            let Reading { feed, told } = &mut self.feeds[turn];
+            let batch = feed.pull(&self.handle.store).await?;
+            self.turn = turn + 1;
+            if let Some(batch) = batch {
+                *told = false;
+                return Ok(Some(GroupEvent::Records(batch)));
+            }
+            if !*told {
+                *told = true;
+                let (partition, position) = (feed.partition.clone(), feed.position);
+                return Ok(Some(GroupEvent::CaughtUp { partition, position }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Membership for EmbeddedMembership {
+    async fn next(&mut self) -> Result<GroupEvent, LogError> {
+        loop {
+            self.changes.mark_unchanged();
+            self.tails.mark_unchanged();
+            let patience = self.handle.store.options.revoke_patience;
+            let order = self.seat.group.poll(self.seat.id, Instant::now(), patience);
+            let event = match order {
+                Err(Fenced) => return Err(self.seat.member.fenced()),
+                Ok(Some(order)) => self.follow(order).await?,
+                Ok(None) => self.read().await?,
+            };
+            if let Some(event) = event {
+                return Ok(event);
+            }
+            if self.changes.has_changed().unwrap_or(false) {
+                continue;
+            }
+            // Both senders live as long as this member's handle and seat.
+            tokio::select! {
+                _ = self.changes.changed() => {}
+                _ = self.tails.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    fn fetch_from(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), LogError> {
+        let Some(Claim { part, .. }) = self.seat.member.claim_of(partition) else {
+            return Err(LogError::Invalid(format!(
+                "{partition} is not {}'s: only an owned partition can be read",
+                self.seat.member.instance
+            )));
+        };
+        self.feeds.retain(|reading| reading.feed.partition != *partition);
+        self.feeds.push(Reading { feed: Feed::new(partition.clone(), part, offset, None), told: false });
+        Ok(())
+    }
+
+    fn committer(&self) -> Arc<dyn Committer> {
+        Arc::new(EmbeddedCommitter::new(Arc::clone(&self.handle), Arc::clone(&self.seat.member)))
+    }
+
+    async fn leave(self: Box<Self>) -> Result<(), LogError> {
+        // Dropping it leaves.
+        Ok(())
+    }
+}
+
+impl Drop for EmbeddedMembership {
+    fn drop(&mut self) {
+        self.seat.member.retire();
+        self.seat.group.leave(self.seat.id, Instant::now());
+    }
+}

@@ -1,0 +1,63 @@
+//! Notices what other processes append to the file.
+
+use std::sync::Arc;
+
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+use super::layout;
+use super::store::Store;
+
+/// Looks at the file's version every few milliseconds and takes in the ends that have moved.
+///
+/// The version is a counter in memory shared by all processes: an idle look reads no page.
+pub(super) async fn run(store: Arc<Store>, closing: CancellationToken) {
+    let mut seen = None;
+    let mut connection = None;
+    let mut complained = false;
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => break,
+            () = tokio::time::sleep(store.options.watch_interval) => {}
+        }
+        match look(&store, &mut connection, &mut seen).await {
+            Ok(()) => complained = false,
+            Err(failure) => {
+                connection = None;
+                if !complained {
+                    tracing::warn!(error = failure.sentence(), "cannot see what other processes append");
+                    complained = true;
+                }
+            }
+        }
+    }
+    if let Some(connection) = connection {
+        layout::close(connection).await;
+    }
+}
+
+async fn look(
+    store: &Store,
+    slot: &mut Option<SqliteConnection>,
+    seen: &mut Option<i64>,
+) -> Result<(), Failure> {
+    let failed = |e| store.failure(&e);
+    let connection = match slot {
+        Some(connection) => connection,
+        None => {
+            *seen = None;
+            let options = layout::reading(&store.path, std::time::Duration::from_secs(1));
+            slot.insert(options.connect().await.map_err(failed)?)
+        }
+    };
+    let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await.map_err(failed)?;
+    if *seen == Some(version) {
+        return Ok(());
+    }
+    let ends: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT id, next FROM part").fetch_all(connection).await.map_err(failed)?;
+    store.tails.advance(ends);
+    *seen = Some(version);
+    Ok(())
+}

@@ -122,10 +122,7 @@ pub(super) fn differences(is: &TopicSpec, should: &TopicSpec) -> Vec<String> {
         found.push(format!("its cleanup is {}, not {}", told(is.cleanup), told(should.cleanup)));
     }
     if is.max_message_bytes != should.max_message_bytes {
-        found.push(format!(
-            "its largest record has {} bytes, not {}",
-            is.max_message_bytes, should.max_message_bytes
-        ));
+        found.push(format!("its largest record has {} bytes, not {}", is.max_message_bytes, should.max_message_bytes));
     }
     found
 }

@@ -183,7 +183,7 @@ mod tests {
     fn a_cut_payload_is_torn() {
         let mut chunk = Chunk::starting_at(0);
         chunk.push_new(&record(b"k".to_vec(), Some(b"v".to_vec()), 1));
-        let cut = Bytes::from(chunk.payload).slice(..HEAD_BYTES + 1);
+        let cut = Bytes::from(chunk.payload).slice(..=HEAD_BYTES);
         assert_eq!(unpack(&cut, 0, 0, 9, &mut Vec::new()), Err(Torn));
     }
 }

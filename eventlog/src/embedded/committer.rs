@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Handle;
 use super::appender::request_bytes;
+use super::failure::Failure;
 use super::queue::{Author, COMMIT_PATIENCE, Request, Settle, Work};
 use super::store::Store;
 use crate::{Commit, CommitError, Committer, GroupOptions, LogError, TopicPartition};
@@ -46,7 +47,7 @@ pub(super) struct EmbeddedCommitter {
 impl Member {
     /// Enters the member in the file, which fences an older one of the same name, of whichever process.
     pub(super) async fn enrol(store: &Store, options: &GroupOptions) -> Result<Self, LogError> {
-        let mut tx = store.begin().await.map_err(|failure| failure.into_log_error())?;
+        let mut tx = store.begin().await.map_err(Failure::into_log_error)?;
         let epoch = sqlx::query_scalar(
             "INSERT INTO member (grp, instance, epoch) VALUES (?, ?, 1)
              ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
@@ -56,7 +57,7 @@ impl Member {
         .fetch_one(tx.connection())
         .await
         .map_err(|e| store.log_error(&e))?;
-        tx.commit().await.map_err(|failure| failure.into_log_error())?;
+        tx.commit().await.map_err(Failure::into_log_error)?;
         Ok(Self {
             group: options.group.as_str().into(),
             instance: options.instance.as_str().into(),
@@ -79,7 +80,7 @@ impl Member {
             by_part.insert(store.part(partition).await?, partition);
         }
         let parts: Vec<i64> = by_part.keys().copied().collect();
-        let mut tx = store.begin().await.map_err(|failure| failure.into_log_error())?;
+        let mut tx = store.begin().await.map_err(Failure::into_log_error)?;
         let rows: Vec<(i64, i64, Option<i64>)> = sqlx::query_as(
             "INSERT INTO claim (grp, part, epoch) SELECT ?1, value, 1 FROM json_each(?2)
              WHERE EXISTS (SELECT 1 FROM member WHERE grp = ?1 AND instance = ?3 AND epoch = ?4)
@@ -96,7 +97,7 @@ impl Member {
             tx.rollback().await;
             return Err(self.fenced());
         }
-        tx.commit().await.map_err(|failure| failure.into_log_error())?;
+        tx.commit().await.map_err(Failure::into_log_error)?;
         let named = |(part, epoch, committed)| {
             by_part.get(&part).map(|partition| ((*partition).clone(), Claim { part, epoch }, committed))
         };
@@ -141,7 +142,7 @@ impl Member {
             return Err(CommitError::Fatal(format!("{} has left group {}", self.instance, self.group)));
         }
         if !self.transactional && !commit.outputs.is_empty() {
-            return Err(CommitError::Fatal(format!(
+            return Err(CommitError::Refused(format!(
                 "{} is not a transactional member of {}: it may commit offsets only",
                 self.instance, self.group
             )));
@@ -150,7 +151,10 @@ impl Member {
         let mut claims = Vec::with_capacity(commit.offsets.len());
         for (partition, offset) in &commit.offsets {
             let claim = owned.get(partition).ok_or_else(|| {
-                CommitError::Fatal(format!("{partition} is no longer {}'s: nothing may be committed for it", self.instance))
+                CommitError::Fatal(format!(
+                    "{partition} is no longer {}'s: nothing may be committed for it",
+                    self.instance
+                ))
             })?;
             claims.push((claim.part, claim.epoch, *offset));
         }

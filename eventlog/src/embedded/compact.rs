@@ -111,12 +111,11 @@ async fn newest_offsets(
     while bytes < KEYS_BYTES {
         let Some(batch) = feed.pull(store).await? else { break };
         for record in batch.records {
-            match newest.get_mut(&*record.key) {
-                Some(offset) => *offset = record.offset,
-                None => {
-                    bytes += record.key.len() + KEY_OVERHEAD_BYTES;
-                    newest.insert(Box::from(&*record.key), record.offset);
-                }
+            if let Some(offset) = newest.get_mut(&*record.key) {
+                *offset = record.offset;
+            } else {
+                bytes += record.key.len() + KEY_OVERHEAD_BYTES;
+                newest.insert(Box::from(&*record.key), record.offset);
             }
         }
     }
@@ -158,7 +157,7 @@ async fn rewrite(
 fn stays(record: &Record, old: &Old, newest: &HashMap<Box<[u8]>, i64>, times: Times) -> bool {
     let superseded = newest.get(&*record.key).is_some_and(|offset| *offset > record.offset);
     let due = old.cleaned_ms.is_some_and(|met| met <= times.tombstones_before);
-    !superseded && !(record.value.is_none() && due)
+    !(superseded || record.value.is_none() && due)
 }
 
 fn change(old: &Old, records: &[Record], times: Times) -> Change {

@@ -37,7 +37,8 @@ impl Failure {
     /// A failure found by us: what the file holds does not fit together.
     pub(super) fn damaged(what: &str, path: &Path) -> Self {
         let path = path.display();
-        let sentence = format!("{path} is damaged: {what}; stop every process that uses it and restore it from a backup");
+        let sentence =
+            format!("{path} is damaged: {what}; stop every process that uses it and restore it from a backup");
         Self { kind: Kind::Damaged, sentence }
     }
 
@@ -93,7 +94,9 @@ impl Failure {
         let (kind, sentence) = match code.map(|code| code & 0xff) {
             Some(5 | 6) => (
                 Kind::Busy,
-                format!("{path} is locked by another process: see what keeps a transaction open in it (a backup, a SQLite shell)"),
+                format!(
+                    "{path} is locked by another process: see what keeps a transaction open in it (a backup, a SQLite shell)"
+                ),
             ),
             Some(13) => (
                 Kind::Refused,
@@ -101,7 +104,9 @@ impl Failure {
             ),
             Some(8) => (
                 Kind::Refused,
-                format!("{path} may not be written to: look at the rights of the file and of its folder, and whether its disk is mounted read-only"),
+                format!(
+                    "{path} may not be written to: look at the rights of the file and of its folder, and whether its disk is mounted read-only"
+                ),
             ),
             Some(3 | 14 | 23) => (
                 Kind::Refused,
@@ -114,7 +119,9 @@ impl Failure {
             ),
             Some(26) => (
                 Kind::Damaged,
-                format!("{path} is not a log of ours, nor any SQLite file: choose another path, or restore it from a backup"),
+                format!(
+                    "{path} is not a log of ours, nor any SQLite file: choose another path, or restore it from a backup"
+                ),
             ),
             _ => (Kind::Broken, format!("{path} cannot be used: {message}")),
         };

@@ -122,10 +122,12 @@ async fn give_back(store: &Store) -> Result<u64, LogError> {
 
 /// The size of a page and the number of free ones.
 async fn room(store: &Store) -> Result<(i64, i64), LogError> {
-    sqlx::query_as("SELECT (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count)")
-        .fetch_one(store.readers())
-        .await
-        .map_err(|e| store.log_error(&e))
+    sqlx::query_as(
+        "SELECT (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count)",
+    )
+    .fetch_one(store.readers())
+    .await
+    .map_err(|e| store.log_error(&e))
 }
 
 /// Cuts a long write-ahead log back, where readers let it.

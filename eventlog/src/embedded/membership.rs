@@ -27,6 +27,8 @@ pub(super) struct EmbeddedMembership {
     feeds: Vec<Reading>,
     /// Whose turn it is.
     turn: usize,
+    /// It has been told what its share is, be it empty.
+    told_share: bool,
 }
 
 /// A member's place in its group, shared with those who wait for a [`Release`].
@@ -54,7 +56,8 @@ impl EmbeddedMembership {
         let member = Arc::new(Member::enrol(&handle.store, &options).await?);
         let (changes, tails) = (group.subscribe(), handle.store.tails.subscribe());
         let id = group.join(Arc::clone(&member.instance), wants, Instant::now());
-        Ok(Self { handle, seat: Arc::new(Seat { group, id, member }), changes, tails, feeds: Vec::new(), turn: 0 })
+        let seat = Arc::new(Seat { group, id, member });
+        Ok(Self { handle, seat, changes, tails, feeds: Vec::new(), turn: 0, told_share: false })
     }
 
     async fn follow(&mut self, order: Order) -> Result<Option<GroupEvent>, LogError> {
@@ -93,6 +96,8 @@ impl EmbeddedMembership {
                 assigned.push(Assignment { partition, committed });
             }
         }
+        assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
+        self.told_share |= !assigned.is_empty();
         Ok((!assigned.is_empty()).then_some(GroupEvent::Assigned(assigned)))
     }
 
@@ -127,6 +132,10 @@ impl Membership for EmbeddedMembership {
             let event = match order {
                 Err(Fenced) => return Err(self.seat.member.fenced()),
                 Ok(Some(order)) => self.follow(order).await?,
+                Ok(None) if !self.told_share => {
+                    self.told_share = true;
+                    Some(GroupEvent::Assigned(Vec::new()))
+                }
                 Ok(None) => self.read().await?,
             };
             if let Some(event) = event {
@@ -146,10 +155,7 @@ impl Membership for EmbeddedMembership {
 
     fn fetch_from(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), LogError> {
         let Some(Claim { part, .. }) = self.seat.member.claim_of(partition) else {
-            return Err(LogError::Invalid(format!(
-                "{partition} is not {}'s: only an owned partition can be read",
-                self.seat.member.instance
-            )));
+            return Err(LogError::NotFound(format!("{partition} among those of {}", self.seat.member.instance)));
         };
         self.feeds.retain(|reading| reading.feed.partition != *partition);
         self.feeds.push(Reading { feed: Feed::new(partition.clone(), part, offset, None), told: false });

@@ -31,11 +31,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 pub use maintain::Maintenance;
 
 use self::appender::EmbeddedAppender;
+use self::failure::Failure;
 use self::membership::EmbeddedMembership;
 use self::reader::EmbeddedReader;
 use self::store::Store;
@@ -77,7 +78,6 @@ impl Default for Options {
 /// Keeps the file open; dropped, its tasks finish what waits and end.
 struct Handle {
     store: Arc<Store>,
-    _watch: DropGuard,
 }
 
 impl EmbeddedLog {
@@ -96,14 +96,14 @@ impl EmbeddedLog {
     /// Those of [`EmbeddedLog::open`].
     pub async fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, LogError> {
         let store = Arc::new(Store::open(path.as_ref().to_owned(), options).await?);
-        let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
-        tokio::spawn(watch::run(Arc::clone(&store), closing.clone()));
+        let closed = CancellationToken::new();
         let (writing, done) = (Arc::clone(&store), closed.clone().drop_guard());
+        tokio::spawn(watch::run(Arc::clone(&store)));
         tokio::spawn(async move {
             writer::run(writing).await;
             drop(done);
         });
-        Ok(Self { handle: Arc::new(Handle { store, _watch: closing.drop_guard() }), closed })
+        Ok(Self { handle: Arc::new(Handle { store }), closed })
     }
 
     /// Writes what waits, closes the file and returns when that is done. Whatever was opened from
@@ -133,7 +133,7 @@ impl EventLog for EmbeddedLog {
         if checks.iter().all(|check| check.state != TopicState::Missing) {
             return Ok(checks);
         }
-        let mut tx = store.begin().await.map_err(|failure| failure.into_log_error())?;
+        let mut tx = store.begin().await.map_err(Failure::into_log_error)?;
         for (spec, check) in specs.iter().zip(&mut checks) {
             let known = catalog::load(tx.connection(), &spec.name).await.map_err(|e| store.log_error(&e))?;
             if known.is_none() {
@@ -145,7 +145,7 @@ impl EventLog for EmbeddedLog {
                 check.state = state(known.as_ref().map(|topic| &topic.spec), spec);
             }
         }
-        tx.commit().await.map_err(|failure| failure.into_log_error())?;
+        tx.commit().await.map_err(Failure::into_log_error)?;
         Ok(checks)
     }
 

@@ -199,14 +199,14 @@ impl Settle {
         self.tell(|| Err(why.clone().into_append_error()), || Err(why.clone().into_commit_error()));
     }
 
-    /// Tells that nobody knows whether it was written.
-    pub(super) fn unknown(self, why: &str) {
+    /// Tells that its author is fenced, or that nobody knows whether it was written.
+    pub(super) fn fatal(self, why: &str) {
         self.tell(|| Err(AppendError::Unknown(why.to_owned())), || Err(CommitError::Fatal(why.to_owned())));
     }
 
     /// Tells that it will never be written.
     pub(super) fn refused(self, why: &str) {
-        self.tell(|| Err(AppendError::Refused(why.to_owned())), || Err(CommitError::Fatal(why.to_owned())));
+        self.tell(|| Err(AppendError::Refused(why.to_owned())), || Err(CommitError::Refused(why.to_owned())));
     }
 
     /// Tells that it is kept, at these offsets.

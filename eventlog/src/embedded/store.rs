@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::MutexGuard;
+use tokio_util::sync::CancellationToken;
 
 use super::Options;
 use super::catalog::{self, Topic};
@@ -34,6 +35,8 @@ pub(super) struct Store {
     pub(super) queue: Queue,
     /// How far each partition goes, as last seen.
     pub(super) tails: Tails,
+    /// Tells those who watch the file that it is about to be closed.
+    pub(super) closing: CancellationToken,
     /// The groups that have members in this process.
     pub(super) groups: Mutex<HashMap<String, Arc<Group>>>,
     topics: RwLock<HashMap<String, Arc<Topic>>>,
@@ -63,6 +66,7 @@ impl Store {
         Ok(Self {
             queue: Queue::default(),
             tails: Tails::default(),
+            closing: CancellationToken::new(),
             groups: Mutex::default(),
             topics: RwLock::default(),
             readers,
@@ -164,17 +168,22 @@ impl Store {
         Ok(OffsetRange { low, high })
     }
 
-    /// Closes every connection; the last one of all processes folds the write-ahead log in.
+    /// Folds the write-ahead log into the file, as far as other processes let us, and closes every
+    /// connection.
     pub(super) async fn close(&self) {
+        self.closing.cancel();
         self.readers.close().await;
+        if let Err(failure) = self.checkpoint().await {
+            // Nothing is lost by that: the next to open the file reads the write-ahead log.
+            tracing::debug!(error = failure.sentence(), "the write-ahead log stays beside the file");
+        }
         if let Some(connection) = self.writer.lock().await.take() {
             layout::close(connection).await;
         }
     }
 
     async fn connect_writer(&self) -> Result<SqliteConnection, Failure> {
-        let mut connection =
-            layout::writing(&self.path, BUSY).connect().await.map_err(|e| self.failure(&e))?;
+        let mut connection = layout::writing(&self.path, BUSY).connect().await.map_err(|e| self.failure(&e))?;
         limit_size(&mut connection, &self.options, &self.path).await?;
         Ok(connection)
     }

@@ -65,7 +65,7 @@ fn tombstone(partition: i32, key: &str, timestamp_ms: i64) -> NewRecord {
 
 async fn append(log: &EmbeddedLog, records: Vec<NewRecord>) -> Vec<i64> {
     let appender = log.appender(prompt()).await.unwrap();
-    appender.append(records).unwrap().await.unwrap()
+    appender.append(records).unwrap().kept().await.unwrap()
 }
 
 /// Options of an appender that waits for no company.
@@ -118,7 +118,9 @@ async fn next_batch(member: &mut Box<dyn Membership>) -> Batch {
 /// Waits for an assignment and starts reading it at the committed offsets.
 async fn assigned(member: &mut Box<dyn Membership>) -> Vec<crate::Assignment> {
     loop {
-        if let GroupEvent::Assigned(assignments) = next(member).await {
+        if let GroupEvent::Assigned(assignments) = next(member).await
+            && !assignments.is_empty()
+        {
             for assignment in &assignments {
                 member.fetch_from(&assignment.partition, assignment.committed.unwrap_or(0)).unwrap();
             }

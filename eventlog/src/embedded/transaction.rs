@@ -28,8 +28,10 @@ const INSERT_WIDE: &str = "INSERT INTO chunk (id, part, next, tombstones, max_ts
 pub(super) enum Outcome {
     /// It is in the transaction; the offsets of its records, in their order.
     Kept(Vec<i64>),
-    /// It is not and never will be.
+    /// It is not and never will be: a record that cannot be taken.
     Refused(String),
+    /// It is not: its author is a member no more.
+    Fenced(String),
 }
 
 /// What a transaction has done.
@@ -59,9 +61,9 @@ pub(super) async fn write(store: &Store, tx: &mut WriteTx<'_>, works: &[Work]) -
     let connection = tx.connection();
     let mut routes = Vec::with_capacity(works.len());
     for work in works {
-        routes.push(match refusal(connection, work).await? {
-            Some(why) => Err(why),
-            None => route(store, connection, records(work)).await?,
+        routes.push(match fence(connection, work).await? {
+            Some(why) => Err(Outcome::Fenced(why)),
+            None => route(store, connection, records(work)).await?.map_err(Outcome::Refused),
         });
     }
     let mut tails = load_tails(connection, &routes).await?;
@@ -70,7 +72,7 @@ pub(super) async fn write(store: &Store, tx: &mut WriteTx<'_>, works: &[Work]) -
     for (work, route) in works.iter().zip(routes) {
         outcomes.push(match route {
             Ok(parts) => Outcome::Kept(pack(&mut tails, records(work), &parts, &mut placed)),
-            Err(why) => Outcome::Refused(why),
+            Err(outcome) => outcome,
         });
     }
     let mut ends = Vec::with_capacity(tails.len());
@@ -98,7 +100,7 @@ fn records(work: &Work) -> &[NewRecord] {
 }
 
 /// Why a commit must not be: its author has been replaced, or a partition has another owner now.
-async fn refusal(connection: &mut SqliteConnection, work: &Work) -> Result<Option<String>, sqlx::Error> {
+async fn fence(connection: &mut SqliteConnection, work: &Work) -> Result<Option<String>, sqlx::Error> {
     let Work::Commit { author, .. } = work else { return Ok(None) };
     let (epoch, owned): (i64, i64) = sqlx::query_as(
         "SELECT coalesce((SELECT epoch FROM member WHERE grp = ?1 AND instance = ?2), 0),
@@ -165,7 +167,7 @@ async fn find_topic(
 /// Where the partitions that are appended to end now.
 async fn load_tails(
     connection: &mut SqliteConnection,
-    routes: &[Result<Vec<i64>, String>],
+    routes: &[Result<Vec<i64>, Outcome>],
 ) -> Result<HashMap<i64, Tail>, sqlx::Error> {
     let mut wanted: Vec<i64> = routes.iter().flatten().flatten().copied().collect();
     wanted.sort_unstable();
@@ -173,12 +175,11 @@ async fn load_tails(
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT id, next, top_ts FROM part WHERE id IN (SELECT value FROM json_each(?))",
-    )
-    .bind(format!("{wanted:?}"))
-    .fetch_all(connection)
-    .await?;
+    let rows: Vec<(i64, i64, i64)> =
+        sqlx::query_as("SELECT id, next, top_ts FROM part WHERE id IN (SELECT value FROM json_each(?))")
+            .bind(format!("{wanted:?}"))
+            .fetch_all(connection)
+            .await?;
     if rows.len() != wanted.len() {
         return Err(sqlx::Error::RowNotFound);
     }

@@ -1,24 +1,27 @@
 //! Notices what other processes append to the file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{ConnectOptions, SqliteConnection};
-use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::layout;
 use super::store::Store;
 
+/// How long one look may wait for a lock.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// Looks at the file's version every few milliseconds and takes in the ends that have moved.
 ///
 /// The version is a counter in memory shared by all processes: an idle look reads no page.
-pub(super) async fn run(store: Arc<Store>, closing: CancellationToken) {
+pub(super) async fn run(store: Arc<Store>) {
     let mut seen = None;
     let mut connection = None;
     let mut complained = false;
     loop {
         tokio::select! {
-            () = closing.cancelled() => break,
+            () = store.closing.cancelled() => break,
             () = tokio::time::sleep(store.options.watch_interval) => {}
         }
         match look(&store, &mut connection, &mut seen).await {
@@ -37,19 +40,13 @@ pub(super) async fn run(store: Arc<Store>, closing: CancellationToken) {
     }
 }
 
-async fn look(
-    store: &Store,
-    slot: &mut Option<SqliteConnection>,
-    seen: &mut Option<i64>,
-) -> Result<(), Failure> {
+async fn look(store: &Store, slot: &mut Option<SqliteConnection>, seen: &mut Option<i64>) -> Result<(), Failure> {
     let failed = |e| store.failure(&e);
-    let connection = match slot {
-        Some(connection) => connection,
-        None => {
-            *seen = None;
-            let options = layout::reading(&store.path, std::time::Duration::from_secs(1));
-            slot.insert(options.connect().await.map_err(failed)?)
-        }
+    let connection = if let Some(connection) = slot {
+        connection
+    } else {
+        *seen = None;
+        slot.insert(layout::reading(&store.path, BUSY).connect().await.map_err(failed)?)
     };
     let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await.map_err(failed)?;
     if *seen == Some(version) {

@@ -13,7 +13,7 @@ use super::transaction::{self, Outcome, Written};
 /// How long the writer rests after a failure, so that retries do not spin.
 const REST: Duration = Duration::from_millis(50);
 /// Where no deadline is near: look again after this.
-const FAR: Duration = Duration::from_secs(60);
+const FAR: Duration = Duration::from_mins(1);
 
 /// A transaction that failed.
 struct Failed {
@@ -98,7 +98,7 @@ async fn write(store: &Store, tx: WriteTx<'_>) -> bool {
             tracing::warn!(error = failure.sentence(), doubtful, "a batch was not written to the log");
             for settle in waiters.into_iter().filter_map(|(settle, _)| settle) {
                 if doubtful {
-                    settle.unknown(failure.sentence());
+                    settle.fatal(failure.sentence());
                 } else {
                     settle.not_written(&failure);
                 }
@@ -122,6 +122,7 @@ fn settle(waiters: Vec<(Option<Settle>, Instant)>, outcomes: Vec<Outcome>) {
         match outcome {
             Outcome::Kept(offsets) => settle.kept(offsets),
             Outcome::Refused(why) => settle.refused(&why),
+            Outcome::Fenced(why) => settle.fatal(&why),
         }
     }
 }
@@ -141,7 +142,7 @@ fn expire(waiters: &mut [(Option<Settle>, Instant)], store: &Store) {
         if *deadline <= now
             && let Some(settle) = settle.take()
         {
-            settle.unknown(waits.sentence());
+            settle.fatal(waits.sentence());
         }
     }
     store.queue.expire(now, &waits);

@@ -7,7 +7,8 @@ use super::*;
 #[tokio::test]
 async fn records_come_back_in_order_with_all_they_had() {
     let world = World::with_partitions(2).await;
-    let first = append(&world.log, vec![record(0, "a", "1", 10), record(1, "b", "2", 20), record(0, "c", "3", 30)]).await;
+    let first =
+        append(&world.log, vec![record(0, "a", "1", 10), record(1, "b", "2", 20), record(0, "c", "3", 30)]).await;
     assert_eq!(first, [0, 0, 1]);
     assert_eq!(append(&world.log, vec![tombstone(0, "a", 5)]).await, [2]);
     let read = read_all(&world.log, 0).await;
@@ -33,10 +34,9 @@ async fn what_was_acknowledged_is_there_when_the_file_is_opened_again() {
 async fn many_callers_share_transactions_and_each_gets_its_offsets() {
     let world = World::with_partitions(1).await;
     let appender = world.log.appender(AppendOptions::default()).await.unwrap();
-    let pending: Vec<_> =
-        (0..500).map(|n| appender.append(vec![record(0, "k", &n.to_string(), n)]).unwrap()).collect();
+    let pending: Vec<_> = (0..500).map(|n| appender.append(vec![record(0, "k", &n.to_string(), n)]).unwrap()).collect();
     for (wanted, pending) in (0..).zip(pending) {
-        assert_eq!(pending.await.unwrap(), [wanted]);
+        assert_eq!(pending.kept().await.unwrap(), [wanted]);
     }
     assert_eq!(appender.backlog().records, 0);
     let wanted: Vec<_> = (0..500).map(|n| n.to_string()).collect();
@@ -79,9 +79,9 @@ async fn an_appender_refuses_what_has_no_room_and_what_no_topic_takes() {
     let kept = appender.append(vec![record(0, "a", "1", 1), record(0, "b", "2", 2)]).unwrap();
     assert!(matches!(appender.append(vec![record(0, "c", "3", 3)]), Err(crate::AppendError::Full)));
     assert_eq!(appender.backlog().records, 2);
-    assert_eq!(kept.await.unwrap(), [0, 1]);
+    assert_eq!(kept.kept().await.unwrap(), [0, 1]);
     for wrong in [record(7, "a", "1", 1), record(0, "a", &"x".repeat(2 << 20), 1)] {
-        let outcome = appender.append(vec![record(0, "ok", "4", 4), wrong]).unwrap().await;
+        let outcome = appender.append(vec![record(0, "ok", "4", 4), wrong]).unwrap().kept().await;
         assert!(matches!(outcome, Err(crate::AppendError::Refused(_))), "{outcome:?}");
     }
     appender.flush(Duration::from_secs(5)).await.unwrap();

@@ -10,7 +10,7 @@ fn compacted(tombstones: Duration) -> TopicSpec {
 
 #[tokio::test]
 async fn retention_drops_old_records_from_the_front_and_moves_the_low_end() {
-    let retention = Some(Duration::from_secs(3_600));
+    let retention = Some(Duration::from_hours(1));
     let world = World::with_topic(spec("t", 1, Cleanup::Delete { retention }), Options::default()).await;
     for at in [0, 2 * HOUR, HOUR, 3 * HOUR] {
         append(&world.log, vec![record(0, "k", &at.to_string(), at)]).await;
@@ -43,7 +43,7 @@ async fn many_old_chunks_go_in_steps() {
 
 #[tokio::test]
 async fn compaction_keeps_the_newest_of_each_key_at_its_own_offset() {
-    let world = World::with_topic(compacted(Duration::from_secs(60)), Options::default()).await;
+    let world = World::with_topic(compacted(Duration::from_mins(1)), Options::default()).await;
     append(&world.log, vec![record(0, "a", "1", 1), record(0, "b", "2", 2), record(0, "a", "3", 3)]).await;
     append(&world.log, vec![record(0, "c", "4", 4), record(0, "b", "5", 5)]).await;
     assert_eq!(world.log.maintain(10).await.unwrap().compacted_records, 2);
@@ -59,7 +59,7 @@ async fn compaction_keeps_the_newest_of_each_key_at_its_own_offset() {
 
 #[tokio::test]
 async fn a_time_whose_record_was_compacted_away_leads_to_the_next() {
-    let world = World::with_topic(compacted(Duration::from_secs(60)), Options::default()).await;
+    let world = World::with_topic(compacted(Duration::from_mins(1)), Options::default()).await;
     append(&world.log, vec![record(0, "a", "old", 100)]).await;
     append(&world.log, vec![record(0, "b", "2", 50)]).await;
     append(&world.log, vec![record(0, "a", "new", 90)]).await;
@@ -71,7 +71,7 @@ async fn a_time_whose_record_was_compacted_away_leads_to_the_next() {
 
 #[tokio::test]
 async fn a_tombstone_stays_its_time_and_then_nothing_of_its_key_is_left() {
-    let world = World::with_topic(compacted(Duration::from_secs(60)), Options::default()).await;
+    let world = World::with_topic(compacted(Duration::from_mins(1)), Options::default()).await;
     append(&world.log, vec![record(0, "a", "1", 1), record(0, "b", "2", 2), tombstone(0, "a", 3)]).await;
     world.log.maintain(1_000).await.unwrap();
     assert_eq!(values(&read_all(&world.log, 0).await), ["2", "-"]);

@@ -47,7 +47,7 @@ async fn victim() {
     let log = EmbeddedLog::open(path).await.unwrap();
     let appender = log.appender(prompt()).await.unwrap();
     loop {
-        let offsets = appender.append((0..20).map(|n| record(0, "k", "v", n)).collect()).unwrap().await.unwrap();
+        let offsets = appender.append((0..20).map(|n| record(0, "k", "v", n)).collect()).unwrap().kept().await.unwrap();
         println!("kept {}", offsets.last().unwrap());
     }
 }
@@ -85,7 +85,7 @@ async fn without_room_nothing_is_written_and_it_goes_on_when_there_is_some() {
     let batch = || (0..200).map(|n| record(0, "k", &value, n)).collect::<Vec<_>>();
     let mut kept = 0;
     let refused = loop {
-        match appender.append(batch()).unwrap().await {
+        match appender.append(batch()).unwrap().kept().await {
             Ok(_) => kept += 200,
             Err(error) => break error,
         }
@@ -94,7 +94,7 @@ async fn without_room_nothing_is_written_and_it_goes_on_when_there_is_some() {
     assert!(kept >= 1_000, "{kept}");
     assert_eq!(read_all(&world.log, 0).await.len(), usize::try_from(kept).unwrap(), "what was kept can be read");
     world.log.maintain(1_000_000).await.unwrap();
-    assert_eq!(appender.append(batch()).unwrap().await.unwrap()[0], kept, "the refused batch took no offsets");
+    assert_eq!(appender.append(batch()).unwrap().kept().await.unwrap()[0], kept, "the refused batch took no offsets");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn behind_a_lock_appends_end_at_their_deadline_and_were_not_written() {
     let options = AppendOptions { deadline: Duration::from_millis(200), ..prompt() };
     let appender = world.log.appender(options).await.unwrap();
     let started = std::time::Instant::now();
-    let outcome = appender.append(vec![record(0, "a", "1", 1)]).unwrap().await;
+    let outcome = appender.append(vec![record(0, "a", "1", 1)]).unwrap().kept().await;
     assert!(matches!(outcome, Err(AppendError::Unavailable(_))), "{outcome:?}");
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
@@ -118,7 +118,8 @@ async fn files_that_are_not_ours_are_left_alone_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let open = |name: &str| EmbeddedLog::open(folder.path().join(name));
     let said = |result: Result<EmbeddedLog, LogError>| result.err().expect("it must not open").to_string();
-    std::fs::write(folder.path().join("text"), "certainly no database, and long enough to be looked at".repeat(99)).unwrap();
+    std::fs::write(folder.path().join("text"), "certainly no database, and long enough to be looked at".repeat(99))
+        .unwrap();
     assert!(said(open("text").await).contains("nor any SQLite file"));
     assert!(said(open("no/such/folder").await).contains("folder must exist"));
     let foreign = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("foreign"));

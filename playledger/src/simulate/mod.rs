@@ -1,0 +1,17 @@
+//! Realistic players: a pure model of what they do and how it reaches the gateway, and a sender.
+//!
+//! The model ([`Crowd`]) knows no clock and no network: the same seed gives the same requests, told
+//! in ms since a start; the sender ([`run`]) gives it a start and sends them when they are due.
+
+mod crowd;
+mod event;
+mod game;
+mod network;
+mod player;
+mod script;
+mod session;
+mod task;
+
+pub use crowd::Crowd;
+pub use event::{Event, Id, Request};
+pub use network::Delivery;

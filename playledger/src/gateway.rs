@@ -123,6 +123,11 @@ impl Gateway {
         })
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// What the key may do.
     ///
     /// # Errors

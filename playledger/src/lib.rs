@@ -1,6 +1,13 @@
 //! The command: local mode, simulate, send, topics, keys, doctor.
 
+pub mod cli;
+pub mod doctor;
 pub mod folder;
 pub mod gateway;
+pub mod keys;
+pub mod output;
 pub mod postgres;
+pub mod send;
 pub mod simulate;
+pub mod target;
+pub mod topics;

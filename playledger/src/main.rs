@@ -1,2 +1,7 @@
-//! Stub.
-fn main() {}
+//! The command `playledger`: see `playledger --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    playledger::cli::main(std::env::args_os())
+}

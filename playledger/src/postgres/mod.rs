@@ -13,7 +13,7 @@ mod server;
 use crate::folder::Folder;
 
 pub use account::Account;
-pub use place::home_of;
+pub use place::{elsewhere, home_of};
 pub use server::Server;
 
 /// Starts the folder's Postgres, and makes it on the first start.

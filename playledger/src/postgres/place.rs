@@ -66,6 +66,18 @@ pub fn home_of(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     Ok(read_if_there(&folder.join("postgres.location"))?.map(|text| PathBuf::from(text.trim())))
 }
 
+/// The clusters outside data folders, each with the folder that it belongs to.
+pub fn elsewhere() -> Vec<(PathBuf, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(ELSEWHERE) else { return Vec::new() };
+    let homes = entries.flatten().map(|entry| entry.path());
+    homes
+        .filter_map(|home| {
+            let folder = std::fs::read_to_string(home.join("data-folder")).ok()?;
+            Some((home, PathBuf::from(folder.trim())))
+        })
+        .collect()
+}
+
 fn home(folder: &Folder, account: &Account) -> anyhow::Result<PathBuf> {
     let failed = |path: &Path, error: &std::io::Error| {
         anyhow::anyhow!(describe("can't make the folder for Postgres", path, error))

@@ -76,7 +76,7 @@ impl Crowd {
         }
         // Most come back soon, some after a while.
         let rest =
-            if rng.random_bool(0.85) { rng.random_range(5_000..150_000) } else { rng.random_range(600_000..2_400_000) };
+            if rng.random_bool(0.94) { rng.random_range(5_000..60_000) } else { rng.random_range(300_000..1_200_000) };
         for delivery in planned {
             self.plan(delivery.at_ms, seat, Some(delivery));
         }

@@ -7,7 +7,7 @@ use super::game::{CONCEPTS, LEVELS, Level, STRATEGIES};
 use super::script::Script;
 
 /// A level is lost after so many failures.
-const LIVES: u32 = 7;
+const LIVES: u32 = 5;
 /// The third hint gives the answer away.
 const BOTTOM_OUT: u64 = 3;
 

@@ -1,0 +1,97 @@
+//! The command line: which command, and the exit status that comes of it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use daemon::config::Stop;
+
+use crate::output::{Closed, Usage, say};
+use crate::{doctor, keys, output, send, simulate, topics};
+
+/// Event-sourced telemetry for games: local mode and tools
+#[derive(Parser, Debug)]
+#[command(name = "playledger", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Plays realistic players at a running gateway
+    Simulate(simulate::Arguments),
+    /// Sends a file of events, one JSON object a line; prints what was not accepted
+    Send(send::Arguments),
+    /// Makes or checks the topics on a Kafka cluster
+    #[command(subcommand)]
+    Topics(topics::Action),
+    /// Makes, lists and revokes API keys
+    #[command(subcommand)]
+    Keys(keys::Action),
+    /// Says what is missing or wrong on this machine, and what to do
+    Doctor(doctor::Arguments),
+    /// Prints the completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command that a line asks for: 0 done, 1 failed, 2 bad usage.
+pub fn main(line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(line) {
+        Ok(cli) => cli,
+        Err(error) => return Stop::from(error).report(),
+    };
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Simulate(arguments) => on_runtime(simulate::command(arguments)),
+        Command::Send(arguments) => on_runtime(send::command(arguments)),
+        Command::Topics(action) => on_runtime(topics::command(action)),
+        Command::Keys(action) => keys::command(action),
+        Command::Doctor(arguments) => on_runtime(doctor::command(arguments)),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "playledger", &mut script);
+            output::data(String::from_utf8_lossy(&script).trim_end())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn on_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Closed>() {
+        // `| head` has seen enough: no failure of the command's.
+        return ExitCode::SUCCESS;
+    }
+    say(&format!("error: {error:#}"));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn bad_usage_is_status_2_and_help_is_0() {
+        let status = |line: &[&str]| format!("{:?}", main(line.iter().map(OsString::from)));
+        assert_eq!(status(&["playledger", "dance"]), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(status(&["playledger", "--help"]), format!("{:?}", ExitCode::SUCCESS));
+    }
+}

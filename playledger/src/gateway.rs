@@ -14,7 +14,7 @@ const WORTH_COMPRESSING: usize = 1024;
 /// Back-off begins here, doubles, and ends there.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 /// A server that asks for a longer wait than this is asked again sooner.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A gateway, and the key to it. Cheap to clone.
 #[derive(Clone, Debug)]

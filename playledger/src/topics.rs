@@ -1,15 +1,14 @@
 //! The commands `topics create` and `topics check`; which topics there are, as the log knows them.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use eventlog::kafka::{KafkaLog, KafkaOptions};
-use eventlog::{Cleanup, EventLog, TopicCheck, TopicSpec, TopicState};
+use eventlog::kafka::KafkaFlags;
+use eventlog::{Cleanup, EventLog as _, TopicCheck, TopicSpec, TopicState};
 use schemas::topics::{Kept, Topic};
 use serde_json::json;
 
-use crate::output::{Usage, data, say};
+use crate::output::{data, say};
 
 /// What to do with topics.
 #[derive(Subcommand, Debug)]
@@ -24,7 +23,10 @@ pub enum Action {
 #[derive(Args, Debug)]
 pub struct Wanted {
     #[command(flatten)]
-    kafka: Kafka,
+    cluster: KafkaFlags,
+    /// What stands before every topic's name
+    #[arg(long, value_name = "PREFIX", default_value = "play.")]
+    topic_prefix: String,
     /// Partitions of each topic; for life
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
@@ -34,36 +36,6 @@ pub struct Wanted {
     /// One JSON object a topic
     #[arg(long)]
     json: bool,
-}
-
-/// How to reach a Kafka cluster.
-#[derive(Args, Clone, Debug)]
-pub struct Kafka {
-    /// The brokers to ask first
-    #[arg(long, value_name = "HOST:PORT[,…]", env = "PLAYLEDGER_KAFKA")]
-    kafka: String,
-    /// A setting of librdkafka, such as security.protocol=ssl; repeatable
-    #[arg(long, value_name = "KEY=VALUE")]
-    kafka_set: Vec<String>,
-    /// What stands before every topic's name
-    #[arg(long, value_name = "PREFIX", default_value = "play.")]
-    topic_prefix: String,
-}
-
-/// Opens the log on a Kafka cluster.
-///
-/// # Errors
-/// [`Usage`] where a setting is no `KEY=VALUE`; a sentence where librdkafka refuses one.
-pub fn open_kafka(brokers: &str, settings: &[String]) -> anyhow::Result<Arc<dyn EventLog>> {
-    let settings = settings
-        .iter()
-        .map(|setting| match setting.split_once('=') {
-            Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-            None => Err(Usage(format!("--kafka-set {setting}: is not of the form KEY=VALUE"))),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let options = KafkaOptions { brokers: brokers.to_owned(), settings, client_id: "playledger".to_owned() };
-    Ok(Arc::new(KafkaLog::open(options)?))
 }
 
 /// All topics behind a prefix, with so many partitions and copies.
@@ -92,8 +64,8 @@ pub async fn command(action: Action) -> anyhow::Result<ExitCode> {
         Action::Create(wanted) => (wanted, true),
         Action::Check(wanted) => (wanted, false),
     };
-    let log = open_kafka(&wanted.kafka.kafka, &wanted.kafka.kafka_set)?;
-    let specs = specs(&wanted.kafka.topic_prefix, wanted.partitions, wanted.replication);
+    let log = wanted.cluster.open("playledger")?;
+    let specs = specs(&wanted.topic_prefix, wanted.partitions, wanted.replication);
     let checks = if make { log.ensure_topics(&specs).await? } else { log.check_topics(&specs).await? };
     for check in &checks {
         data(&if wanted.json { as_json(check).to_string() } else { words(check) })?;
@@ -143,11 +115,5 @@ mod tests {
         assert!(specs.iter().all(|spec| spec.partitions == 4 && spec.name.starts_with("test.")));
         let state = specs.iter().find(|spec| spec.name == "test.session-state").unwrap();
         assert!(matches!(state.cleanup, Cleanup::Compact { retention: None, .. }));
-    }
-
-    #[test]
-    fn a_setting_without_a_value_is_bad_usage() {
-        let error = open_kafka("127.0.0.1:1", &["security.protocol".to_owned()]).err().unwrap();
-        assert!(error.is::<Usage>(), "{error}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use eventlog::EventLog as _;
+use eventlog::kafka::KafkaFlags;
 use sqlx::{Connection as _, PgConnection};
 
 use super::Finding;
@@ -14,9 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether the brokers answer, and how the topics are.
 pub(super) async fn kafka(brokers: &str) -> Vec<Finding> {
     const ADVICE: &str = "look at the address, and whether the brokers' advertised.listeners can be reached from here";
-    let log = match topics::open_kafka(brokers, &[]) {
+    let flags = KafkaFlags { kafka: brokers.to_owned(), kafka_set: Vec::new() };
+    let log = match flags.open("playledger-doctor") {
         Ok(log) => log,
-        Err(error) => return vec![Finding::bad("Kafka", format!("{error:#}"), "look at the address")],
+        Err(error) => return vec![Finding::bad("Kafka", error.to_string(), "look at the address")],
     };
     // Partitions and copies are the operator's: only what is missing matters here.
     let specs = topics::specs("play.", 1, 1);

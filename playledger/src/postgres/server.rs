@@ -26,7 +26,7 @@ const DATABASE: &str = "playledger";
 /// The port that every other Postgres uses: never taken.
 const STANDARD_PORT: u16 = 5432;
 /// How long a start may take; longer than any recovery after a kill that was seen.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_mins(2);
 /// The log is begun anew at a start when it has grown beyond this.
 const LOG_LIMIT: u64 = 8 << 20;
 

@@ -41,16 +41,9 @@ pub(super) struct NotAccepted {
 ///
 /// # Errors
 /// What is wrong with a line that is no JSON object.
-pub(super) fn read(line: u64, bytes: &[u8]) -> Result<Option<Event>, NotAccepted> {
+pub(super) fn read(line: u64, bytes: &[u8]) -> Result<Option<Event>, Box<NotAccepted>> {
     let bytes = if line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
-    let unreadable = |code: &str, reason: String| NotAccepted {
-        line,
-        status: "unreadable".to_owned(),
-        code: code.to_owned(),
-        reason,
-        event_id: None,
-        errors: Vec::new(),
-    };
+    let unreadable = |code: &str, reason: String| Box::new(unreadable(line, code, reason));
     let text = std::str::from_utf8(bytes).map_err(|_| unreadable("bad_encoding", "the line is not UTF-8".into()))?;
     if text.trim().is_empty() {
         return Ok(None);
@@ -65,11 +58,15 @@ pub(super) fn read(line: u64, bytes: &[u8]) -> Result<Option<Event>, NotAccepted
 
 /// A line that is too long to be an event.
 pub(super) fn too_long(line: u64) -> NotAccepted {
+    unreadable(line, "too_large", "the line is longer than any event may be".to_owned())
+}
+
+fn unreadable(line: u64, code: &str, reason: String) -> NotAccepted {
     NotAccepted {
         line,
         status: "unreadable".to_owned(),
-        code: "too_large".to_owned(),
-        reason: "the line is longer than any event may be".to_owned(),
+        code: code.to_owned(),
+        reason,
         event_id: None,
         errors: Vec::new(),
     }

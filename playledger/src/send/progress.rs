@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -81,7 +82,7 @@ fn digest_before(file: &Path, place: u64) -> std::io::Result<String> {
     if bytes.len() as u64 != place - from {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&bytes)))
 }
 
 #[cfg(test)]

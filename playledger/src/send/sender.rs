@@ -74,14 +74,15 @@ impl Sender {
                         problem.code
                     );
                 }
-                Answer::Refused(problem) => match events.as_slice() {
-                    [event] => tell(&batch::refused(event, &problem, &mut self.counts))?,
-                    _ => {
-                        let second = events.split_off(events.len() / 2);
-                        left.push(second);
-                        left.push(events);
+                Answer::Refused(problem) => {
+                    if let [event] = events.as_slice() {
+                        tell(&batch::refused(event, &problem, &mut self.counts))?;
+                        continue;
                     }
-                },
+                    let second = events.split_off(events.len() / 2);
+                    left.push(second);
+                    left.push(events);
+                }
             }
         }
         Ok(())
@@ -97,11 +98,11 @@ impl Sender {
             Err(_) if self.shutdown.is_draining() => {
                 bail!("ended before line {}: the same command goes on there", events[0].line)
             }
-            Err(given_up) => bail!(
+            Err(silence) => bail!(
                 "{}: no answer for {}: {}; the same command goes on at line {}",
                 self.url(),
                 humantime::format_duration(self.patience),
-                given_up.why,
+                silence.why,
                 events[0].line
             ),
         }

@@ -113,7 +113,7 @@ fn play_session(player: &mut Player, rng: &mut ChaCha8Rng, start_ms: i64) -> (Ve
             session,
             player: player.name.clone(),
             seq: seq(place),
-            event_type: happening.event_type,
+            kind: happening.event_type,
             at_ms: happening.at_ms + device.clock_ms,
             data: happening.data,
         })
@@ -132,7 +132,7 @@ fn play_session(player: &mut Player, rng: &mut ChaCha8Rng, start_ms: i64) -> (Ve
                 session,
                 player: player.name.clone(),
                 seq: next,
-                event_type: "session.closed",
+                kind: "session.closed",
                 at_ms,
                 data,
             });
@@ -152,7 +152,7 @@ fn word_of_teacher(player: &Player, rng: &mut ChaCha8Rng, at_ms: i64) -> Deliver
         session: Id { at_ms, bits: rng.random() },
         player: player.name.clone(),
         seq: None,
-        event_type: "evidence.recorded",
+        kind: "evidence.recorded",
         at_ms,
         data: Some(session::evidence(rng)),
     };

@@ -24,7 +24,7 @@ pub struct Event {
     pub(super) session: Id,
     pub(super) player: Arc<str>,
     pub(super) seq: Option<u64>,
-    pub(super) event_type: &'static str,
+    pub(super) kind: &'static str,
     /// The client's clock, in ms since the simulation's start.
     pub(super) at_ms: i64,
     pub(super) data: Option<Value>,
@@ -72,7 +72,7 @@ impl Event {
             "event_id": self.id.uuid(start_ms),
             "session_id": self.session.uuid(start_ms),
             "player_id": &*self.player,
-            "event_type": self.event_type,
+            "event_type": self.kind,
             "timestamp": time(start_ms, self.at_ms),
         });
         if let Some(seq) = self.seq {

@@ -1,0 +1,452 @@
+//! Judges each record of a session: it takes a place, tells again what was known, or is set aside.
+
+use schemas::Event;
+use schemas::record::quarantine::Reason;
+use serde_json::value::RawValue;
+
+use super::buffer::{Held, Waiting};
+use super::prefix::Place;
+use super::readback::ReadBack;
+use super::tag::Tag;
+use super::told::{Context, Unreadable, reread};
+use super::{Order, Owner, Session};
+
+/// How a record came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// Its offset in play.events.
+    pub offset: i64,
+    /// When it was received, in ms since the epoch.
+    pub received_at: i64,
+    /// The partition's log time, in ms: never before `received_at`.
+    pub log_time: i64,
+    /// When the client says that it sent the request, in ms.
+    pub sent_at: Option<i64>,
+    /// The client's version.
+    pub app_version: Option<&'a str>,
+    /// The request that brought it.
+    pub request_id: &'a str,
+    /// Of which game.
+    pub game: &'a schemas::Game,
+    /// Whether it was sent again out of the quarantine.
+    pub redriven: bool,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It takes a place in its session.
+    Applied,
+    /// It tells again what is known.
+    Repeat,
+    /// It is kept and judged later: counted then, as one of [`Judgement::released`].
+    Held,
+    /// It goes to the quarantine.
+    SetAside(Reason),
+}
+
+/// What becomes of a record, and of those that waited for it.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Of the record itself.
+    pub verdict: Verdict,
+    /// Of what was held before.
+    pub released: Vec<Released>,
+}
+
+/// A record that was held and is judged now.
+#[derive(Debug)]
+pub struct Released {
+    /// The record.
+    pub held: Held,
+    /// [`Verdict::Applied`] or [`Verdict::SetAside`].
+    pub verdict: Verdict,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, released: Vec::new() }
+    }
+}
+
+/// Where an event under a seq goes.
+enum Spot {
+    /// Straight into the fold.
+    Next,
+    /// Behind a gap.
+    Behind,
+    /// Where the fold has passed.
+    Passed,
+}
+
+impl Session {
+    /// Judges an event and takes it in.
+    ///
+    /// # Errors
+    /// When a kept event can't be read again.
+    pub fn event(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Judgement, Unreadable> {
+        let judgement = if event.is_close() {
+            self.close(event, raw, arrival, context)?.into()
+        } else if self.owner.is_none() {
+            self.first(event, raw, arrival, context)?
+        } else {
+            self.further(event, raw, arrival, context)?.into()
+        };
+        self.trace(judgement.verdict, event, arrival);
+        Ok(judgement)
+    }
+
+    /// Takes in a refused event's place. A hole under a taken seq is nothing.
+    ///
+    /// # Errors
+    /// When a kept event can't be read again.
+    pub fn hole(&mut self, seq: u64, arrival: &Arrival<'_>, context: &Context<'_>) -> Result<(), Unreadable> {
+        let counts = self.order != Order::Log && !self.is_reopening();
+        let known = self.prefix.at(seq) != Place::Ahead || self.buffer.get(seq).is_some();
+        let late = seq >= self.reach() && self.is_shut(arrival);
+        let crowded = self.order == Order::Open && self.is_crowded();
+        if !counts || known || late || crowded {
+            return Ok(());
+        }
+        if self.order == Order::Seq && seq == self.prefix.next() && self.readback.is_none() {
+            self.prefix.push(Tag::HOLE);
+            self.advance(context)?;
+        } else {
+            self.wait(seq, Waiting::Hole, context)?;
+        }
+        self.took_place(arrival);
+        Ok(())
+    }
+
+    /// The first event that is no close says whose session it is and whether it counts.
+    fn first(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Judgement, Unreadable> {
+        if let Some(seq) = event.seq
+            && matches!(self.buffer.get(seq), Some(Waiting::Event(_)))
+        {
+            return Ok(Verdict::SetAside(Reason::SeqConflict).into());
+        }
+        self.owner = Some(Owner { game: arrival.game.clone(), player: event.player_id.clone().into_owned() });
+        self.order = if event.seq.is_some() { Order::Seq } else { Order::Log };
+        let released = self.release_closes(context)?;
+        let verdict = self.further(event, raw, arrival, context)?;
+        Ok(Judgement { verdict, released })
+    }
+
+    /// An event of a session that has an owner.
+    fn further(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Unreadable> {
+        if let Some(reason) = self.is_not_theirs(event, arrival) {
+            return Ok(Verdict::SetAside(reason));
+        }
+        match (self.order, event.seq) {
+            (Order::Seq, Some(seq)) => self.by_seq(seq, event, raw, arrival, context),
+            (Order::Log, None) => self.by_log(event, raw, arrival, context),
+            _ => Ok(Verdict::SetAside(Reason::SeqMixed)),
+        }
+    }
+
+    fn close(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Unreadable> {
+        if self.owner.is_none() {
+            return self.early_close(event, raw, arrival, context);
+        }
+        if let Some(reason) = self.is_not_theirs(event, arrival) {
+            return Ok(Verdict::SetAside(reason));
+        }
+        match (self.order, event.seq) {
+            (Order::Seq, Some(seq)) => self.by_seq(seq, event, raw, arrival, context),
+            // A close's place in the log is as good as a seq where nothing else counts.
+            (Order::Log, Some(_)) => self.by_log(event, raw, arrival, context),
+            (_, None) | (Order::Open, _) => {
+                if self.closes.contains_key(&event.event_id) {
+                    return Ok(Verdict::Repeat);
+                }
+                if self.is_shut(arrival) {
+                    return Ok(Verdict::SetAside(Reason::Late));
+                }
+                self.closes.insert(event.event_id, held(event, raw, arrival));
+                Ok(Verdict::Applied)
+            }
+        }
+    }
+
+    /// A close before any event: kept until an event says whose session it is.
+    fn early_close(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Unreadable> {
+        let mut kept = held(event, raw, arrival);
+        kept.game = Some(arrival.game.clone());
+        kept.request_id = Some(arrival.request_id.to_owned());
+        let known = match event.seq.and_then(|seq| self.buffer.get(seq)) {
+            Some(Waiting::Event(there)) if there.id == event.event_id => return Ok(Verdict::Repeat),
+            Some(Waiting::Event(_)) => return Ok(Verdict::SetAside(Reason::SeqConflict)),
+            _ => event.seq.is_none() && self.closes.contains_key(&event.event_id),
+        };
+        if known {
+            return Ok(Verdict::Repeat);
+        }
+        if self.is_crowded() {
+            return Ok(Verdict::SetAside(Reason::NoSession));
+        }
+        match event.seq {
+            Some(seq) => self.wait(seq, Waiting::Event(kept), context)?,
+            None => {
+                self.closes.insert(event.event_id, kept);
+            }
+        }
+        Ok(Verdict::Held)
+    }
+
+    fn by_seq(
+        &mut self,
+        seq: u64,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Unreadable> {
+        let tag = Tag::of(event.event_id);
+        match self.spot(seq, tag, arrival) {
+            Err(verdict) => return Ok(verdict),
+            Ok(Spot::Passed) => {
+                self.prefix.fill(seq, tag);
+                self.await_readback(seq, kept_whole(event, raw, arrival));
+                return Ok(Verdict::Held);
+            }
+            Ok(Spot::Next) => {
+                if let Some(owner) = &self.owner {
+                    self.told.apply(event, &owner.game, context);
+                }
+                // A hole may have waited here while the order was open.
+                self.buffer.take(seq);
+                self.prefix.push(tag);
+                self.advance(context)?;
+            }
+            Ok(Spot::Behind) if self.is_reopening() => {
+                self.await_readback(seq, kept_whole(event, raw, arrival));
+                return Ok(Verdict::Held);
+            }
+            Ok(Spot::Behind) => self.wait(seq, Waiting::Event(held(event, raw, arrival)), context)?,
+        }
+        Ok(Verdict::Applied)
+    }
+
+    fn spot(&self, seq: u64, tag: Tag, arrival: &Arrival<'_>) -> Result<Spot, Verdict> {
+        let conflict = Verdict::SetAside(Reason::SeqConflict);
+        let same = |there: Tag| if there.matches(tag) { Verdict::Repeat } else { conflict };
+        match self.prefix.at(seq) {
+            Place::Event(there) => return Err(same(there)),
+            Place::Hole => return Ok(Spot::Passed),
+            Place::Skipped if arrival.redriven => return Ok(Spot::Passed),
+            Place::Skipped => return Err(Verdict::SetAside(Reason::Late)),
+            Place::Ahead => {}
+        }
+        if let Some(there) = self.readback.as_ref().and_then(|readback| readback.under(seq)) {
+            return Err(same(there));
+        }
+        if let Some(Waiting::Event(there)) = self.buffer.get(seq) {
+            return Err(same(there.tag()));
+        }
+        if seq >= self.reach() && self.is_shut(arrival) {
+            return Err(Verdict::SetAside(Reason::Late));
+        }
+        Ok(if seq == self.prefix.next() && self.readback.is_none() { Spot::Next } else { Spot::Behind })
+    }
+
+    /// An event of a session without seq: its place is the next one.
+    fn by_log(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Unreadable> {
+        if self.ids.contains(event.event_id) {
+            return Ok(Verdict::Repeat);
+        }
+        if self.is_shut(arrival) {
+            return Ok(Verdict::SetAside(Reason::Late));
+        }
+        self.ids.insert(event.event_id);
+        if self.is_reopening() {
+            let place = arrival.offset.unsigned_abs();
+            self.await_readback(place, kept_whole(event, raw, arrival));
+            return Ok(Verdict::Held);
+        }
+        if let Some(owner) = &self.owner {
+            self.told.apply(event, &owner.game, context);
+        }
+        Ok(Verdict::Applied)
+    }
+
+    /// Folds what has waited for its turn, and passes a gap when too much waits behind it.
+    pub(super) fn advance(&mut self, context: &Context<'_>) -> Result<(), Unreadable> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        if self.order != Order::Seq || self.readback.is_some() {
+            return Ok(());
+        }
+        loop {
+            while let Some(waiting) = self.buffer.take(self.prefix.next()) {
+                match waiting {
+                    Waiting::Hole => self.prefix.push(Tag::HOLE),
+                    Waiting::Event(held) => {
+                        self.told.apply(&reread(&held.raw)?, &owner.game, context);
+                        self.prefix.push(held.tag());
+                    }
+                }
+            }
+            match self.buffer.first() {
+                Some(first) if self.is_crowded() => self.prefix.skip_to(first),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn wait(&mut self, seq: u64, waiting: Waiting, context: &Context<'_>) -> Result<(), Unreadable> {
+        self.buffer.insert(seq, waiting);
+        self.advance(context)
+    }
+
+    fn is_crowded(&self) -> bool {
+        let full = self.closes.len() >= self.terms.buffer_events;
+        self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes) || (self.owner.is_none() && full)
+    }
+
+    /// Judges the closes that came before the first event, now that it is known whose session it is.
+    fn release_closes(&mut self, context: &Context<'_>) -> Result<Vec<Released>, Unreadable> {
+        let mut released = Vec::new();
+        let Some(owner) = self.owner.clone() else { return Ok(released) };
+        let theirs = |held: &Held| -> Result<Option<Reason>, Unreadable> {
+            let event = reread(&held.raw)?;
+            let game = held.game.as_ref().unwrap_or(&owner.game);
+            Ok(owner.refuses(&event, game))
+        };
+        let (mut by_log, mut kept) = (Vec::new(), Vec::new());
+        for (seq, waiting) in self.buffer.drain() {
+            match (waiting, self.order) {
+                (Waiting::Hole, Order::Seq) => kept.push((seq, Waiting::Hole)),
+                (Waiting::Hole, _) => {}
+                (Waiting::Event(held), order) => match theirs(&held)? {
+                    Some(reason) => released.push(Released { held, verdict: Verdict::SetAside(reason) }),
+                    None => {
+                        released.push(Released { held: held.clone(), verdict: Verdict::Applied });
+                        match order {
+                            Order::Seq => kept.push((seq, Waiting::Event(held))),
+                            _ => by_log.push(held),
+                        }
+                    }
+                },
+            }
+        }
+        for (seq, waiting) in kept {
+            self.buffer.insert(seq, waiting);
+        }
+        by_log.sort_by_key(|held| held.offset);
+        for held in by_log {
+            self.ids.insert(held.id);
+            self.told.apply(&reread(&held.raw)?, &owner.game, context);
+        }
+        for (id, held) in std::mem::take(&mut self.closes) {
+            match theirs(&held)? {
+                Some(reason) => released.push(Released { held, verdict: Verdict::SetAside(reason) }),
+                None => {
+                    released.push(Released { held: held.clone(), verdict: Verdict::Applied });
+                    self.closes.insert(id, held);
+                }
+            }
+        }
+        self.closed = released.iter().any(|close| close.verdict == Verdict::Applied);
+        self.advance(context)?;
+        Ok(released)
+    }
+
+    fn is_not_theirs(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Reason> {
+        self.owner.as_ref()?.refuses(event, arrival.game)
+    }
+
+    fn await_readback(&mut self, place: u64, held: Held) {
+        let trail = &self.trail;
+        self.readback.get_or_insert_with(|| ReadBack::of(trail)).add(place, held);
+    }
+
+    /// Keeps what a record tells beside its event.
+    fn trace(&mut self, verdict: Verdict, event: &Event<'_>, arrival: &Arrival<'_>) {
+        if !matches!(verdict, Verdict::SetAside(_)) {
+            let skew = arrival.sent_at.map(|sent| arrival.received_at - sent);
+            self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
+        }
+        match verdict {
+            Verdict::SetAside(_) => {}
+            Verdict::Repeat => self.trail.repeats += 1,
+            Verdict::Applied | Verdict::Held => {
+                if self.trail.app_version.is_none() {
+                    self.trail.app_version = arrival.app_version.map(str::to_owned);
+                }
+                self.closed |= event.is_close();
+                self.play |= !event.is_close() && !event.is_evidence();
+                self.took_place(arrival);
+            }
+        }
+    }
+
+    fn took_place(&mut self, arrival: &Arrival<'_>) {
+        self.trail.last_offset = arrival.offset;
+        self.trail.last_arrival = self.trail.last_arrival.max(arrival.received_at);
+        self.reported.pending = true;
+    }
+}
+
+impl Owner {
+    fn refuses(&self, event: &Event<'_>, game: &schemas::Game) -> Option<Reason> {
+        if self.game != *game {
+            return Some(Reason::GameMismatch);
+        }
+        (self.player.as_str() != event.player_id.as_str()).then_some(Reason::PlayerMismatch)
+    }
+}
+
+fn held(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
+    Held {
+        offset: arrival.offset,
+        received_at: arrival.received_at,
+        game: None,
+        request_id: None,
+        raw: raw.to_owned(),
+        id: event.event_id,
+    }
+}
+
+/// As [`held`], with what the quarantine would want to know.
+fn kept_whole(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
+    Held {
+        game: Some(arrival.game.clone()),
+        request_id: Some(arrival.request_id.to_owned()),
+        ..held(event, raw, arrival)
+    }
+}

@@ -1,0 +1,119 @@
+//! When a session closes, reports and goes.
+//!
+//! All times are the log time of its partition, so that a replay judges as the day itself did.
+
+use schemas::data::CloseReason;
+use schemas::report::{Kind, Status};
+
+use super::judge::Arrival;
+use super::{Cause, Order, Session};
+
+/// Least time between the first two revisions, in ms; it doubles from one to the next.
+const FIRST_SPACING_MS: i64 = 1_000;
+/// Most time between two revisions, in ms.
+const MOST_SPACING_MS: i64 = 60_000;
+
+/// What a deadline that has passed does to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It is closed now.
+    Closed,
+    /// Grace is over.
+    Evicted,
+    /// It waits for the log, which is being read back; its deadline counts again after that.
+    Waits,
+}
+
+impl Session {
+    /// Whether it is closed: by an event, a deadline, or as a session of evidence alone.
+    pub fn is_closed(&self) -> bool {
+        self.closed || self.cause.is_some() || (self.owner.is_some() && !self.play)
+    }
+
+    /// Play, or evidence alone.
+    pub fn kind(&self) -> Kind {
+        if self.play { Kind::Play } else { Kind::Evidence }
+    }
+
+    /// When something becomes of it if nothing else comes: it closes, or its grace is over.
+    pub fn deadline(&self) -> i64 {
+        let (terms, trail) = (&self.terms, &self.trail);
+        if self.is_closed() {
+            let from = self.cause.map_or(trail.last_arrival, |cause| cause.at.max(trail.last_arrival));
+            return from.saturating_add(terms.grace_ms);
+        }
+        if self.is_full() {
+            return trail.last_arrival;
+        }
+        self.cap().min(trail.last_arrival.saturating_add(terms.timeout_ms))
+    }
+
+    /// Lets its deadline pass.
+    pub fn expire(&mut self) -> Expiry {
+        if self.readback.is_some() {
+            return Expiry::Waits;
+        }
+        if self.is_closed() {
+            return Expiry::Evicted;
+        }
+        let at = self.deadline();
+        let too_long = self.is_full() || at >= self.cap();
+        let reason = if too_long { CloseReason::TooLong } else { CloseReason::Timeout };
+        self.cause = Some(Cause { reason, at });
+        self.reported.pending = true;
+        Expiry::Closed
+    }
+
+    /// When it is to be reported, in ms of log time; none where there is nothing to report as yet.
+    pub fn report_due(&self) -> Option<i64> {
+        let reported = &self.reported;
+        if !reported.pending || !self.is_closed() || self.owner.is_none() || self.readback.is_some() {
+            return None;
+        }
+        let at_once = reported.revision == 0 || (self.is_settled() && !reported.is_final);
+        Some(if at_once { i64::MIN } else { reported.at.saturating_add(spacing_ms(reported.revision)) })
+    }
+
+    /// How its next report stands, grace being over or not.
+    pub fn status(&self, grace_over: bool) -> Status {
+        if grace_over || self.is_settled() { Status::Final } else { Status::Provisional }
+    }
+
+    /// Whether no gap is left up to a close that has a seq.
+    fn is_settled(&self) -> bool {
+        self.order == Order::Seq && self.told.close.is_some() && !self.prefix.has_skipped()
+    }
+
+    /// Why it was closed: by its last close in the order of the record, else by a deadline.
+    pub fn close_reason(&self, last_close: Option<CloseReason>) -> CloseReason {
+        // Evidence alone needs no close: it is complete as it stands.
+        last_close.or(self.cause.map(|cause| cause.reason)).unwrap_or(CloseReason::Completed)
+    }
+
+    /// Whether it takes nothing more but what fills its gaps.
+    pub(super) fn is_shut(&self, arrival: &Arrival<'_>) -> bool {
+        let capped = arrival.log_time >= self.cap() || self.is_full();
+        !arrival.redriven && (capped || self.is_reopening())
+    }
+
+    fn cap(&self) -> i64 {
+        self.trail.first_arrival.saturating_add(self.terms.cap_ms)
+    }
+}
+
+/// Least time from one revision to the next, in ms.
+fn spacing_ms(revision: u64) -> i64 {
+    let doublings = u32::try_from(revision.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
+    (FIRST_SPACING_MS << doublings).min(MOST_SPACING_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revisions_are_spaced_from_one_second_to_sixty() {
+        let spacings: Vec<_> = (1..10).map(spacing_ms).collect();
+        assert_eq!(spacings, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    }
+}

@@ -1,0 +1,146 @@
+//! What stays of a session after its grace, so that a repeat is known and a straggler gets no second life.
+
+use std::ops::Range;
+
+use schemas::Event;
+use schemas::games::Games;
+use schemas::record::quarantine::Reason;
+use schemas::{Tenant, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::buffer::Waiting;
+use super::judge::{Arrival, Verdict};
+use super::prefix::{Prefix, extend};
+use super::readback::ReadBack;
+use super::told::Told;
+use super::{Cause, Order, Owner, Reported, Session, Terms, Trail};
+
+/// How long a marker stays, in ms of log time.
+pub const MARKER_MS: i64 = 32 * 86_400_000;
+
+/// What stays of an evicted session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// Whose it was.
+    pub owner: Owner,
+    /// Whether its events were counted.
+    pub order: Order,
+    /// One past the highest seq.
+    pub next: u64,
+    /// Gaps, passed when grace was over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Range<u64>>,
+    /// Refused events' places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Range<u64>>,
+    /// The latest revision.
+    pub revision: u64,
+    /// Offset of its first record.
+    pub first_offset: i64,
+    /// Offset of the latest record that took a place.
+    pub last_offset: i64,
+    /// `received_at` of its first record, in ms.
+    pub first_arrival: i64,
+    /// Its last event on the client's clock, in ms.
+    pub last_timestamp: i64,
+    /// Log time when it went, in ms.
+    pub last_log_time: i64,
+    /// Whether it was a player's session.
+    pub play: bool,
+    /// What closed it in the absence of a close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+impl Session {
+    /// What stays of it; none of a session that had no event: nothing was reported, so it may still begin.
+    pub fn marker(&self, whole: &Told, log_time: i64) -> Option<Marker> {
+        let owner = self.owner.clone()?;
+        let mut skipped = self.prefix.skipped();
+        let mut holes = self.prefix.holes();
+        let mut next = self.prefix.next();
+        for (seq, waiting) in self.buffer.iter() {
+            if seq > next {
+                skipped.push(next..seq);
+            }
+            if matches!(waiting, Waiting::Hole) {
+                extend(&mut holes, seq);
+            }
+            next = seq + 1;
+        }
+        Some(Marker {
+            owner,
+            order: self.order,
+            next,
+            skipped,
+            holes,
+            revision: self.reported.revision,
+            first_offset: self.trail.first_offset,
+            last_offset: self.trail.last_offset,
+            first_arrival: self.trail.first_arrival,
+            last_timestamp: whole.fold.last_at().unwrap_or(self.trail.last_arrival),
+            last_log_time: log_time,
+            play: self.play,
+            cause: self.cause,
+        })
+    }
+
+    /// A session that an event brings back to life: the log has yet to tell what it was.
+    pub fn reopened(marker: &Marker, arrival: &Arrival<'_>, terms: Terms) -> Self {
+        let mut session = Self::new(terms, marker.first_offset, marker.first_arrival);
+        session.owner = Some(marker.owner.clone());
+        session.order = marker.order;
+        session.prefix = Prefix::unread(marker.next, &marker.skipped, &marker.holes);
+        session.play = marker.play;
+        session.cause = marker.cause;
+        session.closed = marker.cause.is_none() && marker.play;
+        session.trail = Trail {
+            first_offset: marker.first_offset,
+            last_offset: marker.last_offset,
+            first_arrival: marker.first_arrival,
+            last_arrival: arrival.received_at,
+            ..Trail::default()
+        };
+        session.reported =
+            Reported { revision: marker.revision, at: marker.last_log_time, is_final: true, ..Reported::default() };
+        session.readback = Some(ReadBack::reopening(marker));
+        session
+    }
+}
+
+impl Marker {
+    /// Judges an event of an evicted session; none where it brings the session back to life.
+    pub fn judge(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Verdict> {
+        let late = Verdict::SetAside(Reason::Late);
+        let theirs = self.owner.game == *arrival.game && self.owner.player.as_str() == event.player_id.as_str();
+        let within = |ranges: &[Range<u64>], seq| ranges.iter().any(|range| range.contains(&seq));
+        let seq = event.seq.filter(|seq| theirs && self.order == Order::Seq && *seq < self.next);
+        let Some(seq) = seq.filter(|seq| !within(&self.skipped, *seq)) else {
+            return if arrival.redriven && theirs { None } else { Some(late) };
+        };
+        if within(&self.holes, seq) {
+            return None;
+        }
+        let in_time = event.timestamp.is_none_or(|at| at <= Timestamp::from_ms(self.last_timestamp));
+        Some(if in_time { Verdict::Repeat } else { late })
+    }
+
+    /// When it goes, in ms of log time.
+    pub fn deadline(&self) -> i64 {
+        self.last_log_time.saturating_add(MARKER_MS)
+    }
+}
+
+impl Terms {
+    /// What holds for a game's sessions that begin now.
+    pub fn at(games: &Games, tenant: &Tenant, game: &schemas::Game, received_at: i64) -> Self {
+        let settings = games.at(tenant, game, Timestamp::from_ms(received_at));
+        Self {
+            timeout_ms: settings.session_timeout_ms,
+            grace_ms: settings.grace_ms,
+            cap_ms: settings.cap_ms,
+            buffer_events: settings.buffer_events,
+            buffer_bytes: settings.buffer_bytes,
+        }
+    }
+}

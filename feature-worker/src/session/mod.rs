@@ -1,0 +1,233 @@
+//! One session: the fold over the gap-free prefix of its record, and what waits behind a gap.
+//!
+//! Pure. Arrival order, repetition and gaps are settled here ([`judge`]), closing and grace in
+//! [`life`], what is left after eviction in [`marker`], and how a session is rebuilt from the log in
+//! [`readback`].
+
+pub mod buffer;
+pub mod judge;
+pub mod life;
+pub mod marker;
+pub mod prefix;
+pub mod readback;
+pub mod tag;
+pub mod told;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use schemas::data::CloseReason;
+use schemas::{Game, PlayerId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use buffer::{Buffer, Held};
+use prefix::Prefix;
+use readback::ReadBack;
+use tag::Ids;
+use told::{Context, Told, Unreadable};
+
+/// Most seqs or ids that a session remembers one by one; a session beyond it counts as too long.
+pub const MOST_EVENTS: usize = 131_072;
+
+/// One live session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// What held when its first record came.
+    pub terms: Terms,
+    /// Whose it is; none before the first event that is no close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// Whether its events are counted.
+    pub order: Order,
+    /// What the fold has passed.
+    #[serde(default, skip_serializing_if = "Prefix::is_empty")]
+    pub prefix: Prefix,
+    /// The ids of a session without seq.
+    #[serde(default, skip_serializing_if = "Ids::is_empty")]
+    pub ids: Ids,
+    /// The record so far.
+    pub told: Told,
+    /// What waits behind a gap.
+    #[serde(default, skip_serializing_if = "Buffer::is_empty")]
+    pub buffer: Buffer,
+    /// Closes without seq: they stand after all others, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub closes: BTreeMap<Uuid, Held>,
+    /// What is asked of the log, while it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readback: Option<ReadBack>,
+    /// Whether a player's event was among them: a session without is of kind `evidence`.
+    pub play: bool,
+    /// Whether any close was among them.
+    pub closed: bool,
+    /// What closed it in the absence of a close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// How it came about.
+    pub trail: Trail,
+    /// What has been reported of it.
+    pub reported: Reported,
+}
+
+/// What held for the game when a session's first record came. Times in ms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Log time without an event after which the session is closed.
+    pub timeout_ms: i64,
+    /// How long the closed session waits for late events.
+    pub grace_ms: i64,
+    /// The longest session, in log time.
+    pub cap_ms: i64,
+    /// Most events behind a gap.
+    pub buffer_events: usize,
+    /// Most bytes behind a gap.
+    pub buffer_bytes: usize,
+}
+
+/// Whose session it is: the first event tells, a close never does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The game.
+    pub game: Game,
+    /// The player's pseudonym.
+    #[serde(deserialize_with = "owned_player")]
+    pub player: PlayerId<'static>,
+}
+
+/// Whether a session's events are counted: the first event tells, a close never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// No event as yet.
+    Open,
+    /// In the order of seq.
+    Seq,
+    /// In the order of the log.
+    Log,
+}
+
+/// What closed a session in the absence of a close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// [`CloseReason::Timeout`] or [`CloseReason::TooLong`].
+    pub reason: CloseReason,
+    /// The deadline that passed, in ms of log time.
+    pub at: i64,
+}
+
+/// How a session's record came about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// Offset of its first record.
+    pub first_offset: i64,
+    /// Offset of the latest record that took a place.
+    pub last_offset: i64,
+    /// `received_at` of its first record, in ms.
+    pub first_arrival: i64,
+    /// The latest `received_at` of a record that took a place, in ms.
+    pub last_arrival: i64,
+    /// Records that told again what was known.
+    #[serde(default)]
+    pub repeats: u64,
+    /// Smallest `received_at` − `sent_at` over its requests, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew_ms: Option<i64>,
+    /// The client's version, as the first record that has one told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_version: Option<String>,
+}
+
+/// What has been reported of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The latest revision; 0 before the first.
+    pub revision: u64,
+    /// When, in ms of log time.
+    pub at: i64,
+    /// Whether it was final.
+    pub is_final: bool,
+    /// Whether something has come since.
+    pub pending: bool,
+    /// Whether a snapshot of it stands in play.live.
+    pub live: bool,
+}
+
+impl Session {
+    /// A session of which nothing has come but word that there will be one.
+    pub fn new(terms: Terms, offset: i64, received_at: i64) -> Self {
+        Self {
+            terms,
+            owner: None,
+            order: Order::Open,
+            prefix: Prefix::default(),
+            ids: Ids::default(),
+            told: Told::default(),
+            buffer: Buffer::default(),
+            closes: BTreeMap::new(),
+            readback: None,
+            play: false,
+            closed: false,
+            cause: None,
+            trail: Trail {
+                first_offset: offset,
+                last_offset: offset,
+                first_arrival: received_at,
+                last_arrival: received_at,
+                ..Trail::default()
+            },
+            reported: Reported::default(),
+        }
+    }
+
+    /// The record with all that is known: over the gaps, closes without seq at the end.
+    ///
+    /// # Errors
+    /// When a kept event can't be read again.
+    pub fn whole(&self, context: &Context<'_>) -> Result<Told, Unreadable> {
+        let mut told = self.told.clone();
+        let Some(owner) = &self.owner else { return Ok(told) };
+        for held in self.buffer.events().map(|(_, held)| held).chain(self.closes.values()) {
+            told.apply(&told::reread(&held.raw)?, &owner.game, context);
+        }
+        Ok(told)
+    }
+
+    /// Whether the record so far is the whole record: nothing waits behind a gap or at the end.
+    pub fn is_whole(&self) -> bool {
+        self.buffer.is_empty() && self.closes.is_empty()
+    }
+
+    /// Distinct seqs of its events and the highest of them + 1; none without seq.
+    pub fn seqs(&self) -> Option<(u64, u64)> {
+        (self.order == Order::Seq).then(|| {
+            let (mut events, mut span) = (self.prefix.events(), self.prefix.span());
+            for (seq, _) in self.buffer.events() {
+                events += 1;
+                span = seq + 1;
+            }
+            (events, span)
+        })
+    }
+
+    /// One past the highest seq of an event or hole.
+    pub fn reach(&self) -> u64 {
+        self.buffer.last().map_or(0, |seq| seq + 1).max(self.prefix.next())
+    }
+
+    /// Whether no seq up to the highest event or hole lacks an event; none without seq.
+    pub fn complete(&self) -> Option<bool> {
+        self.seqs().map(|(events, _)| events == self.reach())
+    }
+
+    /// Whether it has more events than are remembered one by one.
+    pub fn is_full(&self) -> bool {
+        self.prefix.len() >= MOST_EVENTS || self.ids.len() >= MOST_EVENTS
+    }
+}
+
+fn owned_player<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<PlayerId<'static>, D::Error> {
+    PlayerId::parse(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}

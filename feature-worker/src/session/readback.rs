@@ -1,0 +1,215 @@
+//! Rebuilds a session from the log, where an event belongs to a place that the fold has passed.
+//!
+//! The event is kept in the state until the log has been read, so that nothing is lost in between;
+//! meanwhile the session folds nothing and reports nothing.
+
+use std::collections::BTreeMap;
+
+use eventlog::Record;
+use schemas::Event;
+use schemas::record::quarantine::Reason;
+use schemas::record::stamp::Stamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::buffer::{Held, Waiting};
+use super::judge::{Released, Verdict};
+use super::marker::Marker;
+use super::prefix::Place;
+use super::tag::Tag;
+use super::told::{Context, Told, Unreadable, reread};
+use super::{Order, Session, Trail};
+
+/// What a session asks of the log, and the events that wait for the answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReadBack {
+    /// First offset to read.
+    pub from: i64,
+    /// One past the last offset to read.
+    pub until: i64,
+    /// By seq; by offset where the session has none.
+    waiting: BTreeMap<u64, Held>,
+    /// What the session was before it was brought back to life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    marker: Option<Box<Marker>>,
+}
+
+/// What came of reading the log.
+#[derive(Debug)]
+pub struct Reread {
+    /// The events that waited.
+    pub released: Vec<Released>,
+    /// The log no longer holds the session, which stays what it was: evicted.
+    pub evicted: Option<Marker>,
+}
+
+/// An event as the log tells it again.
+struct Again<'a> {
+    event: Event<'a>,
+    raw: &'a RawValue,
+    offset: i64,
+    received_at: i64,
+}
+
+impl ReadBack {
+    /// Asks for all of a live session.
+    pub fn of(trail: &Trail) -> Self {
+        Self { from: trail.first_offset, until: trail.last_offset + 1, waiting: BTreeMap::new(), marker: None }
+    }
+
+    /// Asks for all of an evicted session.
+    pub fn reopening(marker: &Marker) -> Self {
+        Self {
+            from: marker.first_offset,
+            until: marker.last_offset + 1,
+            waiting: BTreeMap::new(),
+            marker: Some(Box::new(marker.clone())),
+        }
+    }
+
+    /// Keeps an event until the log has been read.
+    pub fn add(&mut self, place: u64, held: Held) {
+        self.waiting.insert(place, held);
+    }
+
+    /// The tag of the event that waits under a seq.
+    pub fn under(&self, seq: u64) -> Option<Tag> {
+        self.waiting.get(&seq).map(Held::tag)
+    }
+}
+
+impl Session {
+    /// Whether it was evicted and the log has yet to tell what it was.
+    pub fn is_reopening(&self) -> bool {
+        self.readback.as_ref().is_some_and(|readback| readback.marker.is_some())
+    }
+
+    /// Rebuilds itself from its records in the log, as far as they were asked for.
+    ///
+    /// # Errors
+    /// When a kept event can't be read again.
+    pub fn read_back(&mut self, records: &[Record], context: &Context<'_>) -> Result<Reread, Unreadable> {
+        let Some(readback) = self.readback.take() else {
+            return Ok(Reread { released: Vec::new(), evicted: None });
+        };
+        let told = self.theirs(records, &readback);
+        let rebuilt = match self.order {
+            Order::Seq => self.rebuild_by_seq(&told, &readback, context)?,
+            Order::Log | Order::Open => self.rebuild_by_log(&told, &readback, context)?,
+        };
+        if !rebuilt {
+            return Ok(self.give_up(readback));
+        }
+        if readback.marker.is_some() {
+            self.recover_closes(&told);
+        }
+        self.reported.pending = true;
+        self.advance(context)?;
+        let taken = readback.waiting.into_values();
+        let released = taken.map(|held| Released { held, verdict: Verdict::Applied }).collect();
+        Ok(Reread { released, evicted: None })
+    }
+
+    /// The session's own events among the records, in the order of the log.
+    fn theirs<'a>(&self, records: &'a [Record], readback: &ReadBack) -> Vec<Again<'a>> {
+        let asked = records.iter().filter(|record| (readback.from..readback.until).contains(&record.offset));
+        let told = asked.filter_map(|record| {
+            // What could not be read then was set aside, and is no part of the session now.
+            let stamp = Stamp::parse(record.value.as_deref()?).ok()?;
+            let raw = stamp.event?;
+            let event = schemas::parse::event(raw.get()).ok()?;
+            let owner = self.owner.as_ref()?;
+            let theirs = owner.game == stamp.game && owner.player.as_str() == event.player_id.as_str();
+            theirs.then_some(Again { event, raw, offset: record.offset, received_at: stamp.received_at.ms() })
+        });
+        told.collect()
+    }
+
+    /// Folds the first event under each seq anew; false when the log lacks one.
+    fn rebuild_by_seq(
+        &mut self,
+        told: &[Again<'_>],
+        readback: &ReadBack,
+        context: &Context<'_>,
+    ) -> Result<bool, Unreadable> {
+        let Some(owner) = &self.owner else { return Ok(false) };
+        let mut found: BTreeMap<u64, &Event<'_>> = BTreeMap::new();
+        for Again { event, .. } in told {
+            let Some(seq) = event.seq else { continue };
+            let fits = matches!(self.prefix.at(seq), Place::Event(tag) if tag.matches(Tag::of(event.event_id)));
+            if fits && !readback.waiting.contains_key(&seq) {
+                found.entry(seq).or_insert(event);
+            }
+        }
+        let next = self.prefix.next();
+        let filling = readback.waiting.range(..next).count();
+        if (found.len() + filling) as u64 != self.prefix.events() {
+            return Ok(false);
+        }
+        let waiting: Vec<(u64, Event<'_>)> =
+            readback.waiting.range(..next).map(|(seq, held)| Ok((*seq, reread(&held.raw)?))).collect::<Result<_, _>>()?;
+        found.extend(waiting.iter().map(|(seq, event)| (*seq, event)));
+        let mut anew = Told::default();
+        for (seq, event) in found {
+            self.prefix.set(seq, Tag::of(event.event_id));
+            anew.apply(event, &owner.game, context);
+        }
+        self.told = anew;
+        for (seq, held) in readback.waiting.range(next..) {
+            self.buffer.insert(*seq, Waiting::Event(held.clone()));
+        }
+        Ok(true)
+    }
+
+    /// Folds every event anew in the order of the log; false when the log has none of them.
+    fn rebuild_by_log(
+        &mut self,
+        told: &[Again<'_>],
+        readback: &ReadBack,
+        context: &Context<'_>,
+    ) -> Result<bool, Unreadable> {
+        let Some(owner) = &self.owner else { return Ok(false) };
+        if told.first().is_none_or(|first| first.offset != readback.from && first.event.seq.is_some()) {
+            return Ok(false);
+        }
+        let mut anew = Told::default();
+        let counted = |event: &Event<'_>| event.seq.is_some() == event.is_close();
+        for Again { event, .. } in told.iter().filter(|told| counted(&told.event)) {
+            if readback.waiting.values().all(|held| held.id != event.event_id) && self.ids.insert(event.event_id) {
+                anew.apply(event, &owner.game, context);
+            }
+        }
+        for held in readback.waiting.values() {
+            anew.apply(&reread(&held.raw)?, &owner.game, context);
+        }
+        self.told = anew;
+        Ok(true)
+    }
+
+    /// Closes without seq, which a marker does not remember.
+    fn recover_closes(&mut self, told: &[Again<'_>]) {
+        let closes = told.iter().filter(|told| told.event.is_close() && told.event.seq.is_none());
+        for Again { event, raw, offset, received_at } in closes {
+            let held = Held {
+                offset: *offset,
+                received_at: *received_at,
+                game: None,
+                request_id: None,
+                raw: (*raw).to_owned(),
+                id: event.event_id,
+            };
+            self.closes.entry(event.event_id).or_insert(held);
+        }
+        self.closed = self.told.close.is_some() || !self.closes.is_empty();
+    }
+
+    /// The log no longer holds the session: what waited goes to the quarantine.
+    fn give_up(&mut self, readback: ReadBack) -> Reread {
+        for seq in readback.waiting.keys() {
+            self.prefix.unfill(*seq);
+        }
+        let late = Verdict::SetAside(Reason::Late);
+        let released = readback.waiting.into_values().map(|held| Released { held, verdict: late }).collect();
+        Reread { released, evicted: readback.marker.map(|marker| *marker) }
+    }
+}

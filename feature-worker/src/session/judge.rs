@@ -69,16 +69,6 @@ impl From<Verdict> for Judgement {
     }
 }
 
-/// Where an event under a seq goes.
-enum Spot {
-    /// Straight into the fold.
-    Next,
-    /// Behind a gap.
-    Behind,
-    /// Where the fold has passed.
-    Passed,
-}
-
 impl Session {
     /// Judges an event and takes it in.
     ///
@@ -180,11 +170,16 @@ impl Session {
             // A close's place in the log is as good as a seq where nothing else counts.
             (Order::Log, Some(_)) => self.by_log(event, raw, arrival, context),
             (_, None) | (Order::Open, _) => {
-                if self.closes.contains_key(&event.event_id) {
+                let waits = self.readback.as_ref().is_some_and(|readback| readback.has_close(event.event_id));
+                if waits || self.closes.contains_key(&event.event_id) {
                     return Ok(Verdict::Repeat);
                 }
                 if self.is_shut(arrival) {
                     return Ok(Verdict::SetAside(Reason::Late));
+                }
+                if let Some(readback) = self.readback.as_mut().filter(|readback| readback.is_reopening()) {
+                    readback.add_close(kept_whole(event, raw, arrival));
+                    return Ok(Verdict::Held);
                 }
                 self.closes.insert(event.event_id, held(event, raw, arrival));
                 Ok(Verdict::Applied)
@@ -192,207 +187,8 @@ impl Session {
         }
     }
 
-    /// A close before any event: kept until an event says whose session it is.
-    fn early_close(
-        &mut self,
-        event: &Event<'_>,
-        raw: &RawValue,
-        arrival: &Arrival<'_>,
-        context: &Context<'_>,
-    ) -> Result<Verdict, Unreadable> {
-        let mut kept = held(event, raw, arrival);
-        kept.game = Some(arrival.game.clone());
-        kept.request_id = Some(arrival.request_id.to_owned());
-        let known = match event.seq.and_then(|seq| self.buffer.get(seq)) {
-            Some(Waiting::Event(there)) if there.id == event.event_id => return Ok(Verdict::Repeat),
-            Some(Waiting::Event(_)) => return Ok(Verdict::SetAside(Reason::SeqConflict)),
-            _ => event.seq.is_none() && self.closes.contains_key(&event.event_id),
-        };
-        if known {
-            return Ok(Verdict::Repeat);
-        }
-        if self.is_crowded() {
-            return Ok(Verdict::SetAside(Reason::NoSession));
-        }
-        match event.seq {
-            Some(seq) => self.wait(seq, Waiting::Event(kept), context)?,
-            None => {
-                self.closes.insert(event.event_id, kept);
-            }
-        }
-        Ok(Verdict::Held)
-    }
-
-    fn by_seq(
-        &mut self,
-        seq: u64,
-        event: &Event<'_>,
-        raw: &RawValue,
-        arrival: &Arrival<'_>,
-        context: &Context<'_>,
-    ) -> Result<Verdict, Unreadable> {
-        let tag = Tag::of(event.event_id);
-        match self.spot(seq, tag, arrival) {
-            Err(verdict) => return Ok(verdict),
-            Ok(Spot::Passed) => {
-                self.prefix.fill(seq, tag);
-                self.await_readback(seq, kept_whole(event, raw, arrival));
-                return Ok(Verdict::Held);
-            }
-            Ok(Spot::Next) => {
-                if let Some(owner) = &self.owner {
-                    self.told.apply(event, &owner.game, context);
-                }
-                // A hole may have waited here while the order was open.
-                self.buffer.take(seq);
-                self.prefix.push(tag);
-                self.advance(context)?;
-            }
-            Ok(Spot::Behind) if self.is_reopening() => {
-                self.await_readback(seq, kept_whole(event, raw, arrival));
-                return Ok(Verdict::Held);
-            }
-            Ok(Spot::Behind) => self.wait(seq, Waiting::Event(held(event, raw, arrival)), context)?,
-        }
-        Ok(Verdict::Applied)
-    }
-
-    fn spot(&self, seq: u64, tag: Tag, arrival: &Arrival<'_>) -> Result<Spot, Verdict> {
-        let conflict = Verdict::SetAside(Reason::SeqConflict);
-        let same = |there: Tag| if there.matches(tag) { Verdict::Repeat } else { conflict };
-        match self.prefix.at(seq) {
-            Place::Event(there) => return Err(same(there)),
-            Place::Hole => return Ok(Spot::Passed),
-            Place::Skipped if arrival.redriven => return Ok(Spot::Passed),
-            Place::Skipped => return Err(Verdict::SetAside(Reason::Late)),
-            Place::Ahead => {}
-        }
-        if let Some(there) = self.readback.as_ref().and_then(|readback| readback.under(seq)) {
-            return Err(same(there));
-        }
-        if let Some(Waiting::Event(there)) = self.buffer.get(seq) {
-            return Err(same(there.tag()));
-        }
-        if seq >= self.reach() && self.is_shut(arrival) {
-            return Err(Verdict::SetAside(Reason::Late));
-        }
-        Ok(if seq == self.prefix.next() && self.readback.is_none() { Spot::Next } else { Spot::Behind })
-    }
-
-    /// An event of a session without seq: its place is the next one.
-    fn by_log(
-        &mut self,
-        event: &Event<'_>,
-        raw: &RawValue,
-        arrival: &Arrival<'_>,
-        context: &Context<'_>,
-    ) -> Result<Verdict, Unreadable> {
-        if self.ids.contains(event.event_id) {
-            return Ok(Verdict::Repeat);
-        }
-        if self.is_shut(arrival) {
-            return Ok(Verdict::SetAside(Reason::Late));
-        }
-        self.ids.insert(event.event_id);
-        if self.is_reopening() {
-            let place = arrival.offset.unsigned_abs();
-            self.await_readback(place, kept_whole(event, raw, arrival));
-            return Ok(Verdict::Held);
-        }
-        if let Some(owner) = &self.owner {
-            self.told.apply(event, &owner.game, context);
-        }
-        Ok(Verdict::Applied)
-    }
-
-    /// Folds what has waited for its turn, and passes a gap when too much waits behind it.
-    pub(super) fn advance(&mut self, context: &Context<'_>) -> Result<(), Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(()) };
-        if self.order != Order::Seq || self.readback.is_some() {
-            return Ok(());
-        }
-        loop {
-            while let Some(waiting) = self.buffer.take(self.prefix.next()) {
-                match waiting {
-                    Waiting::Hole => self.prefix.push(Tag::HOLE),
-                    Waiting::Event(held) => {
-                        self.told.apply(&reread(&held.raw)?, &owner.game, context);
-                        self.prefix.push(held.tag());
-                    }
-                }
-            }
-            match self.buffer.first() {
-                Some(first) if self.is_crowded() => self.prefix.skip_to(first),
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    fn wait(&mut self, seq: u64, waiting: Waiting, context: &Context<'_>) -> Result<(), Unreadable> {
-        self.buffer.insert(seq, waiting);
-        self.advance(context)
-    }
-
-    fn is_crowded(&self) -> bool {
-        let full = self.closes.len() >= self.terms.buffer_events;
-        self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes) || (self.owner.is_none() && full)
-    }
-
-    /// Judges the closes that came before the first event, now that it is known whose session it is.
-    fn release_closes(&mut self, context: &Context<'_>) -> Result<Vec<Released>, Unreadable> {
-        let mut released = Vec::new();
-        let Some(owner) = self.owner.clone() else { return Ok(released) };
-        let theirs = |held: &Held| -> Result<Option<Reason>, Unreadable> {
-            let event = reread(&held.raw)?;
-            let game = held.game.as_ref().unwrap_or(&owner.game);
-            Ok(owner.refuses(&event, game))
-        };
-        let (mut by_log, mut kept) = (Vec::new(), Vec::new());
-        for (seq, waiting) in self.buffer.drain() {
-            match (waiting, self.order) {
-                (Waiting::Hole, Order::Seq) => kept.push((seq, Waiting::Hole)),
-                (Waiting::Hole, _) => {}
-                (Waiting::Event(held), order) => match theirs(&held)? {
-                    Some(reason) => released.push(Released { held, verdict: Verdict::SetAside(reason) }),
-                    None => {
-                        released.push(Released { held: held.clone(), verdict: Verdict::Applied });
-                        match order {
-                            Order::Seq => kept.push((seq, Waiting::Event(held))),
-                            _ => by_log.push(held),
-                        }
-                    }
-                },
-            }
-        }
-        for (seq, waiting) in kept {
-            self.buffer.insert(seq, waiting);
-        }
-        by_log.sort_by_key(|held| held.offset);
-        for held in by_log {
-            self.ids.insert(held.id);
-            self.told.apply(&reread(&held.raw)?, &owner.game, context);
-        }
-        for (id, held) in std::mem::take(&mut self.closes) {
-            match theirs(&held)? {
-                Some(reason) => released.push(Released { held, verdict: Verdict::SetAside(reason) }),
-                None => {
-                    released.push(Released { held: held.clone(), verdict: Verdict::Applied });
-                    self.closes.insert(id, held);
-                }
-            }
-        }
-        self.closed = released.iter().any(|close| close.verdict == Verdict::Applied);
-        self.advance(context)?;
-        Ok(released)
-    }
-
     fn is_not_theirs(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Reason> {
         self.owner.as_ref()?.refuses(event, arrival.game)
-    }
-
-    fn await_readback(&mut self, place: u64, held: Held) {
-        let trail = &self.trail;
-        self.readback.get_or_insert_with(|| ReadBack::of(trail)).add(place, held);
     }
 
     /// Keeps what a record tells beside its event.
@@ -431,7 +227,8 @@ impl Owner {
     }
 }
 
-fn held(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
+/// The event as it is kept until its turn comes.
+pub(super) fn held(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
     Held {
         offset: arrival.offset,
         received_at: arrival.received_at,
@@ -443,7 +240,7 @@ fn held(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
 }
 
 /// As [`held`], with what the quarantine would want to know.
-fn kept_whole(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
+pub(super) fn kept_whole(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
     Held {
         game: Some(arrival.game.clone()),
         request_id: Some(arrival.request_id.to_owned()),

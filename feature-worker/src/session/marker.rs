@@ -33,6 +33,8 @@ pub struct Marker {
     /// Refused events' places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holes: Vec<Range<u64>>,
+    /// Distinct events.
+    pub events: u64,
     /// The latest revision.
     pub revision: u64,
     /// Offset of its first record.
@@ -74,6 +76,7 @@ impl Session {
             next,
             skipped,
             holes,
+            events: whole.fold.event_count(),
             revision: self.reported.revision,
             first_offset: self.trail.first_offset,
             last_offset: self.trail.last_offset,

@@ -5,9 +5,11 @@
 //! [`readback`].
 
 pub mod buffer;
+mod early;
 pub mod judge;
 pub mod life;
 pub mod marker;
+mod place;
 pub mod prefix;
 pub mod readback;
 pub mod tag;

@@ -3,20 +3,21 @@
 //! The event is kept in the state until the log has been read, so that nothing is lost in between;
 //! meanwhile the session folds nothing and reports nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventlog::Record;
-use schemas::Event;
+use schemas::{Event, Text, Timestamp};
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::buffer::{Held, Waiting};
 use super::judge::{Released, Verdict};
 use super::marker::Marker;
 use super::prefix::Place;
-use super::tag::Tag;
+use super::tag::{Ids, Tag};
 use super::told::{Context, Told, Unreadable, reread};
 use super::{Order, Session, Trail};
 
@@ -29,6 +30,9 @@ pub struct ReadBack {
     pub until: i64,
     /// By seq; by offset where the session has none.
     waiting: BTreeMap<u64, Held>,
+    /// Closes without seq.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    closes: BTreeMap<Uuid, Held>,
     /// What the session was before it was brought back to life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     marker: Option<Box<Marker>>,
@@ -49,12 +53,14 @@ struct Again<'a> {
     raw: &'a RawValue,
     offset: i64,
     received_at: i64,
+    sent_at: Option<i64>,
+    app_version: Option<Text<'a>>,
 }
 
 impl ReadBack {
     /// Asks for all of a live session.
     pub fn of(trail: &Trail) -> Self {
-        Self { from: trail.first_offset, until: trail.last_offset + 1, waiting: BTreeMap::new(), marker: None }
+        Self { from: trail.first_offset, until: trail.last_offset + 1, waiting: BTreeMap::new(), closes: BTreeMap::new(), marker: None }
     }
 
     /// Asks for all of an evicted session.
@@ -63,13 +69,29 @@ impl ReadBack {
             from: marker.first_offset,
             until: marker.last_offset + 1,
             waiting: BTreeMap::new(),
+            closes: BTreeMap::new(),
             marker: Some(Box::new(marker.clone())),
         }
+    }
+
+    /// Whether it is an evicted session that is asked for.
+    pub fn is_reopening(&self) -> bool {
+        self.marker.is_some()
     }
 
     /// Keeps an event until the log has been read.
     pub fn add(&mut self, place: u64, held: Held) {
         self.waiting.insert(place, held);
+    }
+
+    /// Keeps a close without seq until the log has been read.
+    pub fn add_close(&mut self, held: Held) {
+        self.closes.insert(held.id, held);
+    }
+
+    /// Whether a close without seq waits.
+    pub fn has_close(&self, id: Uuid) -> bool {
+        self.closes.contains_key(&id)
     }
 
     /// The tag of the event that waits under a seq.
@@ -81,7 +103,7 @@ impl ReadBack {
 impl Session {
     /// Whether it was evicted and the log has yet to tell what it was.
     pub fn is_reopening(&self) -> bool {
-        self.readback.as_ref().is_some_and(|readback| readback.marker.is_some())
+        self.readback.as_ref().is_some_and(ReadBack::is_reopening)
     }
 
     /// Rebuilds itself from its records in the log, as far as they were asked for.
@@ -101,11 +123,11 @@ impl Session {
             return Ok(self.give_up(readback));
         }
         if readback.marker.is_some() {
-            self.recover_closes(&told);
+            self.recover(&told, &readback);
         }
         self.reported.pending = true;
         self.advance(context)?;
-        let taken = readback.waiting.into_values();
+        let taken = readback.waiting.into_values().chain(readback.closes.into_values());
         let released = taken.map(|held| Released { held, verdict: Verdict::Applied }).collect();
         Ok(Reread { released, evicted: None })
     }
@@ -120,7 +142,14 @@ impl Session {
             let event = schemas::parse::event(raw.get()).ok()?;
             let owner = self.owner.as_ref()?;
             let theirs = owner.game == stamp.game && owner.player.as_str() == event.player_id.as_str();
-            theirs.then_some(Again { event, raw, offset: record.offset, received_at: stamp.received_at.ms() })
+            theirs.then_some(Again {
+                event,
+                raw,
+                offset: record.offset,
+                received_at: stamp.received_at.ms(),
+                sent_at: stamp.sent_at.map(Timestamp::ms),
+                app_version: stamp.app_version,
+            })
         });
         told.collect()
     }
@@ -169,38 +198,40 @@ impl Session {
         context: &Context<'_>,
     ) -> Result<bool, Unreadable> {
         let Some(owner) = &self.owner else { return Ok(false) };
-        if told.first().is_none_or(|first| first.offset != readback.from && first.event.seq.is_some()) {
-            return Ok(false);
-        }
-        let mut anew = Told::default();
-        let counted = |event: &Event<'_>| event.seq.is_some() == event.is_close();
-        for Again { event, .. } in told.iter().filter(|told| counted(&told.event)) {
-            if readback.waiting.values().all(|held| held.id != event.event_id) && self.ids.insert(event.event_id) {
+        let (mut anew, mut ids) = (Told::default(), Ids::default());
+        let mut closes = BTreeSet::new();
+        for Again { event, .. } in told {
+            let waits = readback.waiting.values().any(|held| held.id == event.event_id);
+            if event.is_close() && event.seq.is_none() {
+                closes.insert(event.event_id);
+            } else if !waits && event.seq.is_some() == event.is_close() && ids.insert(event.event_id) {
                 anew.apply(event, &owner.game, context);
             }
         }
+        let before = readback.marker.as_ref().map_or(0, |marker| marker.events);
+        if ((ids.len() + closes.len()) as u64) < before {
+            return Ok(false);
+        }
         for held in readback.waiting.values() {
+            ids.insert(held.id);
             anew.apply(&reread(&held.raw)?, &owner.game, context);
         }
-        self.told = anew;
+        (self.told, self.ids) = (anew, ids);
         Ok(true)
     }
 
-    /// Closes without seq, which a marker does not remember.
-    fn recover_closes(&mut self, told: &[Again<'_>]) {
-        let closes = told.iter().filter(|told| told.event.is_close() && told.event.seq.is_none());
-        for Again { event, raw, offset, received_at } in closes {
-            let held = Held {
-                offset: *offset,
-                received_at: *received_at,
-                game: None,
-                request_id: None,
-                raw: (*raw).to_owned(),
-                id: event.event_id,
-            };
-            self.closes.entry(event.event_id).or_insert(held);
+    /// What a marker does not remember: closes without seq, the clock's offset, the client's version.
+    fn recover(&mut self, told: &[Again<'_>], readback: &ReadBack) {
+        for again in told {
+            if again.event.is_close() && again.event.seq.is_none() {
+                self.closes.entry(again.event.event_id).or_insert_with(|| again.held());
+            }
+            let skew = again.sent_at.map(|sent| again.received_at - sent);
+            self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
         }
+        self.closes.extend(readback.closes.clone());
         self.closed = self.told.close.is_some() || !self.closes.is_empty();
+        self.trail.app_version = told.iter().find_map(|again| again.app_version.as_deref().map(str::to_owned));
     }
 
     /// The log no longer holds the session: what waited goes to the quarantine.
@@ -209,7 +240,21 @@ impl Session {
             self.prefix.unfill(*seq);
         }
         let late = Verdict::SetAside(Reason::Late);
-        let released = readback.waiting.into_values().map(|held| Released { held, verdict: late }).collect();
+        let waited = readback.waiting.into_values().chain(readback.closes.into_values());
+        let released = waited.map(|held| Released { held, verdict: late }).collect();
         Reread { released, evicted: readback.marker.map(|marker| *marker) }
+    }
+}
+
+impl Again<'_> {
+    fn held(&self) -> Held {
+        Held {
+            offset: self.offset,
+            received_at: self.received_at,
+            game: None,
+            request_id: None,
+            raw: self.raw.to_owned(),
+            id: self.event.event_id,
+        }
     }
 }

@@ -1,0 +1,240 @@
+//! Applies records of play.events to the sessions of a partition.
+
+use bytes::Bytes;
+use eventlog::Record;
+use schemas::record::quarantine::Reason;
+use schemas::record::stamp::{Stamp, StampError};
+use schemas::{Event, FieldError, Timestamp};
+use serde_json::value::RawValue;
+
+use super::Settings;
+use super::halt::Halt;
+use super::output::{Output, Quarantined};
+use super::partition::{Partition, context};
+use crate::session::judge::{Arrival, Judgement, Released, Verdict};
+use crate::session::told::reread;
+use crate::session::{Session, Terms};
+use crate::state::{Entry, SessionKey};
+
+/// So many records in a row that can't be read are no accident.
+const MOST_POISON: u32 = 10_000;
+
+impl Partition {
+    /// Takes in records, in order.
+    pub(super) fn batch(&mut self, records: &[Record], next_offset: i64, settings: &Settings) -> Result<(), Halt> {
+        if !self.accepts() {
+            return Ok(());
+        }
+        self.open.start.get_or_insert((self.log_time, self.position));
+        for record in records {
+            if self.position.is_none_or(|position| record.offset >= position) {
+                self.record(record, settings)?;
+            }
+        }
+        if !records.is_empty() {
+            self.flowing();
+        }
+        self.position = self.position.max(Some(next_offset));
+        self.open.records += records.len().max(1);
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record, settings: &Settings) -> Result<(), Halt> {
+        let value = record.value.clone().unwrap_or_default();
+        let stamp = match Stamp::parse(&value) {
+            Ok(stamp) => stamp,
+            Err(error @ StampError::Newer(_)) => {
+                return Err(Halt::Newer { partition: self.number, offset: record.offset, error });
+            }
+            Err(error) => return self.poison(record, None, vec![FieldError::new("", "form", error.to_string())]),
+        };
+        self.log_time = self.log_time.max(stamp.received_at.ms());
+        self.fire(self.log_time, settings)?;
+        if let Some(hole) = &stamp.hole {
+            self.hole(&stamp, hole.session_id, hole.seq, record, settings)?;
+        } else if let Some(raw) = stamp.event {
+            match schemas::parse::event(raw.get()) {
+                Ok(event) => self.event(&stamp, &event, raw, record, settings)?,
+                Err(errors) => return self.poison(record, Some(&stamp), errors),
+            }
+        }
+        self.poison_run = 0;
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        stamp: &Stamp<'_>,
+        event: &Event<'_>,
+        raw: &RawValue,
+        record: &Record,
+        settings: &Settings,
+    ) -> Result<(), Halt> {
+        let key = SessionKey { tenant: stamp.tenant.clone(), session: event.session_id };
+        let arrival = self.arrival(stamp, record);
+        let judged = match self.slots.get(&key).map(|slot| &slot.entry) {
+            Some(Entry::Marker(marker)) => marker.judge(event, &arrival),
+            _ => None,
+        };
+        let judgement = match judged {
+            Some(verdict) => verdict.into(),
+            None => {
+                let session = self.session(&key, &arrival, settings);
+                let judgement = match session {
+                    Some(session) => session.event(event, raw, &arrival, &context(settings, &key))?,
+                    None => return Ok(()),
+                };
+                self.wake(&key);
+                judgement
+            }
+        };
+        self.count(stamp, event, record, raw, &judgement);
+        for released in judgement.released {
+            self.release(&key, released)?;
+        }
+        Ok(())
+    }
+
+    fn hole(
+        &mut self,
+        stamp: &Stamp<'_>,
+        session: uuid::Uuid,
+        seq: u64,
+        record: &Record,
+        settings: &Settings,
+    ) -> Result<(), Halt> {
+        let key = SessionKey { tenant: stamp.tenant.clone(), session };
+        let arrival = self.arrival(stamp, record);
+        let evicted = matches!(self.slots.get(&key).map(|slot| &slot.entry), Some(Entry::Marker(_)));
+        if !evicted && let Some(session) = self.session(&key, &arrival, settings) {
+            session.hole(seq, &arrival, &context(settings, &key))?;
+            self.wake(&key);
+        }
+        self.open.counts.of(&stamp.tenant, &stamp.game, arrival.received_at).hole();
+        Ok(())
+    }
+
+    fn arrival<'a>(&self, stamp: &'a Stamp<'_>, record: &Record) -> Arrival<'a> {
+        Arrival {
+            offset: record.offset,
+            received_at: stamp.received_at.ms(),
+            log_time: self.log_time,
+            sent_at: stamp.sent_at.map(Timestamp::ms),
+            app_version: stamp.app_version.as_deref(),
+            request_id: stamp.request_id.as_str(),
+            game: &stamp.game,
+            redriven: stamp.redrive.is_some(),
+        }
+    }
+
+    /// The session that a record belongs to: there, brought back to life, or new.
+    fn session(&mut self, key: &SessionKey, arrival: &Arrival<'_>, settings: &Settings) -> Option<&mut Session> {
+        let begun = match self.slots.get(key).map(|slot| &slot.entry) {
+            Some(Entry::Live(_)) => None,
+            Some(Entry::Marker(marker)) => {
+                let terms = Terms::at(&settings.games, &key.tenant, &marker.owner.game, marker.first_arrival);
+                Some(Session::reopened(marker, arrival, terms))
+            }
+            None => {
+                let terms = Terms::at(&settings.games, &key.tenant, arrival.game, arrival.received_at);
+                Some(Session::new(terms, arrival.offset, arrival.received_at))
+            }
+        };
+        if let Some(session) = begun {
+            self.put(key, Entry::Live(Box::new(session)));
+        }
+        match &mut self.touch(key)?.entry {
+            Entry::Live(session) => Some(session),
+            Entry::Marker(_) => None,
+        }
+    }
+
+    /// Counts what became of an event; sends it to the quarantine where it was set aside.
+    fn count(
+        &mut self,
+        stamp: &Stamp<'_>,
+        event: &Event<'_>,
+        record: &Record,
+        raw: &RawValue,
+        judgement: &Judgement,
+    ) {
+        let counts = self.open.counts.of(&stamp.tenant, &stamp.game, stamp.received_at.ms());
+        match judgement.verdict {
+            Verdict::Applied => counts.applied(&event.event_type),
+            Verdict::Repeat => counts.repeat(),
+            Verdict::Held => {}
+            Verdict::SetAside(reason) => {
+                counts.set_aside(reason);
+                let value = record.value.clone().unwrap_or_default();
+                self.open.outputs.push(Output::Quarantine(Box::new(Quarantined {
+                    reason,
+                    errors: Vec::new(),
+                    partition: self.number,
+                    offset: record.offset,
+                    owner: Some((stamp.tenant.clone(), stamp.game.clone())),
+                    key: record.key.clone(),
+                    event_id: Some(event.event_id),
+                    received_at: stamp.received_at.ms(),
+                    request_id: Some(stamp.request_id.to_string()),
+                    raw: value.slice_ref(raw.get().as_bytes()),
+                })));
+            }
+        }
+    }
+
+    /// Counts an event that was held, now that it has been judged.
+    pub(super) fn release(&mut self, key: &SessionKey, released: Released) -> Result<(), Halt> {
+        let held = released.held;
+        let owner = match self.slots.get(key).map(|slot| &slot.entry) {
+            Some(Entry::Live(session)) => session.owner.as_ref().map(|owner| owner.game.clone()),
+            Some(Entry::Marker(marker)) => Some(marker.owner.game.clone()),
+            None => None,
+        };
+        let Some(game) = held.game.or(owner) else { return Ok(()) };
+        let counts = self.open.counts.of(&key.tenant, &game, held.received_at);
+        match released.verdict {
+            Verdict::SetAside(reason) => {
+                counts.set_aside(reason);
+                self.open.outputs.push(Output::Quarantine(Box::new(Quarantined {
+                    reason,
+                    errors: Vec::new(),
+                    partition: self.number,
+                    offset: held.offset,
+                    owner: Some((key.tenant.clone(), game)),
+                    key: key.to_bytes(),
+                    event_id: Some(held.id),
+                    received_at: held.received_at,
+                    request_id: held.request_id,
+                    raw: Bytes::copy_from_slice(held.raw.get().as_bytes()),
+                })));
+            }
+            _ => counts.applied(&reread(&held.raw)?.event_type),
+        }
+        Ok(())
+    }
+
+    /// Sets a record aside that is none of play.events, and goes on.
+    fn poison(&mut self, record: &Record, stamp: Option<&Stamp<'_>>, errors: Vec<FieldError>) -> Result<(), Halt> {
+        self.poison_run += 1;
+        if self.poison_run >= MOST_POISON {
+            return Err(Halt::Flood { partition: self.number, offset: record.offset, count: self.poison_run });
+        }
+        if let Some(stamp) = stamp {
+            let counts = self.open.counts.of(&stamp.tenant, &stamp.game, stamp.received_at.ms());
+            counts.set_aside(Reason::Poison);
+        }
+        self.open.outputs.push(Output::Quarantine(Box::new(Quarantined {
+            reason: Reason::Poison,
+            errors,
+            partition: self.number,
+            offset: record.offset,
+            owner: stamp.map(|stamp| (stamp.tenant.clone(), stamp.game.clone())),
+            key: record.key.clone(),
+            event_id: None,
+            received_at: stamp.map_or(record.timestamp_ms, |stamp| stamp.received_at.ms()),
+            request_id: stamp.map(|stamp| stamp.request_id.to_string()),
+            raw: record.value.clone().unwrap_or_default(),
+        })));
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Counts what becomes of the records of each game and minute.
+
+use std::collections::{BTreeMap, HashMap};
+
+use schemas::record::VERSION;
+use schemas::record::activity::Activity;
+use schemas::record::quarantine::Reason;
+use schemas::{Game, Tenant, Timestamp};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// Counts since the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Counts(HashMap<(Tenant, Game, i64), Minute>);
+
+#[derive(Debug, Default)]
+pub(super) struct Minute {
+    applied: HashMap<Box<str>, u64>,
+    repeats: u64,
+    holes: u64,
+    set_aside: HashMap<Reason, u64>,
+}
+
+impl Counts {
+    /// The counts of a game and the minute of `received_at`.
+    pub(super) fn of(&mut self, tenant: &Tenant, game: &Game, received_at: i64) -> &mut Minute {
+        let minute = received_at.div_euclid(MINUTE_MS);
+        self.0.entry((tenant.clone(), game.clone(), minute)).or_default()
+    }
+
+    /// The records of play.activity, in a fixed order.
+    pub(super) fn drain(&mut self) -> Vec<Activity> {
+        let minutes: BTreeMap<_, _> = self.0.drain().collect();
+        let records = minutes.into_iter().map(|((tenant, game, minute), counts)| Activity {
+            v: VERSION,
+            tenant,
+            game,
+            minute: Timestamp::from_ms(minute * MINUTE_MS),
+            applied: counts.applied.into_iter().map(|(name, count)| (name.into(), count)).collect(),
+            repeats: counts.repeats,
+            holes: counts.holes,
+            set_aside: counts
+                .set_aside
+                .into_iter()
+                .map(|(reason, count)| (reason.as_str().to_owned(), count))
+                .collect(),
+        });
+        records.collect()
+    }
+}
+
+impl Minute {
+    /// An event took a place.
+    pub(super) fn applied(&mut self, event_type: &str) {
+        match self.applied.get_mut(event_type) {
+            Some(count) => *count += 1,
+            None => {
+                self.applied.insert(event_type.into(), 1);
+            }
+        }
+    }
+
+    /// A record told again what was known.
+    pub(super) fn repeat(&mut self) {
+        self.repeats += 1;
+    }
+
+    /// A hole came.
+    pub(super) fn hole(&mut self) {
+        self.holes += 1;
+    }
+
+    /// An event was set aside.
+    pub(super) fn set_aside(&mut self, reason: Reason) {
+        *self.set_aside.entry(reason).or_default() += 1;
+    }
+}

@@ -1,0 +1,124 @@
+//! Lets deadlines fire, and takes in what the log has told again.
+
+use std::collections::HashMap;
+
+use eventlog::Record;
+use schemas::record::quarantine::Reason;
+use schemas::report::Status;
+
+use super::Settings;
+use super::halt::Halt;
+use super::output::Output;
+use super::partition::{Partition, context};
+use super::seal::publish;
+use crate::report::Place;
+use crate::session::buffer::{Held, Waiting};
+use crate::session::judge::{Released, Verdict};
+use crate::session::life::Expiry;
+use crate::state::{Entry, SessionKey};
+
+impl Partition {
+    /// Lets every deadline up to `until` fire.
+    pub(super) fn fire(&mut self, until: i64, settings: &Settings) -> Result<(), Halt> {
+        while let Some((queued, key)) = self.deadlines.pop(until) {
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            if slot.queued == queued {
+                slot.queued = i64::MAX;
+            }
+            let deadline = match &slot.entry {
+                Entry::Live(session) => session.deadline(),
+                Entry::Marker(marker) => marker.deadline(),
+            };
+            if deadline > until {
+                self.wake(&key);
+            } else {
+                self.expire(&key, deadline, settings)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, key: &SessionKey, deadline: i64, settings: &Settings) -> Result<(), Halt> {
+        let expiry = match self.touch(key).map(|slot| &mut slot.entry) {
+            None => return Ok(()),
+            Some(Entry::Marker(_)) => {
+                self.forget(key);
+                return Ok(());
+            }
+            Some(Entry::Live(session)) => session.expire(),
+        };
+        match expiry {
+            Expiry::Closed => self.wake(key),
+            Expiry::Waits => {}
+            Expiry::Evicted => self.evict(key, deadline, settings)?,
+        }
+        Ok(())
+    }
+
+    /// Grace is over: a last report, and a marker in the session's place.
+    fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
+        let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
+        let context = context(settings, key);
+        if session.owner.is_none() {
+            let early = session.early_closes();
+            for held in early {
+                self.release(key, Released { held, verdict: Verdict::SetAside(Reason::NoSession) })?;
+            }
+            self.forget(key);
+            return Ok(());
+        }
+        let whole = session.whole(&context)?;
+        if session.reported.pending || !session.reported.is_final {
+            let place = Place {
+                partition: self.number,
+                tenant: &key.tenant,
+                session: key.session,
+                log_time: at,
+                worker: &settings.worker,
+            };
+            publish(session, &whole, Status::Final, &place, &mut self.open.outputs)?;
+        }
+        if session.reported.live {
+            self.open.outputs.push(Output::Gone(key.clone()));
+        }
+        if let Some(marker) = session.marker(&whole, at) {
+            self.put(key, Entry::Marker(Box::new(marker)));
+            self.wake(key);
+        }
+        Ok(())
+    }
+
+    /// Takes in the records of the sessions that the log was asked for.
+    pub(super) fn read_back(&mut self, records: &[Record], settings: &Settings) -> Result<(), Halt> {
+        let mut by_session: HashMap<SessionKey, Vec<Record>> = HashMap::new();
+        for record in records {
+            if let Some(key) = SessionKey::parse(&record.key) {
+                by_session.entry(key).or_default().push(record.clone());
+            }
+        }
+        for key in self.answered() {
+            let Some(Entry::Live(session)) = self.touch(&key).map(|slot| &mut slot.entry) else { continue };
+            let told = by_session.remove(&key).unwrap_or_default();
+            let reread = session.read_back(&told, &context(settings, &key))?;
+            if let Some(marker) = reread.evicted {
+                self.put(&key, Entry::Marker(Box::new(marker)));
+            }
+            for released in reread.released {
+                self.release(&key, released)?;
+            }
+            self.wake(&key);
+        }
+        Ok(())
+    }
+}
+
+impl crate::session::Session {
+    /// The closes that came before any event.
+    fn early_closes(&mut self) -> Vec<Held> {
+        let sequenced = self.buffer.drain().filter_map(|(_, waiting)| match waiting {
+            Waiting::Event(held) => Some(held),
+            Waiting::Hole => None,
+        });
+        sequenced.chain(std::mem::take(&mut self.closes).into_values()).collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! What ends the machine: going on would lose or distort something, so a person must act.
+
+use crate::report::NoBytes;
+use crate::session::told::Unreadable;
+use crate::state::StateError;
+
+/// Why the machine can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// State of a session.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// State of the partition.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A report.
+    #[error(transparent)]
+    Report(#[from] NoBytes),
+    /// State that can't be written.
+    #[error("the state of a session can't be written: {0}")]
+    Write(#[from] serde_json::Error),
+    /// A record of a later release.
+    #[error("partition {partition}, offset {offset}: {error}")]
+    Newer {
+        /// Which.
+        partition: i32,
+        /// Where.
+        offset: i64,
+        /// What.
+        error: schemas::record::stamp::StampError,
+    },
+    /// The changelog lacks what the group has committed.
+    #[error(
+        "partition {partition}: the group has committed offset {committed}, but play.session-state goes to {found} \
+         only: its state is lost. Put the topic back, or start under a new --group, which reads play.events anew"
+    )]
+    Lost {
+        /// Which.
+        partition: i32,
+        /// What the group says.
+        committed: i64,
+        /// What the state says.
+        found: i64,
+    },
+    /// Too much that can't be read.
+    #[error("partition {partition}: {count} records in a row up to offset {offset} are not of play.events; is --topic-prefix right?")]
+    Flood {
+        /// Which.
+        partition: i32,
+        /// Where.
+        offset: i64,
+        /// How many.
+        count: u32,
+    },
+}
+

@@ -1,0 +1,365 @@
+//! The worker as a state machine: `step(now, input) → commands`.
+//!
+//! Pure: threads, futures and clocks are below this seam, so that a simulation runs the real thing.
+//! Each owned partition folds its records onto an overlay ([`layer`]); a commit takes the overlays
+//! of all partitions. While it is under way the next records fold onto a second overlay; an abort
+//! drops both and goes back to what was committed.
+
+mod apply;
+mod counts;
+mod expire;
+mod halt;
+mod layer;
+mod output;
+mod partition;
+mod seal;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use eventlog::Record;
+use schemas::games::Games;
+
+use crate::fold::Bounds;
+use crate::state::SessionKey;
+
+pub use output::{Output, Quarantined};
+
+use halt::Halt;
+pub use partition::Partition;
+
+/// Records that may wait for a commit before the machine asks for none.
+const MOST_OPEN: usize = 50_000;
+
+/// How the machine behaves. Times in ms.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Settings by game.
+    pub games: Games,
+    /// How much a fold remembers.
+    pub bounds: Bounds,
+    /// Time between two commits.
+    pub commit_interval_ms: i64,
+    /// How late a deadline fires on a drained partition: more than an append may take.
+    pub margin_ms: i64,
+    /// Least time between two snapshots of a session.
+    pub snapshot_ms: i64,
+    /// The worker's build, for provenance.
+    pub worker: String,
+}
+
+/// What happens to the machine.
+#[derive(Debug)]
+pub enum Input {
+    /// A partition is ours.
+    Assigned {
+        /// Which.
+        partition: i32,
+        /// Where the group's last commit says to go on.
+        committed: Option<i64>,
+    },
+    /// Records of the partition's state, in order.
+    Restored {
+        /// Which.
+        partition: i32,
+        /// Of the command.
+        epoch: u64,
+        /// Records of play.session-state.
+        records: Vec<Record>,
+    },
+    /// The partition's state has been read to its end.
+    RestoreDone {
+        /// Which.
+        partition: i32,
+        /// Of the command.
+        epoch: u64,
+    },
+    /// Records of play.events.
+    Batch {
+        /// Of which partition.
+        partition: i32,
+        /// In order.
+        records: Vec<Record>,
+        /// The position after them.
+        next_offset: i64,
+    },
+    /// All that the partition holds has been handed out.
+    CaughtUp {
+        /// Which.
+        partition: i32,
+    },
+    /// What was asked of the log.
+    ReadBack {
+        /// Of which partition.
+        partition: i32,
+        /// Of the command.
+        epoch: u64,
+        /// The records of the sessions asked for, in order.
+        records: Vec<Record>,
+    },
+    /// Time goes on.
+    Tick,
+    /// The commit under way is done.
+    Committed,
+    /// Nothing of the commit under way is or will be seen.
+    Aborted,
+    /// Partitions go.
+    Revoked {
+        /// Names the answer.
+        token: u64,
+        /// Which.
+        partitions: Vec<i32>,
+        /// They are another's already.
+        lost: bool,
+    },
+    /// The process ends: commit what is there and stop.
+    Drain,
+}
+
+/// What the machine wants done.
+#[derive(Debug)]
+pub enum Command {
+    /// Read the partition's state and hand it in.
+    Restore {
+        /// Which.
+        partition: i32,
+        /// To be handed back.
+        epoch: u64,
+    },
+    /// Read play.events from here on; from the oldest record if none.
+    FetchFrom {
+        /// Which partition.
+        partition: i32,
+        /// First offset.
+        offset: Option<i64>,
+    },
+    /// Read a stretch of play.events again and hand in the records of some sessions.
+    ReadBack {
+        /// Of which partition.
+        partition: i32,
+        /// To be handed back.
+        epoch: u64,
+        /// First offset.
+        from: i64,
+        /// One past the last offset.
+        until: i64,
+        /// Whose records.
+        sessions: Vec<SessionKey>,
+    },
+    /// Commit outputs and offsets as one.
+    Commit {
+        /// Reports, snapshots, counts, state.
+        outputs: Vec<Output>,
+        /// By partition, the next offset to be read.
+        offsets: Vec<(i32, i64)>,
+    },
+    /// Let revoked partitions go.
+    Release {
+        /// Of the input.
+        token: u64,
+    },
+    /// Stop; with a message where a person must act.
+    Stop {
+        /// What is wrong and what to do.
+        error: Option<String>,
+    },
+}
+
+/// The worker.
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    partitions: BTreeMap<i32, Partition>,
+    /// Counts assignments, so that an answer to an earlier one is known.
+    epoch: u64,
+    /// When the last commit was begun, by the monotonic clock.
+    committed_at: i64,
+    commit: CommitState,
+    /// Revocations that wait for a commit.
+    leaving: Vec<(u64, Vec<i32>)>,
+    draining: bool,
+    halted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CommitState {
+    Idle,
+    UnderWay,
+}
+
+impl Machine {
+    /// A machine that owns nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            partitions: BTreeMap::new(),
+            epoch: 0,
+            committed_at: i64::MIN / 2,
+            commit: CommitState::Idle,
+            leaving: Vec::new(),
+            draining: false,
+            halted: false,
+        }
+    }
+
+    /// Takes one step. `now` is the monotonic clock, in ms; it never goes back.
+    pub fn step(&mut self, now: i64, input: Input) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if !self.halted
+            && let Err(halt) = self.take(now, input, &mut commands)
+        {
+            self.halted = true;
+            commands.push(Command::Stop { error: Some(halt.to_string()) });
+        }
+        commands
+    }
+
+    /// Whether more records are welcome: not while too many wait for a commit.
+    pub fn wants_records(&self) -> bool {
+        self.partitions.values().map(Partition::open_records).sum::<usize>() < MOST_OPEN
+    }
+
+    /// Whether every owned partition has its state.
+    pub fn is_restored(&self) -> bool {
+        self.partitions.values().all(Partition::is_live)
+    }
+
+    /// The partitions as they are, for metrics.
+    pub fn partitions(&self) -> impl Iterator<Item = (i32, &Partition)> {
+        self.partitions.iter().map(|(number, partition)| (*number, partition))
+    }
+
+    fn take(&mut self, now: i64, input: Input, commands: &mut Vec<Command>) -> Result<(), Halt> {
+        match input {
+            Input::Assigned { partition, committed } => {
+                self.epoch += 1;
+                self.partitions.insert(partition, Partition::new(partition, self.epoch, committed));
+                commands.push(Command::Restore { partition, epoch: self.epoch });
+            }
+            Input::Restored { partition, epoch, records } => {
+                if let Some(partition) = self.restoring(partition, epoch) {
+                    partition.restore(&records)?;
+                }
+            }
+            Input::RestoreDone { partition: number, epoch } => {
+                if let Some(partition) = self.restoring(number, epoch) {
+                    let offset = partition.restored()?;
+                    commands.push(Command::FetchFrom { partition: number, offset });
+                }
+            }
+            Input::Batch { partition, records, next_offset } => {
+                if !self.draining && let Some(partition) = self.partitions.get_mut(&partition) {
+                    partition.batch(&records, next_offset, &self.settings)?;
+                }
+            }
+            Input::CaughtUp { partition } => {
+                if let Some(partition) = self.partitions.get_mut(&partition) {
+                    partition.caught_up(now);
+                }
+            }
+            Input::ReadBack { partition, epoch, records } => {
+                if let Some(partition) = self.partitions.get_mut(&partition).filter(|known| known.epoch() == epoch) {
+                    partition.read_back(&records, &self.settings)?;
+                }
+            }
+            Input::Tick => {}
+            Input::Committed => {
+                self.commit = CommitState::Idle;
+                self.partitions.values_mut().for_each(Partition::committed);
+            }
+            Input::Aborted => self.aborted(commands),
+            Input::Revoked { token, partitions, lost } => self.revoked(token, partitions, lost, commands),
+            Input::Drain => self.draining = true,
+        }
+        self.turn(now, commands)
+    }
+
+    /// What every step ends with: deadlines, questions to the log, the next commit.
+    fn turn(&mut self, now: i64, commands: &mut Vec<Command>) -> Result<(), Halt> {
+        for partition in self.partitions.values_mut() {
+            if !self.draining {
+                partition.tick(now, &self.settings)?;
+            }
+            commands.extend(partition.ask());
+        }
+        if self.commit == CommitState::Idle {
+            self.let_go(false, commands);
+            self.maybe_commit(now, commands)?;
+        }
+        if self.draining && self.commit == CommitState::Idle {
+            self.let_go(true, commands);
+            self.halted = true;
+            commands.push(Command::Stop { error: None });
+        }
+        Ok(())
+    }
+
+    fn maybe_commit(&mut self, now: i64, commands: &mut Vec<Command>) -> Result<(), Halt> {
+        let pressed = self.draining || !self.leaving.is_empty() || !self.wants_records();
+        if !pressed && now < self.committed_at.saturating_add(self.settings.commit_interval_ms) {
+            return Ok(());
+        }
+        let (mut outputs, mut offsets) = (Vec::new(), Vec::new());
+        for (number, partition) in &mut self.partitions {
+            if let Some(next) = partition.seal(now, &self.settings, &mut outputs)? {
+                offsets.push((*number, next));
+            }
+        }
+        if !offsets.is_empty() {
+            self.committed_at = now;
+            self.commit = CommitState::UnderWay;
+            commands.push(Command::Commit { outputs, offsets });
+        }
+        Ok(())
+    }
+
+    fn aborted(&mut self, commands: &mut Vec<Command>) {
+        self.commit = CommitState::Idle;
+        for (number, partition) in &mut self.partitions {
+            partition.roll_back();
+            if partition.accepts() {
+                commands.push(Command::FetchFrom { partition: *number, offset: partition.position() });
+            }
+        }
+        // What goes is the next owner's to fold again.
+        self.let_go(true, commands);
+    }
+
+    fn revoked(&mut self, token: u64, partitions: Vec<i32>, lost: bool, commands: &mut Vec<Command>) {
+        if lost {
+            for number in &partitions {
+                self.partitions.remove(number);
+            }
+            commands.push(Command::Release { token });
+            return;
+        }
+        for number in &partitions {
+            if let Some(partition) = self.partitions.get_mut(number) {
+                partition.leave();
+            }
+        }
+        self.leaving.push((token, partitions));
+    }
+
+    /// Lets revoked partitions go: those of which nothing is left to commit, or all.
+    fn let_go(&mut self, all: bool, commands: &mut Vec<Command>) {
+        for (token, partitions) in std::mem::take(&mut self.leaving) {
+            let clean = partitions.iter().all(|number| self.partitions.get(number).is_none_or(Partition::is_clean));
+            if all || clean {
+                for number in partitions {
+                    self.partitions.remove(&number);
+                }
+                commands.push(Command::Release { token });
+            } else {
+                self.leaving.push((token, partitions));
+            }
+        }
+    }
+
+    fn restoring(&mut self, partition: i32, epoch: u64) -> Option<&mut Partition> {
+        self.partitions.get_mut(&partition).filter(|known| known.epoch() == epoch && !known.is_live())
+    }
+}

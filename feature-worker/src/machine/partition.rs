@@ -1,0 +1,276 @@
+//! One owned partition: its sessions, its log time, its deadlines.
+
+use std::collections::{HashMap, HashSet};
+
+use eventlog::Record;
+
+use super::halt::Halt;
+use super::layer::Layer;
+use super::timers::Timers;
+use super::{Command, Settings};
+use crate::session::told::Context;
+use crate::state::{self, Entry, Position, SessionKey};
+
+/// One owned partition.
+#[derive(Debug)]
+pub struct Partition {
+    pub(super) number: i32,
+    epoch: u64,
+    phase: Phase,
+    /// The largest `received_at` read, in ms.
+    pub(super) log_time: i64,
+    /// By the monotonic clock, since when all that the partition holds has been read.
+    drained_at: Option<i64>,
+    /// The next offset to be read.
+    pub(super) position: Option<i64>,
+    /// Where the group says to go on.
+    group_offset: Option<i64>,
+    pub(super) slots: HashMap<SessionKey, Slot>,
+    /// By log time.
+    pub(super) deadlines: Timers,
+    /// By log time.
+    pub(super) reports: Timers,
+    /// By the monotonic clock.
+    pub(super) snapshots: Timers,
+    pub(super) open: Layer,
+    pub(super) sealed: Option<Layer>,
+    /// Names the open layer.
+    pub(super) layer: u64,
+    /// Sessions that wait for the log to be read back.
+    unread: HashSet<SessionKey>,
+    reading: bool,
+    pub(super) poison_run: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Restoring,
+    Live,
+    Leaving,
+}
+
+/// A session in its partition.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) entry: Entry,
+    /// The layer that knows what it was before.
+    layer: u64,
+    /// The earliest deadline in the queue.
+    pub(super) queued: i64,
+    /// When its last snapshot went, or the next is to go, by the monotonic clock.
+    pub(super) snapshot: Snapshot,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Snapshot {
+    Never,
+    Sent(i64),
+    Queued,
+}
+
+impl Slot {
+    pub(super) fn new(entry: Entry, layer: u64) -> Self {
+        Self { entry, layer, queued: i64::MAX, snapshot: Snapshot::Never }
+    }
+}
+
+impl Partition {
+    pub(super) fn new(number: i32, epoch: u64, group_offset: Option<i64>) -> Self {
+        Self {
+            number,
+            epoch,
+            phase: Phase::Restoring,
+            log_time: i64::MIN,
+            drained_at: None,
+            position: None,
+            group_offset,
+            slots: HashMap::new(),
+            deadlines: Timers::default(),
+            reports: Timers::default(),
+            snapshots: Timers::default(),
+            open: Layer::default(),
+            sealed: None,
+            layer: 1,
+            unread: HashSet::new(),
+            reading: false,
+            poison_run: 0,
+        }
+    }
+
+    /// Sessions that live here.
+    pub fn live_sessions(&self) -> usize {
+        self.slots.values().filter(|slot| matches!(slot.entry, Entry::Live(_))).count()
+    }
+
+    /// Log time, in ms since the epoch; none before the first record.
+    pub fn log_time(&self) -> Option<i64> {
+        (self.log_time > i64::MIN).then_some(self.log_time)
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.phase != Phase::Restoring
+    }
+
+    pub(super) fn accepts(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.phase = Phase::Leaving;
+    }
+
+    pub(super) fn position(&self) -> Option<i64> {
+        self.position
+    }
+
+    pub(super) fn open_records(&self) -> usize {
+        self.open.records
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.open.is_clean() && self.sealed.is_none()
+    }
+
+    /// Takes in records of the changelog.
+    pub(super) fn restore(&mut self, records: &[Record]) -> Result<(), Halt> {
+        for record in records {
+            match state::decode(&record.key, record.value.as_deref())? {
+                None => {}
+                Some(state::Record::Partition(Position { log_time, next_offset })) => {
+                    (self.log_time, self.position) = (log_time, Some(next_offset));
+                }
+                Some(state::Record::Session(key, Some(entry))) => {
+                    self.slots.insert(key, Slot::new(entry, 0));
+                }
+                Some(state::Record::Session(key, None)) => {
+                    self.slots.remove(&key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The changelog has been read; answers with where to go on.
+    pub(super) fn restored(&mut self) -> Result<Option<i64>, Halt> {
+        let found = self.position.unwrap_or(0);
+        if let Some(committed) = self.group_offset.filter(|committed| *committed > found) {
+            return Err(Halt::Lost { partition: self.number, committed, found });
+        }
+        self.phase = Phase::Live;
+        let keys: Vec<SessionKey> = self.slots.keys().cloned().collect();
+        for key in keys {
+            self.wake(&key);
+        }
+        // State and offsets are committed as one; the state's own position is what it stands for.
+        Ok(self.position)
+    }
+
+    /// All has been read: from here on log time goes by the monotonic clock.
+    pub(super) fn caught_up(&mut self, now: i64) {
+        self.drained_at.get_or_insert(now);
+    }
+
+    /// Records have come: log time goes by them again.
+    pub(super) fn flowing(&mut self) {
+        self.drained_at = None;
+    }
+
+    /// Log time as it goes on while the partition is drained.
+    pub(super) fn running_log_time(&self, now: i64) -> i64 {
+        let since = self.drained_at.map_or(0, |at| now.saturating_sub(at));
+        if self.log_time == i64::MIN { i64::MIN } else { self.log_time.saturating_add(since) }
+    }
+
+    /// The session under a key, as it may be changed: what it was is kept for an abort.
+    pub(super) fn touch(&mut self, key: &SessionKey) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(key)?;
+        if slot.layer != self.layer {
+            slot.layer = self.layer;
+            self.open.before.insert(key.clone(), Some(slot.entry.clone()));
+        }
+        Some(slot)
+    }
+
+    /// Puts a session or marker under a key.
+    pub(super) fn put(&mut self, key: &SessionKey, entry: Entry) {
+        if let Some(slot) = self.touch(key) {
+            slot.entry = entry;
+            slot.queued = i64::MAX;
+        } else {
+            self.open.before.entry(key.clone()).or_insert(None);
+            self.slots.insert(key.clone(), Slot::new(entry, self.layer));
+        }
+    }
+
+    /// Forgets a key.
+    pub(super) fn forget(&mut self, key: &SessionKey) {
+        if self.touch(key).is_some() {
+            self.slots.remove(key);
+        }
+    }
+
+    /// Sees to it that a session's deadlines are in the queues.
+    pub(super) fn wake(&mut self, key: &SessionKey) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let deadline = match &slot.entry {
+            Entry::Live(session) => {
+                if session.readback.is_some() {
+                    self.unread.insert(key.clone());
+                }
+                if let Some(due) = session.report_due() {
+                    self.reports.push(due, key.clone());
+                }
+                session.deadline()
+            }
+            Entry::Marker(marker) => marker.deadline(),
+        };
+        if deadline < slot.queued {
+            slot.queued = deadline;
+            self.deadlines.push(deadline, key.clone());
+        }
+    }
+
+    /// Lets deadlines fire that time alone has passed.
+    pub(super) fn tick(&mut self, now: i64, settings: &Settings) -> Result<(), Halt> {
+        if self.phase == Phase::Live && self.drained_at.is_some() && self.log_time > i64::MIN {
+            let fires = self.running_log_time(now).saturating_sub(settings.margin_ms);
+            if fires > self.log_time {
+                self.fire(fires, settings)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the log is to be asked for.
+    pub(super) fn ask(&mut self) -> Option<Command> {
+        if self.reading || self.phase != Phase::Live {
+            return None;
+        }
+        let slots = &self.slots;
+        let asked = |key: &SessionKey| match &slots.get(key)?.entry {
+            Entry::Live(session) => session.readback.as_ref().map(|readback| (readback.from, readback.until)),
+            Entry::Marker(_) => None,
+        };
+        self.unread.retain(|key| asked(key).is_some());
+        let from = self.unread.iter().filter_map(asked).map(|(from, _)| from).min()?;
+        let until = self.unread.iter().filter_map(asked).map(|(_, until)| until).max()?;
+        self.reading = true;
+        let sessions = self.unread.iter().cloned().collect();
+        Some(Command::ReadBack { partition: self.number, epoch: self.epoch, from, until, sessions })
+    }
+
+    /// The sessions that the log was asked for.
+    pub(super) fn answered(&mut self) -> HashSet<SessionKey> {
+        self.reading = false;
+        std::mem::take(&mut self.unread)
+    }
+}
+
+/// What a session needs to know beside its own state.
+pub(super) fn context<'a>(settings: &'a Settings, key: &'a SessionKey) -> Context<'a> {
+    Context { games: &settings.games, tenant: &key.tenant, bounds: settings.bounds }
+}

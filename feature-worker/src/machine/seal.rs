@@ -1,0 +1,193 @@
+//! Makes a commit of what has been folded, and goes back where it was aborted.
+
+use bytes::Bytes;
+use schemas::report::Status;
+
+use super::Settings;
+use super::halt::Halt;
+use super::output::Output;
+use super::partition::{Partition, Slot, Snapshot, context};
+use crate::report::{Place, report, snapshot};
+use crate::session::Session;
+use crate::session::told::Told;
+use crate::state::{self, Entry, Position, SessionKey};
+
+impl Partition {
+    /// Closes the open layer for a commit; answers with the position that it stands for.
+    pub(super) fn seal(
+        &mut self,
+        now: i64,
+        settings: &Settings,
+        outputs: &mut Vec<Output>,
+    ) -> Result<Option<i64>, Halt> {
+        if !self.is_live() {
+            return Ok(None);
+        }
+        let log_time = self.running_log_time(now);
+        self.wake_reports(log_time);
+        self.take_snapshots(now, settings);
+        let Some(position) = self.position else { return Ok(None) };
+        if self.open.is_clean() {
+            return Ok(None);
+        }
+        let mut layer = std::mem::take(&mut self.open);
+        outputs.append(&mut layer.outputs);
+        for key in layer.before.keys() {
+            self.seal_session(key, now, log_time, settings, outputs)?;
+        }
+        outputs.extend(layer.counts.drain().into_iter().map(Output::Activity));
+        let value = state::encode(&Position { log_time: self.log_time, next_offset: position })?;
+        let key = Bytes::from_static(state::PARTITION_KEY);
+        outputs.push(Output::State { partition: self.number, key, value: Some(value) });
+        self.sealed = Some(layer);
+        self.layer += 1;
+        Ok(Some(position))
+    }
+
+    /// Touches the sessions whose next revision is due.
+    fn wake_reports(&mut self, log_time: i64) {
+        let mut later = Vec::new();
+        while let Some((_, key)) = self.reports.pop(log_time) {
+            let due = match self.slots.get(&key).map(|slot| &slot.entry) {
+                Some(Entry::Live(session)) => session.report_due(),
+                _ => None,
+            };
+            match due {
+                Some(due) if due > log_time => later.push((due, key)),
+                Some(_) => drop(self.touch(&key).map(|_| ())),
+                None => {}
+            }
+        }
+        for (due, key) in later {
+            self.reports.push(due, key);
+        }
+    }
+
+    fn seal_session(
+        &mut self,
+        key: &SessionKey,
+        now: i64,
+        log_time: i64,
+        settings: &Settings,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Halt> {
+        let partition = self.number;
+        let value = match self.slots.get_mut(key) {
+            None => None,
+            Some(slot) => {
+                if let Entry::Live(session) = &mut slot.entry {
+                    let place =
+                        Place { partition, tenant: &key.tenant, session: key.session, log_time, worker: &settings.worker };
+                    settle(session, &place, settings, key, outputs)?;
+                }
+                let due = show(slot, key, now, settings, outputs);
+                if let Some(due) = due {
+                    self.snapshots.push(due, key.clone());
+                }
+                Some(state::encode(&slot.entry)?)
+            }
+        };
+        outputs.push(Output::State { partition, key: key.to_bytes(), value });
+        self.wake(key);
+        Ok(())
+    }
+
+    /// Snapshots that had to wait.
+    fn take_snapshots(&mut self, now: i64, settings: &Settings) {
+        while let Some((_, key)) = self.snapshots.pop(now) {
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            slot.snapshot = Snapshot::Sent(now);
+            if let Entry::Live(session) = &slot.entry
+                && !session.is_closed()
+                && let Some(live) = snapshot(session, &key.tenant, key.session, &context(settings, &key))
+            {
+                self.open.outputs.push(Output::Live(Box::new(live)));
+            }
+        }
+    }
+
+    /// The commit is done: what was before is forgotten.
+    pub(super) fn committed(&mut self) {
+        self.sealed = None;
+    }
+
+    /// Goes back to what was committed.
+    pub(super) fn roll_back(&mut self) {
+        let layers = [Some(std::mem::take(&mut self.open)), self.sealed.take()];
+        for layer in layers.into_iter().flatten() {
+            if let Some((log_time, position)) = layer.start {
+                (self.log_time, self.position) = (log_time, position);
+            }
+            for (key, before) in layer.before {
+                match before {
+                    None => {
+                        self.slots.remove(&key);
+                    }
+                    Some(entry) => {
+                        self.slots.insert(key.clone(), Slot::new(entry, 0));
+                        self.wake(&key);
+                    }
+                }
+            }
+        }
+        self.layer += 1;
+        self.flowing();
+    }
+}
+
+/// Reports a session if it is due; ends its snapshots if it runs no more.
+fn settle(
+    session: &mut Session,
+    place: &Place<'_>,
+    settings: &Settings,
+    key: &SessionKey,
+    outputs: &mut Vec<Output>,
+) -> Result<(), Halt> {
+    if session.report_due().is_some_and(|due| due <= place.log_time) {
+        let whole = session.whole(&context(settings, key))?;
+        publish(session, &whole, session.status(false), place, outputs)?;
+    }
+    if session.reported.live && session.is_closed() {
+        session.reported.live = false;
+        outputs.push(Output::Gone(key.clone()));
+    }
+    Ok(())
+}
+
+/// Puts out a session's next revision.
+pub(super) fn publish(
+    session: &mut Session,
+    whole: &Told,
+    status: Status,
+    place: &Place<'_>,
+    outputs: &mut Vec<Output>,
+) -> Result<(), Halt> {
+    let Some(owner) = &session.owner else { return Ok(()) };
+    let report = report(session, owner, whole, status, place)?;
+    let reported = &mut session.reported;
+    (reported.revision, reported.at) = (report.revision, place.log_time);
+    (reported.is_final, reported.pending) = (status == Status::Final, false);
+    outputs.push(Output::Report(Box::new(report)));
+    Ok(())
+}
+
+/// Puts out a snapshot of a running session, or answers with when it may go.
+fn show(slot: &mut Slot, key: &SessionKey, now: i64, settings: &Settings, outputs: &mut Vec<Output>) -> Option<i64> {
+    let Entry::Live(session) = &mut slot.entry else { return None };
+    if session.is_closed() || session.owner.is_none() {
+        return None;
+    }
+    match slot.snapshot {
+        Snapshot::Queued => return None,
+        Snapshot::Sent(at) if now < at.saturating_add(settings.snapshot_ms) => {
+            slot.snapshot = Snapshot::Queued;
+            return Some(at.saturating_add(settings.snapshot_ms));
+        }
+        Snapshot::Sent(_) | Snapshot::Never => {}
+    }
+    let live = snapshot(session, &key.tenant, key.session, &context(settings, key))?;
+    session.reported.live = true;
+    slot.snapshot = Snapshot::Sent(now);
+    outputs.push(Output::Live(Box::new(live)));
+    None
+}

@@ -1,0 +1,145 @@
+//! Finds the place of an event within its session, and folds what has its turn.
+
+use schemas::Event;
+use schemas::record::quarantine::Reason;
+use serde_json::value::RawValue;
+
+use super::buffer::{Held, Waiting};
+use super::judge::{Arrival, Verdict, held, kept_whole};
+use super::prefix::Place;
+use super::readback::ReadBack;
+use super::tag::Tag;
+use super::told::{Context, Unreadable, reread};
+use super::{Order, Session};
+
+/// Where an event under a seq goes.
+enum Spot {
+    /// Straight into the fold.
+    Next,
+    /// Behind a gap.
+    Behind,
+    /// Where the fold has passed.
+    Passed,
+}
+
+impl Session {
+    pub(super) fn by_seq(
+        &mut self,
+        seq: u64,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Unreadable> {
+        let tag = Tag::of(event.event_id);
+        match self.spot(seq, tag, arrival) {
+            Err(verdict) => return Ok(verdict),
+            Ok(Spot::Passed) => {
+                self.prefix.fill(seq, tag);
+                self.await_readback(seq, kept_whole(event, raw, arrival));
+                return Ok(Verdict::Held);
+            }
+            Ok(Spot::Next) => {
+                if let Some(owner) = &self.owner {
+                    self.told.apply(event, &owner.game, context);
+                }
+                // A hole may have waited here while the order was open.
+                self.buffer.take(seq);
+                self.prefix.push(tag);
+                self.advance(context)?;
+            }
+            Ok(Spot::Behind) if self.is_reopening() => {
+                self.await_readback(seq, kept_whole(event, raw, arrival));
+                return Ok(Verdict::Held);
+            }
+            Ok(Spot::Behind) => self.wait(seq, Waiting::Event(held(event, raw, arrival)), context)?,
+        }
+        Ok(Verdict::Applied)
+    }
+
+    fn spot(&self, seq: u64, tag: Tag, arrival: &Arrival<'_>) -> Result<Spot, Verdict> {
+        let conflict = Verdict::SetAside(Reason::SeqConflict);
+        let same = |there: Tag| if there.matches(tag) { Verdict::Repeat } else { conflict };
+        match self.prefix.at(seq) {
+            Place::Event(there) => return Err(same(there)),
+            Place::Hole => return Ok(Spot::Passed),
+            Place::Skipped if arrival.redriven => return Ok(Spot::Passed),
+            Place::Skipped => return Err(Verdict::SetAside(Reason::Late)),
+            Place::Ahead => {}
+        }
+        if let Some(there) = self.readback.as_ref().and_then(|readback| readback.under(seq)) {
+            return Err(same(there));
+        }
+        if let Some(Waiting::Event(there)) = self.buffer.get(seq) {
+            return Err(same(there.tag()));
+        }
+        if seq >= self.reach() && self.is_shut(arrival) {
+            return Err(Verdict::SetAside(Reason::Late));
+        }
+        Ok(if seq == self.prefix.next() && self.readback.is_none() { Spot::Next } else { Spot::Behind })
+    }
+
+    /// An event of a session without seq: its place is the next one.
+    pub(super) fn by_log(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawValue,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Unreadable> {
+        if self.ids.contains(event.event_id) {
+            return Ok(Verdict::Repeat);
+        }
+        if self.is_shut(arrival) {
+            return Ok(Verdict::SetAside(Reason::Late));
+        }
+        self.ids.insert(event.event_id);
+        if self.is_reopening() {
+            let place = arrival.offset.unsigned_abs();
+            self.await_readback(place, kept_whole(event, raw, arrival));
+            return Ok(Verdict::Held);
+        }
+        if let Some(owner) = &self.owner {
+            self.told.apply(event, &owner.game, context);
+        }
+        Ok(Verdict::Applied)
+    }
+
+    /// Folds what has waited for its turn, and passes a gap when too much waits behind it.
+    pub(super) fn advance(&mut self, context: &Context<'_>) -> Result<(), Unreadable> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        if self.order != Order::Seq || self.readback.is_some() {
+            return Ok(());
+        }
+        loop {
+            while let Some(waiting) = self.buffer.take(self.prefix.next()) {
+                match waiting {
+                    Waiting::Hole => self.prefix.push(Tag::HOLE),
+                    Waiting::Event(held) => {
+                        self.told.apply(&reread(&held.raw)?, &owner.game, context);
+                        self.prefix.push(held.tag());
+                    }
+                }
+            }
+            match self.buffer.first() {
+                Some(first) if self.is_crowded() => self.prefix.skip_to(first),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    pub(super) fn wait(&mut self, seq: u64, waiting: Waiting, context: &Context<'_>) -> Result<(), Unreadable> {
+        self.buffer.insert(seq, waiting);
+        self.advance(context)
+    }
+
+    pub(super) fn is_crowded(&self) -> bool {
+        let full = self.closes.len() >= self.terms.buffer_events;
+        self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes) || (self.owner.is_none() && full)
+    }
+
+    fn await_readback(&mut self, place: u64, held: Held) {
+        let trail = &self.trail;
+        self.readback.get_or_insert_with(|| ReadBack::of(trail)).add(place, held);
+    }
+}

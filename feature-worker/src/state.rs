@@ -1,0 +1,155 @@
+//! play.session-state: what the worker keeps of each session, and of each partition.
+//!
+//! One record a session, keyed `tenant/session_id`; one a partition, keyed [`PARTITION_KEY`], which
+//! no session's key can be. JSON, with `v`: a reader ignores fields that it does not know and stops
+//! at a higher version.
+
+use std::fmt;
+
+use bytes::Bytes;
+use schemas::record::VERSION;
+use schemas::{Tenant, topics};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::session::Session;
+use crate::session::marker::Marker;
+
+/// Key of a partition's own state.
+pub const PARTITION_KEY: &[u8] = b"partition";
+
+/// Names a session.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The session.
+    pub session: Uuid,
+}
+
+/// What is kept of a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Entry {
+    /// It lives.
+    Live(Box<Session>),
+    /// It has been evicted.
+    Marker(Box<Marker>),
+}
+
+/// What is kept of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Log time: the largest `received_at` read from it, in ms since the epoch.
+    pub log_time: i64,
+    /// The next offset to be read.
+    pub next_offset: i64,
+}
+
+/// A record of play.session-state.
+#[derive(Debug)]
+pub enum Record {
+    /// Of a session; none when it is forgotten.
+    Session(SessionKey, Option<Entry>),
+    /// Of the partition.
+    Partition(Position),
+}
+
+/// State that this release can't take up. The worker stops: going on would lose it.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Written by a later release.
+    #[error("state of version {0}; this release reads up to {VERSION}: upgrade this worker first")]
+    Newer(u32),
+    /// Not of the form.
+    #[error("state under key `{key}` is not of the form: {error}")]
+    Malformed {
+        /// The record's key.
+        key: String,
+        /// What is wrong.
+        error: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<T> {
+    v: u32,
+    state: T,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+impl SessionKey {
+    /// The record key.
+    pub fn to_bytes(&self) -> Bytes {
+        topics::session_key(&self.tenant, self.session).into()
+    }
+
+    /// Reads a record key.
+    pub fn parse(key: &[u8]) -> Option<Self> {
+        let (tenant, session) = std::str::from_utf8(key).ok()?.split_once('/')?;
+        Some(Self { tenant: Tenant::parse(tenant).ok()?, session: Uuid::try_parse(session).ok()? })
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.session)
+    }
+}
+
+/// A record's value for a session's or a partition's state.
+///
+/// # Errors
+/// When it can't be written as JSON, which would be a fault of the program.
+pub fn encode<T: Serialize>(state: &T) -> Result<Bytes, serde_json::Error> {
+    serde_json::to_vec(&Versioned { v: VERSION, state }).map(Bytes::from)
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// When it is of a later release or not of the form.
+pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Record>, StateError> {
+    let malformed =
+        |error: String| StateError::Malformed { key: String::from_utf8_lossy(key).into_owned(), error };
+    if key == PARTITION_KEY {
+        return value.map(|value| Ok(Record::Partition(versioned(value, malformed)?))).transpose();
+    }
+    let session = SessionKey::parse(key).ok_or_else(|| malformed("neither a session's key nor the partition's".into()))?;
+    let entry = value.map(|value| versioned(value, malformed)).transpose()?;
+    Ok(Some(Record::Session(session, entry)))
+}
+
+fn versioned<'a, T: Deserialize<'a>>(
+    value: &'a [u8],
+    malformed: impl Fn(String) -> StateError,
+) -> Result<T, StateError> {
+    match serde_json::from_slice::<Versioned<T>>(value) {
+        Ok(Versioned { v, .. }) if v > VERSION => Err(StateError::Newer(v)),
+        Ok(Versioned { state, .. }) => Ok(state),
+        Err(error) => Err(match serde_json::from_slice::<Version>(value) {
+            Ok(Version { v }) if v > VERSION => StateError::Newer(v),
+            _ => malformed(error.to_string()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_releases_state_is_refused_and_unknown_fields_are_not() {
+        let newer = br#"{"v":2,"state":{"log_time":1,"next_offset":2}}"#;
+        assert!(matches!(decode(PARTITION_KEY, Some(newer)), Err(StateError::Newer(2))));
+        let wider = br#"{"v":1,"more":0,"state":{"log_time":1,"next_offset":2,"other":3}}"#;
+        let read = decode(PARTITION_KEY, Some(wider)).unwrap();
+        assert!(matches!(read, Some(Record::Partition(Position { log_time: 1, next_offset: 2 }))));
+        assert!(matches!(decode(b"nonsense", None), Err(StateError::Malformed { .. })));
+        assert!(matches!(decode(PARTITION_KEY, Some(b"{}")), Err(StateError::Malformed { .. })));
+    }
+}

@@ -53,7 +53,7 @@ impl Partition {
         if let Some(hole) = &stamp.hole {
             self.hole(&stamp, hole.session_id, hole.seq, record, settings)?;
         } else if let Some(raw) = stamp.event {
-            match schemas::parse::event(raw.get()) {
+            match schemas::parse::stamped(raw.get(), stamp.origin) {
                 Ok(event) => self.event(&stamp, &event, raw, record, settings)?,
                 Err(errors) => return self.poison(record, Some(&stamp), errors),
             }

@@ -6,9 +6,8 @@ use serde_json::value::RawValue;
 
 use super::buffer::{Held, Waiting};
 use super::prefix::Place;
-use super::readback::ReadBack;
 use super::tag::Tag;
-use super::told::{Context, Unreadable, reread};
+use super::told::{Context, Unreadable};
 use super::{Order, Owner, Session};
 
 /// How a record came.
@@ -219,7 +218,8 @@ impl Session {
 }
 
 impl Owner {
-    fn refuses(&self, event: &Event<'_>, game: &schemas::Game) -> Option<Reason> {
+    /// Why an event is none of this owner's session; none if it is.
+    pub(super) fn refuses(&self, event: &Event<'_>, game: &schemas::Game) -> Option<Reason> {
         if self.game != *game {
             return Some(Reason::GameMismatch);
         }

@@ -138,7 +138,7 @@ impl Prefix {
         if matches!(self.at(seq), Place::Event(_)) {
             self.set(seq, Tag::HOLE);
             self.events -= 1;
-            self.span = self.placed().filter(|(_, tag)| *tag != Tag::HOLE).map_or(0, |(seq, _)| seq + 1);
+            self.span = self.highest();
         }
     }
 
@@ -149,9 +149,10 @@ impl Prefix {
         }
     }
 
-    /// Every seq that is remembered, with what stands there, highest first.
-    fn placed(&self) -> impl Iterator<Item = (u64, Tag)> {
-        self.runs.iter().rev().flat_map(|run| (run.from..run.end()).zip(run.tags.0.iter().copied()).rev())
+    /// One past the highest seq under which an event stands.
+    fn highest(&self) -> u64 {
+        let last = |run: &Run| run.tags.0.iter().rposition(|tag| *tag != Tag::HOLE).map(|at| run.from + at as u64 + 1);
+        self.runs.iter().rev().find_map(last).unwrap_or(0)
     }
 
     /// The skipped gaps, in order.

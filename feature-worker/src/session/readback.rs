@@ -139,7 +139,7 @@ impl Session {
             // What could not be read then was set aside, and is no part of the session now.
             let stamp = Stamp::parse(record.value.as_deref()?).ok()?;
             let raw = stamp.event?;
-            let event = schemas::parse::event(raw.get()).ok()?;
+            let event = schemas::parse::stamped(raw.get(), stamp.origin).ok()?;
             let owner = self.owner.as_ref()?;
             let theirs = owner.game == stamp.game && owner.player.as_str() == event.player_id.as_str();
             theirs.then_some(Again {

@@ -2,6 +2,7 @@
 
 use schemas::data::CloseReason;
 use schemas::games::Games;
+use schemas::record::stamp::Origin;
 use schemas::{Data, Event, Game, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -83,7 +84,8 @@ impl Rules {
 /// # Errors
 /// When it was kept under other rules than this release's.
 pub fn reread(raw: &RawValue) -> Result<Event<'_>, Unreadable> {
-    schemas::parse::event(raw.get()).map_err(|errors| {
+    // A close that the close call wrote has no time; what was kept has been judged once.
+    schemas::parse::stamped(raw.get(), Some(Origin::Close)).map_err(|errors| {
         Unreadable(errors.first().map_or_else(String::new, |error| format!("{}: {}", error.pointer, error.message)))
     })
 }

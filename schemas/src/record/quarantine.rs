@@ -27,6 +27,8 @@ pub enum Reason {
     SeqConflict,
     /// Worker: the session is another player's.
     PlayerMismatch,
+    /// Worker: the session is of another game.
+    GameMismatch,
     /// Worker: some of the session's events carry seq and some do not.
     SeqMixed,
     /// Worker: evidence among play, or play among evidence.
@@ -69,6 +71,7 @@ impl Reason {
             Self::Poison => "poison",
             Self::SeqConflict => "seq_conflict",
             Self::PlayerMismatch => "player_mismatch",
+            Self::GameMismatch => "game_mismatch",
             Self::SeqMixed => "seq_mixed",
             Self::KindMismatch => "kind_mismatch",
             Self::Late => "late",

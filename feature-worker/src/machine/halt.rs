@@ -6,7 +6,7 @@ use crate::state::StateError;
 
 /// Why the machine can't go on.
 #[derive(Debug, thiserror::Error)]
-pub enum Halt {
+pub(super) enum Halt {
     /// State of a session.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),

@@ -102,9 +102,22 @@ impl Partition {
         self.slots.values().filter(|slot| matches!(slot.entry, Entry::Live(_))).count()
     }
 
+    /// Evicted sessions that are remembered.
+    pub fn markers(&self) -> usize {
+        self.slots.len() - self.live_sessions()
+    }
+
     /// Log time, in ms since the epoch; none before the first record.
     pub fn log_time(&self) -> Option<i64> {
         (self.log_time > i64::MIN).then_some(self.log_time)
+    }
+
+    /// How far log time is behind `now_ms` of the wall's clock; 0 when all has been read.
+    pub fn lag_ms(&self, now_ms: i64) -> i64 {
+        match self.log_time() {
+            Some(at) if self.drained_at.is_none() => now_ms.saturating_sub(at).max(0),
+            _ => 0,
+        }
     }
 
     pub(super) fn epoch(&self) -> u64 {

@@ -1,0 +1,104 @@
+//! Reads of the log beside the group: a partition's state, and sessions that are to be rebuilt.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use eventlog::{EventLog, LogError, ReadRequest, Record, Stretch, TopicPartition};
+use tokio::sync::mpsc;
+
+use crate::error::WorkerError;
+use crate::machine::Input;
+use crate::metrics;
+use crate::state::SessionKey;
+
+/// Pause before a read is tried again.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Where answers go.
+pub(crate) type Answers = mpsc::Sender<Result<Input, WorkerError>>;
+
+/// Reads a partition's state up to what it holds now, open transactions included, and hands it in.
+pub(crate) async fn restore(log: Arc<dyn EventLog>, state: TopicPartition, epoch: u64, clock: daemon::Clock, answers: Answers) {
+    let partition = state.partition;
+    let begun = clock.monotonic_ms();
+    let outcome = loop {
+        match read_state(log.as_ref(), &state, epoch, &answers).await {
+            Err(LogError::Unavailable(why)) => {
+                tracing::warn!(%state, why, "can't restore as yet");
+                tokio::time::sleep(RETRY).await;
+            }
+            outcome => break outcome,
+        }
+    };
+    let answer = match outcome {
+        Ok(()) => {
+            let took = clock.monotonic_ms() - begun;
+            metrics::restored(Duration::from_millis(took.unsigned_abs()));
+            tracing::info!(%state, took_ms = took, "state restored");
+            Ok(Input::RestoreDone { partition, epoch })
+        }
+        Err(error) => Err(error.into()),
+    };
+    // Nobody listens any more where the membership has ended.
+    let _ = answers.send(answer).await;
+}
+
+async fn read_state(log: &dyn EventLog, state: &TopicPartition, epoch: u64, answers: &Answers) -> Result<(), LogError> {
+    // The end is asked for first, and counts records of open transactions: reading waits for them.
+    let range = log.offsets(state).await?;
+    let stretch = Stretch { partition: state.clone(), from: range.low, until: Some(range.high) };
+    let mut reader = log.read(ReadRequest { stretches: vec![stretch], read_committed: true }).await?;
+    while let Some(batch) = reader.next().await? {
+        let restored = Input::Restored { partition: state.partition, epoch, records: batch.records };
+        if answers.send(Ok(restored)).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// A stretch of play.events that is asked for, and whose records of it.
+pub(crate) struct Question {
+    pub(crate) events: TopicPartition,
+    pub(crate) epoch: u64,
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+    pub(crate) sessions: Vec<SessionKey>,
+}
+
+/// Reads a stretch of play.events again and hands in the records of some sessions.
+pub(crate) async fn read_back(log: Arc<dyn EventLog>, question: Question, answers: Answers) {
+    metrics::read_back();
+    let outcome = loop {
+        match read_sessions(log.as_ref(), &question).await {
+            Err(LogError::Unavailable(why)) => {
+                tracing::warn!(events = %question.events, why, "can't read back as yet");
+                tokio::time::sleep(RETRY).await;
+            }
+            outcome => break outcome,
+        }
+    };
+    let answer = outcome.map_err(WorkerError::from).map(|records| Input::ReadBack {
+        partition: question.events.partition,
+        epoch: question.epoch,
+        records,
+    });
+    // As above.
+    let _ = answers.send(answer).await;
+}
+
+async fn read_sessions(log: &dyn EventLog, question: &Question) -> Result<Vec<Record>, LogError> {
+    let keys: HashSet<Bytes> = question.sessions.iter().map(SessionKey::to_bytes).collect();
+    // What the log has dropped by age is missing from the answer, and the machine sees that.
+    let low = log.offsets(&question.events).await?.low;
+    let from = question.from.max(low);
+    let stretch = Stretch { partition: question.events.clone(), from, until: Some(question.until.max(from)) };
+    let mut reader = log.read(ReadRequest { stretches: vec![stretch], read_committed: true }).await?;
+    let mut found = Vec::new();
+    while let Some(batch) = reader.next().await? {
+        found.extend(batch.records.into_iter().filter(|record| keys.contains(&record.key)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,104 @@
+//! The worker's settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use schemas::games::{GameSettings, Games};
+
+/// What the worker needs to run, whichever log it reads.
+///
+/// ```
+/// use clap::{Args as _, FromArgMatches as _};
+/// use feature_worker::Config;
+///
+/// let command = Config::augment_args(clap::Command::new("feature-worker"));
+/// let config = Config::from_arg_matches(&command.get_matches_from(["feature-worker", "--grace", "2h"])).unwrap();
+/// assert_eq!(config.grace.as_secs(), 7_200);
+/// assert_eq!(config.group, "playledger-worker");
+/// ```
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// What the names of all topics begin with
+    #[arg(long, value_name = "PREFIX", default_value = "play.")]
+    pub topic_prefix: String,
+    /// Group of workers that share the partitions
+    #[arg(long, value_name = "NAME", default_value = "playledger-worker")]
+    pub group: String,
+    /// Name of this worker, stable over restarts; two on one host need names [default: host name]
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// Settings by tenant and game; an entry overrides the flags
+    #[arg(long, value_name = "FILE")]
+    pub games: Option<PathBuf>,
+    /// Closes a session after so much log time without an event
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = positive)]
+    pub session_timeout: Duration,
+    /// How long a closed session waits for late events
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub grace: Duration,
+    /// A longer gap between two events counts as idle
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive)]
+    pub idle: Duration,
+    /// Time between two commits
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = positive)]
+    pub commit_interval: Duration,
+    /// How late a deadline fires while no event comes: longer than a gateway may take to append one
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub late_margin: Duration,
+}
+
+impl Config {
+    /// Judges what no single value shows; reads the file of games.
+    ///
+    /// # Errors
+    /// A sentence for the person at the command line.
+    pub fn check(&self) -> Result<(), String> {
+        self.settings().map(|_| ()).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Settings by game: the file over the flags.
+    ///
+    /// # Errors
+    /// When the file can't be read or holds what it must not.
+    pub fn settings(&self) -> anyhow::Result<Games> {
+        let defaults = GameSettings {
+            idle_ms: millis(self.idle),
+            session_timeout_ms: millis(self.session_timeout),
+            grace_ms: millis(self.grace),
+            ..GameSettings::default()
+        };
+        let Some(path) = &self.games else { return Ok(Games::all(defaults)) };
+        let place = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("--games {place}: can't read it"))?;
+        Games::parse(&text, defaults).with_context(|| format!("--games {place}"))
+    }
+
+    /// This worker's name.
+    ///
+    /// # Errors
+    /// When none is given and the host does not tell its own.
+    pub fn instance(&self) -> anyhow::Result<String> {
+        if let Some(name) = &self.instance {
+            return Ok(name.clone());
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+        let host = host.map(|name| name.trim().to_owned()).unwrap_or_default();
+        anyhow::ensure!(!host.is_empty(), "this host does not tell its name: give --instance NAME");
+        Ok(host)
+    }
+}
+
+/// Milliseconds of a duration.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn positive(word: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(word) {
+        Ok(duration) if duration.as_millis() > 0 => Ok(duration),
+        Ok(_) => Err("must be at least 1ms".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}

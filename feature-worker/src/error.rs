@@ -1,0 +1,33 @@
+//! What can end the worker's share of the log, by what the worker does about it.
+
+use eventlog::{CommitError, LogError};
+
+/// Why the worker holds no partitions any more.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// Drop everything, join again, restore.
+    #[error("{0}")]
+    Rejoin(String),
+    /// A person must act; the message says how.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl From<LogError> for WorkerError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Unavailable(_) | LogError::Fatal(_) => Self::Rejoin(error.to_string()),
+            LogError::NotFound(_) | LogError::OutOfRange { .. } | LogError::Invalid(_) => Self::Fatal(error.to_string()),
+        }
+    }
+}
+
+impl From<CommitError> for WorkerError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            // Who handles an abort goes on; it comes here only when nobody did.
+            CommitError::Aborted(_) | CommitError::Fatal(_) => Self::Rejoin(error.to_string()),
+            CommitError::Refused(_) => Self::Fatal(error.to_string()),
+        }
+    }
+}

@@ -126,12 +126,13 @@ pub fn list(body: &[u8]) -> Result<Vec<RawEvent<'_>>, RequestError> {
 /// Reads a body that is one event.
 ///
 /// # Errors
-/// When it is not JSON.
+/// When it is not JSON or no object.
 pub fn event(body: &[u8]) -> Result<RawEvent<'_>, RequestError> {
     let mut scanner = Scanner::new(body)?;
+    let is_object = scanner.next() == Some(b'{');
     let piece = scanner.piece()?;
     scanner.end()?;
-    Ok(piece.into())
+    if is_object { Ok(piece.into()) } else { Err(RequestError::form("", "type", "an event is a JSON object")) }
 }
 
 impl RawEvent<'_> {
@@ -272,3 +273,6 @@ impl<'a> From<Piece<'a>> for RawEvent<'a> {
         Self { raw: piece.raw, text: piece.fault.map_or(Ok(compact), Err) }
     }
 }
+
+#[cfg(test)]
+mod tests;

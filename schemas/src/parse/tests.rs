@@ -243,6 +243,14 @@ fn a_refused_event_still_names_itself_as_far_as_it_is_sound() {
 }
 
 #[test]
+fn real_play_is_sound() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/waves.ndjson");
+    let waves = std::fs::read_to_string(path).unwrap();
+    let sound = waves.lines().map(|line| event(line).unwrap_or_else(|errors| panic!("{line}: {errors:?}")));
+    assert_eq!(sound.filter(|event| event.seq.is_some()).count(), 10_049);
+}
+
+#[test]
 fn no_type_has_more_fields_than_there_is_room_for() {
     for entry in &catalogue::CATALOGUE {
         assert!(entry.fields.len() <= read::MOST_FIELDS, "{}", entry.name);

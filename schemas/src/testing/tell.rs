@@ -13,6 +13,10 @@ use crate::time::Timestamp;
 /// 2026-01-01T00:00:00Z.
 const BEGIN_MS: i64 = 1_767_225_600_000;
 
+/// What players do besides their tasks.
+const BESIDES: [&str; 6] =
+    ["choice.made", "question.answered", "dialogue.viewed", "social.help", "social.turn", "social.message_sent"];
+
 pub(super) struct Teller {
     rng: ChaCha8Rng,
     style: Style,
@@ -93,8 +97,12 @@ impl Teller {
                 self.task = None;
                 self.on_task("task.started");
             }
-            12..42 => self.on_task("task.attempted"),
-            42..50 => self.on_task("hint.requested"),
+            12..32 => self.on_task("task.attempted"),
+            32..44 => {
+                let name = BESIDES.choose(&mut self.rng).copied().unwrap_or(BESIDES[0]);
+                self.tell(name);
+            }
+            44..50 => self.on_task("hint.requested"),
             50..54 => self.on_task("strategy.changed"),
             54..57 => self.on_task("task.restarted"),
             57..62 => self.on_task("task.completed"),

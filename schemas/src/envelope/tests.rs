@@ -175,7 +175,9 @@ proptest! {
         body.splice(at..at, bytes);
         if let Ok(batch) = batch(&body) {
             for event in batch.events {
-                drop((event.judge().is_ok(), event.rough()));
+                if let Ok(sound) = event.judge() {
+                    prop_assert_eq!(event.rough().event_id, Some(sound.event_id));
+                }
             }
         }
     }

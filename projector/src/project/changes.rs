@@ -1,0 +1,120 @@
+//! The changes of rows that a load comes to.
+
+use eventlog::TopicPartition;
+use schemas::Timestamp;
+use schemas::record::live::Live;
+use schemas::record::quarantine::Reason;
+use schemas::report::{Evidence, Report, TaskFigures};
+
+use super::SessionKey;
+use crate::decode::{LoggedEvent, SetAside};
+use crate::load::Entry;
+
+/// What becomes of the tables; each row is touched once.
+#[derive(Debug, Default)]
+pub struct Changes<'a> {
+    /// The newest report of each session that has news.
+    pub sessions: Vec<&'a Report>,
+    /// Sessions that had an older revision: what it gave goes, unless this revision gives it too.
+    pub revised: Vec<(SessionKey<'a>, i64)>,
+    /// Figures of tasks.
+    pub tasks: Vec<TaskRow<'a>>,
+    /// Evidence of skills.
+    pub evidence: Vec<PieceRow<'a>>,
+    /// What players' rows gain or lose.
+    pub players: Vec<PlayerChange<'a>>,
+    /// The latest snapshot of each running session.
+    pub live: Vec<&'a Live>,
+    /// Sessions that run no more.
+    pub live_ended: Vec<SessionKey<'a>>,
+    /// To be added to activity_by_minute.
+    pub activity: Vec<Count<'a>>,
+    /// To be added to worker_outcomes.
+    pub worker_outcomes: Vec<Count<'a>>,
+    /// To be added to outcomes.
+    pub outcomes: Vec<Count<'a>>,
+    /// What was set aside.
+    pub quarantine: Vec<Positioned<'a, SetAside>>,
+    /// Events for event_log.
+    pub events: Vec<Positioned<'a, LoggedEvent>>,
+    /// Records that change no row and have to be listed in the quarantine.
+    pub refused: Vec<Refusal<'a>>,
+}
+
+/// A task of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRow<'a> {
+    /// Whose report.
+    pub report: &'a Report,
+    /// Place in the order of first mention.
+    pub ordinal: i64,
+    /// The figures.
+    pub task: &'a TaskFigures,
+}
+
+/// A piece of evidence of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct PieceRow<'a> {
+    /// Whose report.
+    pub report: &'a Report,
+    /// The piece.
+    pub piece: &'a Evidence,
+}
+
+/// What a player's row gains or loses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlayerChange<'a> {
+    /// Whose.
+    pub tenant: &'a str,
+    /// Who.
+    pub player_id: &'a str,
+    /// Sessions more or fewer.
+    pub sessions: i64,
+    /// Events more or fewer.
+    pub events: i64,
+    /// Active time more or less, in ms.
+    pub active_ms: i64,
+    /// First start and last end among what is gained.
+    pub seen: Option<(Timestamp, Timestamp)>,
+    /// A first or last time may have been taken back: the row is counted anew from the sessions.
+    pub recount: bool,
+}
+
+/// So many more of one word in one minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count<'a> {
+    /// Whose.
+    pub tenant: &'a str,
+    /// Which game.
+    pub game: &'a str,
+    /// Start of the minute.
+    pub minute: Timestamp,
+    /// Event type or outcome.
+    pub word: String,
+    /// How many more.
+    pub events: i64,
+}
+
+/// A row whose key is its place in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Positioned<'a, T> {
+    /// Partition of its topic.
+    pub partition: i64,
+    /// Offset there.
+    pub offset: i64,
+    /// The rest of it.
+    pub row: &'a T,
+}
+
+/// A record that changes no row.
+#[derive(Clone, Debug)]
+pub struct Refusal<'a> {
+    /// Where it lies.
+    pub partition: &'a TopicPartition,
+    /// The record.
+    pub entry: &'a Entry,
+    /// The word for why.
+    pub reason: Reason,
+    /// Why, in one sentence.
+    pub why: String,
+}

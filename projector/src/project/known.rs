@@ -1,0 +1,80 @@
+//! What the tables hold of the sessions that a load touches.
+
+use std::collections::{BTreeSet, HashMap};
+
+use schemas::Timestamp;
+use schemas::report::{Kind, Report};
+use uuid::Uuid;
+
+use crate::decode::Told;
+use crate::load::Slice;
+
+/// Sessions that have a row.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// By tenant, then session: looked up without making a key of its own.
+    sessions: HashMap<String, HashMap<Uuid, KnownSession>>,
+}
+
+/// A session as its row tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownSession {
+    /// Its player.
+    pub player_id: String,
+    /// The revision in the row.
+    pub revision: i64,
+    /// Partition of its first record.
+    pub partition: i64,
+    /// Offset of its first record.
+    pub first_offset: i64,
+    /// What it counts for its player; none for evidence.
+    pub share: Option<Share>,
+}
+
+/// What a session counts for its player.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Its start, corrected.
+    pub started_at: Timestamp,
+    /// Its end, corrected.
+    pub ended_at: Timestamp,
+    /// Its events.
+    pub events: i64,
+    /// Its active time, in ms.
+    pub active_ms: i64,
+}
+
+impl Known {
+    /// The sessions that reports of this load are about, each once.
+    pub fn wanted(slices: &[Slice]) -> BTreeSet<super::SessionKey<'_>> {
+        let reports = slices.iter().flat_map(|slice| &slice.entries).filter_map(|entry| match &entry.told {
+            Told::Report(report) => Some((report.tenant.as_str(), report.session)),
+            _ => None,
+        });
+        reports.collect()
+    }
+
+    /// Adds a session that has a row.
+    pub fn insert(&mut self, tenant: String, session: Uuid, row: KnownSession) {
+        self.sessions.entry(tenant).or_default().insert(session, row);
+    }
+
+    /// A session's row.
+    pub fn get(&self, (tenant, session): super::SessionKey<'_>) -> Option<&KnownSession> {
+        self.sessions.get(tenant)?.get(&session)
+    }
+}
+
+impl Share {
+    /// What the session of a report counts for its player; none for evidence.
+    pub fn of(report: &Report) -> Option<Self> {
+        let metrics = &report.facts.metrics;
+        (report.kind == Kind::Play).then(|| Self {
+            started_at: report.provenance.started_at,
+            ended_at: report.provenance.ended_at,
+            // Judged to fit when the report was read.
+            events: i64::try_from(metrics.event_count).unwrap_or(i64::MAX),
+            active_ms: metrics.active_ms,
+        })
+    }
+}

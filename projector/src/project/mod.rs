@@ -1,0 +1,137 @@
+//! From records to row changes. Pure: what the tables hold comes in as [`Known`].
+//!
+//! Changes are collapsed by key, in the order of their keys, so that each row is touched once and
+//! projectors that share a table take their locks in the same order.
+
+mod changes;
+mod known;
+mod players;
+mod reports;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, btree_map::Entry as Place};
+
+use schemas::Timestamp;
+use schemas::record::activity::Activity;
+use schemas::record::live::Live;
+use schemas::record::outcome::Told as OutcomeTold;
+use schemas::record::quarantine::Reason;
+use uuid::Uuid;
+
+pub use changes::{Changes, Count, PieceRow, PlayerChange, Positioned, Refusal, TaskRow};
+pub use known::{Known, KnownSession, Share};
+
+use crate::decode::Told;
+use crate::load::Slice;
+
+/// Tenant and session.
+pub type SessionKey<'a> = (&'a str, Uuid);
+
+/// What becomes of the tables by these records.
+pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
+    let mut changes = Changes::default();
+    let mut newest = reports::Newest::new(known);
+    let mut live: BTreeMap<SessionKey<'a>, Option<&'a Live>> = BTreeMap::new();
+    let mut counts = Counts::default();
+    for slice in slices {
+        let partition = i64::from(slice.partition.partition);
+        for entry in &slice.entries {
+            let offset = entry.record.offset;
+            let mut refuse = |reason, why: String| {
+                changes.refused.push(Refusal { partition: &slice.partition, entry, reason, why });
+            };
+            match &entry.told {
+                Told::Report(report) => {
+                    if let Err(why) = newest.take(report) {
+                        refuse(Reason::SecondLife, why);
+                    }
+                }
+                Told::Poison(why) => refuse(Reason::Poison, why.clone()),
+                Told::Live(snapshot) => {
+                    live.insert((snapshot.tenant.as_str(), snapshot.session), Some(snapshot));
+                }
+                Told::LiveEnded { tenant, session } => {
+                    live.insert((tenant.as_str(), *session), None);
+                }
+                Told::Activity(activity) => counts.add_activity(activity),
+                Told::Outcome(outcome) => {
+                    if let OutcomeTold::Counts { tenant, game, minute, outcomes } = &outcome.told {
+                        for (word, events) in outcomes {
+                            add(&mut counts.outcomes, (tenant.as_str(), game.as_str(), *minute, word.clone()), *events);
+                        }
+                    }
+                }
+                Told::SetAside(row) => changes.quarantine.push(Positioned { partition, offset, row }),
+                Told::Event(row) => changes.events.push(Positioned { partition, offset, row }),
+                Told::Nothing => {}
+            }
+        }
+    }
+    newest.into_changes(&mut changes);
+    for (key, snapshot) in live {
+        match snapshot {
+            Some(snapshot) => changes.live.push(snapshot),
+            None => changes.live_ended.push(key),
+        }
+    }
+    counts.into_changes(&mut changes);
+    changes
+}
+
+/// Tenant, game, minute and word → how many more.
+type ByMinute<'a> = BTreeMap<(&'a str, &'a str, Timestamp, String), u64>;
+
+#[derive(Default)]
+struct Counts<'a> {
+    activity: ByMinute<'a>,
+    worker: ByMinute<'a>,
+    outcomes: ByMinute<'a>,
+}
+
+impl<'a> Counts<'a> {
+    fn add_activity(&mut self, activity: &'a Activity) {
+        let key = |word: String| (activity.tenant.as_str(), activity.game.as_str(), activity.minute, word);
+        let mut applied = 0_u64;
+        for (event_type, events) in &activity.applied {
+            add(&mut self.activity, key(crate::jsonb::plain(event_type).into_owned()), *events);
+            applied = applied.saturating_add(*events);
+        }
+        add(&mut self.worker, key("applied".to_owned()), applied);
+        add(&mut self.worker, key("repeat".to_owned()), activity.repeats);
+        add(&mut self.worker, key("hole".to_owned()), activity.holes);
+        for (reason, events) in &activity.set_aside {
+            add(&mut self.worker, key(format!("set_aside/{}", crate::jsonb::plain(reason))), *events);
+        }
+    }
+
+    fn into_changes(self, changes: &mut Changes<'a>) {
+        changes.activity = rows(self.activity);
+        changes.worker_outcomes = rows(self.worker);
+        changes.outcomes = rows(self.outcomes);
+    }
+}
+
+fn add<'a>(counts: &mut ByMinute<'a>, key: (&'a str, &'a str, Timestamp, String), events: u64) {
+    match counts.entry(key) {
+        _ if events == 0 => {}
+        Place::Vacant(place) => {
+            place.insert(events);
+        }
+        // Counts that overflow are no counts: the largest one is refused by the tables, and found.
+        Place::Occupied(mut place) => *place.get_mut() = place.get().saturating_add(events),
+    }
+}
+
+fn rows(counts: ByMinute<'_>) -> Vec<Count<'_>> {
+    let row = |((tenant, game, minute, word), events)| Count {
+        tenant,
+        game,
+        minute,
+        word,
+        // Beyond bigint only where a record is absurd; adding it then fails in the table, as it should.
+        events: i64::try_from(events).unwrap_or(i64::MAX),
+    };
+    counts.into_iter().map(row).collect()
+}

@@ -13,7 +13,7 @@ CREATE TABLE sessions (
     active_ms         bigint      NOT NULL,
     complete          boolean,
     anomalous         boolean     NOT NULL,
-    flags             text[]      NOT NULL,
+    flags             jsonb       NOT NULL,
     platform          text,
     locale            text,
     device            text,
@@ -50,7 +50,7 @@ COMMENT ON COLUMN sessions.event_count IS 'Distinct events of the session. Unit:
 COMMENT ON COLUMN sessions.active_ms IS 'Time in gaps that are neither paused nor idle. Unit: ms.';
 COMMENT ON COLUMN sessions.complete IS 'Whether no seq up to the highest one lacks an event; null where the client does not count. Unit: yes/no.';
 COMMENT ON COLUMN sessions.anomalous IS 'Whether there were more than 20 player''s actions within a second. Unit: yes/no.';
-COMMENT ON COLUMN sessions.flags IS 'What went wrong with its record on the way: gap_skipped, truncated; empty as a rule.';
+COMMENT ON COLUMN sessions.flags IS 'What went wrong with its record on the way, as a list: gap_skipped, truncated; empty as a rule.';
 COMMENT ON COLUMN sessions.platform IS 'Platform that session.started told; null where it told none.';
 COMMENT ON COLUMN sessions.locale IS 'Language and region that session.started told; null where it told none.';
 COMMENT ON COLUMN sessions.device IS 'Device that session.started told; null where it told none.';

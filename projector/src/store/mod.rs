@@ -1,6 +1,19 @@
 //! The tables: rows and offsets in one transaction.
 
+mod counts;
+mod event_log;
 mod layout;
+mod live_sessions;
+mod offsets;
+mod players;
+mod quarantine;
+mod revisions;
+mod session_metrics;
+mod session_tasks;
+mod sessions;
+mod skill_evidence;
+mod statement;
+mod transaction;
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -9,8 +22,11 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::config::{SchemaName, Settings};
 use crate::error::StoreError;
+use crate::load::Slice;
 
 pub use layout::prepare;
+pub use offsets::{Claim, Standing, Wanted};
+pub use transaction::{Transaction, Written};
 
 /// How long to wait for a connection before Postgres counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -48,6 +64,41 @@ impl Store {
         ]);
         let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE).connect_with(options).await?;
         Ok(Self { pool, data })
+    }
+
+    /// Claims partitions; the claims come in the order of `wanted`. Waits for a transaction that an
+    /// earlier owner has under way.
+    ///
+    /// # Errors
+    /// [`StoreError::Fatal`] when the log does not go on where the rows end.
+    pub async fn claim(&self, wanted: &[Wanted]) -> Result<Vec<Claim>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let claims = offsets::claim(&mut transaction, wanted).await?;
+        transaction.commit().await?;
+        Ok(claims)
+    }
+
+    /// Begins to write a load: moves the offsets over it before anything else.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when a slice of it is another projector's by now, or has been written.
+    pub async fn begin(&self, slices: &[Slice]) -> Result<Transaction, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        offsets::advance(&mut transaction, slices).await?;
+        Ok(Transaction::new(transaction))
+    }
+
+    /// How slices stand after an attempt whose outcome is not known.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn standing(&self, slices: &[Slice]) -> Result<Vec<Standing>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let mut standings = Vec::with_capacity(slices.len());
+        for slice in slices {
+            standings.push(offsets::standing(&mut transaction, slice).await?);
+        }
+        Ok(standings)
     }
 
     /// Schema of the data.

@@ -1,0 +1,73 @@
+//! One load's transaction: offsets, then what is known, then the rows, then COMMIT.
+
+use sqlx::Postgres;
+
+use super::{counts, event_log, live_sessions, players, quarantine, revisions, session_metrics, session_tasks, sessions,
+    skill_evidence};
+use crate::error::StoreError;
+use crate::load::Slice;
+use crate::project::{Changes, Known};
+use crate::store::counts::Counted;
+
+/// Rows written, by table.
+pub type Written = [(&'static str, u64); 11];
+
+/// A transaction that has moved the offsets. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Transaction(sqlx::Transaction<'static, Postgres>);
+
+impl Transaction {
+    pub(super) fn new(transaction: sqlx::Transaction<'static, Postgres>) -> Self {
+        Self(transaction)
+    }
+
+    /// What the tables hold of the sessions that a load is about.
+    ///
+    /// # Errors
+    /// When Postgres does not answer as it should.
+    pub async fn known(&mut self, slices: &[Slice]) -> Result<Known, StoreError> {
+        sessions::known(&mut self.0, &Known::wanted(slices)).await
+    }
+
+    /// Makes these changes.
+    ///
+    /// # Errors
+    /// [`StoreError::Value`] when a table refuses one of the values.
+    pub async fn apply(&mut self, changes: &Changes<'_>) -> Result<Written, StoreError> {
+        let on = &mut self.0;
+        let sessions = sessions::write(on, &changes.sessions).await?;
+        let session_metrics = session_metrics::write(on, &changes.sessions).await?;
+        let session_tasks = session_tasks::write(on, &changes.tasks).await?;
+        let skill_evidence = skill_evidence::write(on, &changes.evidence).await?;
+        revisions::withdraw(on, &changes.revised).await?;
+        let players = players::write(on, &changes.players).await?;
+        let live_sessions = live_sessions::write(on, &changes.live).await?;
+        let live_ended = live_sessions::end(on, &changes.live_ended).await?;
+        let activity = counts::write(on, Counted::Activity, &changes.activity).await?;
+        let worker_outcomes = counts::write(on, Counted::WorkerOutcomes, &changes.worker_outcomes).await?;
+        let outcomes = counts::write(on, Counted::Outcomes, &changes.outcomes).await?;
+        let quarantine = quarantine::write(on, &changes.quarantine).await?;
+        let event_log = event_log::write(on, &changes.events).await?;
+        Ok([
+            ("sessions", sessions),
+            ("session_metrics", session_metrics),
+            ("session_tasks", session_tasks),
+            ("skill_evidence", skill_evidence),
+            ("players", players),
+            ("live_sessions", live_sessions + live_ended),
+            ("activity_by_minute", activity),
+            ("worker_outcomes", worker_outcomes),
+            ("outcomes", outcomes),
+            ("quarantine", quarantine),
+            ("event_log", event_log),
+        ])
+    }
+
+    /// Makes rows and offsets stand.
+    ///
+    /// # Errors
+    /// Then it is not known whether they stand: ask [`super::Store::standing`].
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+}

@@ -4,21 +4,23 @@ use std::fmt;
 use std::str::FromStr;
 
 use clap::Args;
+use daemon::Daemon;
+use eventlog::kafka::KafkaFlags;
 
 /// What the projector needs to run, whichever log it reads.
 ///
 /// ```
 /// use clap::{Args as _, FromArgMatches as _};
-/// use projector::Settings;
+/// use projector::Config;
 ///
-/// let command = Settings::augment_args(clap::Command::new("projector"));
+/// let command = Config::augment_args(clap::Command::new("projector"));
 /// let line = ["projector", "--database-url", "postgres:///play", "--schema", "games"];
-/// let settings = Settings::from_arg_matches(&command.get_matches_from(line)).unwrap();
-/// assert_eq!(settings.schema.data(1), "games_g1");
-/// assert!(!settings.event_log);
+/// let config = Config::from_arg_matches(&command.get_matches_from(line)).unwrap();
+/// assert_eq!(config.schema.data(1), "games_g1");
+/// assert!(!config.event_log);
 /// ```
 #[derive(Args, Clone, Debug)]
-pub struct Settings {
+pub struct Config {
     /// The database to fill: postgres://user@host/name; Postgres 15 or newer
     // Named as everybody's tools name it; the shell reads PLAYLEDGER_DATABASE_URL_FILE besides.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
@@ -38,6 +40,35 @@ pub struct Settings {
     /// What the names of all topics begin with
     #[arg(long, value_name = "PREFIX", default_value = "play.")]
     pub topic_prefix: String,
+}
+
+/// The settings of a projector as a process of its own.
+#[derive(Args, Clone, Debug)]
+pub struct Process {
+    /// What every projector needs.
+    #[command(flatten)]
+    pub config: Config,
+    /// The log that it reads.
+    #[command(flatten)]
+    pub kafka: KafkaFlags,
+}
+
+impl Daemon for Process {
+    const NAME: &'static str = "projector";
+    const OPS: &'static str = "127.0.0.1:9103";
+    const ABOUT: &'static str = "Materialises read models into Postgres";
+}
+
+impl Config {
+    /// This projector's name within its group: as told, else of host and process, so that two on one
+    /// host never take each other's place.
+    pub fn name(&self) -> String {
+        self.instance.clone().unwrap_or_else(|| {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            let host = if host.trim().is_empty() { "projector" } else { host.trim() };
+            format!("{host}-{}", std::process::id())
+        })
+    }
 }
 
 /// Name of the schema that holds the views: `[a-z_][a-z0-9_]{0,39}`, never quoted in SQL.

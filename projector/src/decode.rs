@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use eventlog::Record;
-use schemas::record::VERSION;
 use schemas::record::activity::Activity;
 use schemas::record::live::Live;
 use schemas::record::outcome::{OutcomeRecord, Told as OutcomeTold};
-use schemas::record::stamp::{Stamp, StampError};
+use schemas::record::stamp::Stamp;
+use schemas::record::{self, ReadError, Record as FormOf};
 use schemas::report::Report;
 use schemas::topics::Topic;
 use schemas::{Game, Tenant, Timestamp};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -128,19 +127,12 @@ pub fn decode(topic: Topic, record: &Record) -> Result<Told, Newer> {
     }
 }
 
-/// What every form of record has.
-#[derive(Deserialize)]
-struct Form {
-    v: u32,
-}
-
-fn read<T: DeserializeOwned>(value: Option<&[u8]>, tell: impl FnOnce(T) -> Told) -> Result<Told, Newer> {
+fn read<T: for<'a> FormOf<'a>>(value: Option<&[u8]>, tell: impl FnOnce(T) -> Told) -> Result<Told, Newer> {
     let Some(value) = value else { return Ok(Told::Poison("a record without a value".to_owned())) };
-    // The form first: what a later form holds need not even be readable here.
-    match serde_json::from_slice::<Form>(value) {
-        Ok(Form { v }) if v > VERSION => Err(Newer(v)),
-        Ok(_) => Ok(serde_json::from_slice(value).map_or_else(|error| Told::Poison(error.to_string()), tell)),
-        Err(error) => Ok(Told::Poison(error.to_string())),
+    match record::read::<T>(value) {
+        Ok(record) => Ok(tell(record)),
+        Err(ReadError::Newer(v)) => Err(Newer(v)),
+        Err(error @ (ReadError::Malformed(_) | ReadError::Shape(_))) => Ok(Told::Poison(error.to_string())),
     }
 }
 
@@ -199,8 +191,8 @@ struct Members<'a> {
 fn event(value: &[u8]) -> Result<Told, Newer> {
     let stamp = match Stamp::parse(value) {
         Ok(stamp) => stamp,
-        Err(StampError::Newer(v)) => return Err(Newer(v)),
-        Err(StampError::Malformed(_) | StampError::Shape) => return Ok(Told::Nothing),
+        Err(ReadError::Newer(v)) => return Err(Newer(v)),
+        Err(ReadError::Malformed(_) | ReadError::Shape(_)) => return Ok(Told::Nothing),
     };
     let Some(Ok(members)) = stamp.event.map(|event| serde_json::from_str::<Members<'_>>(event.get())) else {
         return Ok(Told::Nothing);

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use crate::config::{SchemaName, Settings};
+use crate::config::{SchemaName, Config};
 use crate::error::StoreError;
 use crate::load::Slice;
 
@@ -43,10 +43,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`prepare`].
-    pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
-        let options = options(&settings.database_url)?;
-        let generation = prepare(&options, &settings.schema).await?;
-        Self::of_generation(options, &settings.schema, generation).await
+    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let options = options(&config.database_url)?;
+        let generation = prepare(&options, &config.schema).await?;
+        Self::of_generation(options, &config.schema, generation).await
     }
 
     async fn of_generation(

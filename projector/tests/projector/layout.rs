@@ -1,14 +1,14 @@
 //! What lies in the database after a projector has opened it.
 
 use projector::store::Store;
-use projector::{SchemaName, Settings};
+use projector::{Config, SchemaName};
 use schemas::metrics::DEFINITIONS;
 use sqlx::Row as _;
 
 use crate::postgres::{Database, database};
 
-pub(crate) fn settings(database: &Database) -> Settings {
-    Settings {
+pub(crate) fn config(database: &Database) -> Config {
+    Config {
         database_url: database.url.clone(),
         schema: "play".parse::<SchemaName>().unwrap(),
         event_log: true,
@@ -21,7 +21,7 @@ pub(crate) fn settings(database: &Database) -> Settings {
 #[tokio::test]
 async fn every_table_view_column_and_function_says_what_it_is() {
     let database = database().await;
-    Store::open(&settings(&database)).await.unwrap();
+    Store::open(&config(&database)).await.unwrap();
     let bare: Vec<String> = sqlx::query_scalar(
         "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
           WHERE n.nspname IN ('play', 'play_g1') AND c.relkind IN ('r', 'p', 'v')
@@ -44,7 +44,7 @@ async fn every_table_view_column_and_function_says_what_it_is() {
 #[tokio::test]
 async fn a_number_says_its_unit() {
     let database = database().await;
-    Store::open(&settings(&database)).await.unwrap();
+    Store::open(&config(&database)).await.unwrap();
     let unitless: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname || '.' || a.attname
            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -62,7 +62,7 @@ async fn a_number_says_its_unit() {
 #[tokio::test]
 async fn session_metrics_has_a_column_for_each_metric_with_its_meaning() {
     let database = database().await;
-    Store::open(&settings(&database)).await.unwrap();
+    Store::open(&config(&database)).await.unwrap();
     let rows = sqlx::query(
         "SELECT a.attname::text, format_type(a.atttypid, NULL), col_description(a.attrelid, a.attnum)
            FROM pg_attribute a WHERE a.attrelid = 'play.session_metrics'::regclass AND a.attnum > 0 ORDER BY a.attnum",
@@ -90,7 +90,7 @@ async fn session_metrics_has_a_column_for_each_metric_with_its_meaning() {
 #[tokio::test]
 async fn the_schema_of_the_views_holds_views_and_functions_only_with_their_readers_rights() {
     let database = database().await;
-    Store::open(&settings(&database)).await.unwrap();
+    Store::open(&config(&database)).await.unwrap();
     let strangers: Vec<String> = sqlx::query_scalar(
         "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace('play')
             AND (relkind <> 'v' OR NOT coalesce(reloptions @> ARRAY['security_invoker=true'], false))
@@ -106,14 +106,14 @@ async fn the_schema_of_the_views_holds_views_and_functions_only_with_their_reade
 #[tokio::test]
 async fn opening_again_and_at_once_changes_nothing() {
     let database = database().await;
-    let settings = settings(&database);
-    let (one, two) = tokio::join!(Store::open(&settings), Store::open(&settings));
+    let config = config(&database);
+    let (one, two) = tokio::join!(Store::open(&config), Store::open(&config));
     one.unwrap();
     two.unwrap();
     let digest = "SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_class
                    WHERE relnamespace IN (to_regnamespace('play'), to_regnamespace('play_g1'))";
     let before: String = sqlx::query_scalar(digest).fetch_one(&database.pool).await.unwrap();
-    Store::open(&settings).await.unwrap();
+    Store::open(&config).await.unwrap();
     let after: String = sqlx::query_scalar(digest).fetch_one(&database.pool).await.unwrap();
     assert_eq!(before, after);
 }
@@ -121,8 +121,8 @@ async fn opening_again_and_at_once_changes_nothing() {
 #[tokio::test]
 async fn an_older_projector_refuses_newer_tables_and_says_so() {
     let database = database().await;
-    let settings = settings(&database);
-    Store::open(&settings).await.unwrap();
+    let config = config(&database);
+    Store::open(&config).await.unwrap();
     sqlx::query(
         "INSERT INTO play_g1._sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (9000, 'of a later release', true, '\\x00', 0)",
@@ -130,17 +130,17 @@ async fn an_older_projector_refuses_newer_tables_and_says_so() {
     .execute(&database.pool)
     .await
     .unwrap();
-    let error = Store::open(&settings).await.unwrap_err().to_string();
+    let error = Store::open(&config).await.unwrap_err().to_string();
     assert!(error.contains("newer projector") && error.contains("9000") && error.contains("upgrade"), "{error}");
 }
 
 #[tokio::test]
 async fn two_schemas_in_one_database_do_not_meet() {
     let database = database().await;
-    let mut settings = settings(&database);
-    Store::open(&settings).await.unwrap();
-    settings.schema = "games".parse().unwrap();
-    Store::open(&settings).await.unwrap();
+    let mut config = config(&database);
+    Store::open(&config).await.unwrap();
+    config.schema = "games".parse().unwrap();
+    Store::open(&config).await.unwrap();
     let shown: String = sqlx::query_scalar("SELECT pg_get_viewdef('games.sessions'::regclass)")
         .fetch_one(&database.pool)
         .await

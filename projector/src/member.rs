@@ -1,0 +1,272 @@
+//! A member of the group at work: what it owns, what waits, what is being written.
+
+use std::collections::HashMap;
+use std::time::Duration;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use daemon::{Component, Shell};
+use eventlog::{Batch, EventLog, GroupEvent, LogError, Membership, TopicPartition};
+use schemas::record::VERSION;
+use schemas::topics::Topic;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use crate::assign::{Taken, take_over};
+use crate::backoff::Backoff;
+use crate::decode::decode;
+use crate::freshness::Freshness;
+use crate::hint::Hint;
+use crate::load::Entry;
+use crate::pending::Pending;
+use crate::topics::Topics;
+use crate::write::{Report, Sink};
+
+/// How often metrics and health are told.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a revocation waits for the load under way; the epoch protects what comes after.
+const LET_GO: Duration = Duration::from_secs(10);
+/// How long a drain waits for what is being written; then for the group to be left.
+const DRAIN: Duration = Duration::from_secs(18);
+const LEAVE: Duration = Duration::from_secs(4);
+
+/// How a membership ended.
+pub(crate) enum End {
+    /// As it was told.
+    Drained,
+    /// The log dropped it: join again.
+    Dropped(String),
+}
+
+/// A member of the group.
+pub(crate) struct Member<'a> {
+    log: &'a dyn EventLog,
+    topics: &'a Topics,
+    sink: Arc<Sink>,
+    shell: &'a Shell,
+    component: &'a Component,
+    membership: Box<dyn Membership>,
+    owned: HashMap<TopicPartition, Owned>,
+    pending: Pending,
+    writing: Option<JoinHandle<anyhow::Result<Report>>>,
+    freshness: Freshness,
+    hint: Hint,
+}
+
+/// A partition that this member reads.
+struct Owned {
+    topic: Topic,
+    epoch: i64,
+    /// What the offsets row says once everything handed to the sink stands.
+    handed: i64,
+    /// The next offset to be read.
+    position: i64,
+}
+
+impl<'a> Member<'a> {
+    pub(crate) fn new(
+        log: &'a dyn EventLog,
+        topics: &'a Topics,
+        sink: Arc<Sink>,
+        shell: &'a Shell,
+        component: &'a Component,
+        membership: Box<dyn Membership>,
+    ) -> Self {
+        let hint = Hint::new(membership.committer());
+        Self {
+            log,
+            topics,
+            sink,
+            shell,
+            component,
+            membership,
+            owned: HashMap::new(),
+            pending: Pending::default(),
+            writing: None,
+            freshness: Freshness::default(),
+            hint,
+        }
+    }
+
+    /// Works until told to drain or until the log drops it.
+    pub(crate) async fn run(mut self) -> anyhow::Result<End> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let due = self.pending.due().filter(|_| self.writing.is_none());
+            tokio::select! {
+                biased;
+                () = self.shell.shutdown.draining() => break,
+                outcome = finished(&mut self.writing), if self.writing.is_some() => {
+                    self.writing = None;
+                    self.settle(outcome?);
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.hand_over(),
+                _ = tick.tick() => self.tell(),
+                event = self.membership.next(), if self.pending.has_room() => match event {
+                    Ok(event) => self.take(event).await?,
+                    Err(error @ (LogError::Fatal(_) | LogError::Unavailable(_))) => {
+                        self.finish_writing(LET_GO).await?;
+                        return Ok(End::Dropped(error.to_string()));
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            }
+        }
+        self.drain().await
+    }
+
+    async fn take(&mut self, event: GroupEvent) -> anyhow::Result<()> {
+        match event {
+            GroupEvent::Assigned(assigned) => {
+                let partitions = assigned.into_iter().map(|assignment| assignment.partition).collect();
+                self.own(partitions).await
+            }
+            GroupEvent::Revoked { partitions, lost, release } => {
+                for partition in &partitions {
+                    self.pending.remove(partition);
+                    self.freshness.disown(partition);
+                    self.hint.forget(partition);
+                    self.owned.remove(partition);
+                }
+                if !lost {
+                    self.finish_writing(LET_GO).await?;
+                }
+                release.done();
+                Ok(())
+            }
+            GroupEvent::Records(batch) => self.read(batch),
+            GroupEvent::CaughtUp { partition, position } => {
+                self.extend(&partition, position, Vec::new());
+                Ok(())
+            }
+        }
+    }
+
+    async fn own(&mut self, partitions: Vec<TopicPartition>) -> anyhow::Result<()> {
+        let mut backoff = Backoff::new(self.shell, self.component);
+        let taken = take_over(self.log, self.sink.store(), self.topics, partitions, &mut backoff).await?;
+        for Taken { partition, topic, claim, start } in taken {
+            tracing::info!(%partition, start, epoch = claim.epoch, "taken over");
+            self.membership.fetch_from(&partition, start)?;
+            self.freshness.own(partition.clone());
+            let owned = Owned { topic, epoch: claim.epoch, handed: claim.next_offset, position: start };
+            self.owned.insert(partition, owned);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let Some(owned) = self.owned.get(&batch.partition) else { return Ok(()) };
+        let (topic, position) = (owned.topic, owned.position);
+        let mut entries = Vec::with_capacity(batch.records.len());
+        for record in batch.records {
+            if record.offset < position {
+                continue;
+            }
+            let told = decode(topic, &record).map_err(|newer| {
+                anyhow::anyhow!(
+                    "{} holds at offset {} a record of form {}; this projector reads up to {VERSION}: upgrade it first",
+                    batch.partition,
+                    record.offset,
+                    newer.0
+                )
+            })?;
+            entries.push(Entry::new(record, told));
+        }
+        self.extend(&batch.partition, batch.next_offset, entries);
+        Ok(())
+    }
+
+    /// What follows in a partition waits for its transaction; nothing where it has been read before.
+    fn extend(&mut self, partition: &TopicPartition, next: i64, entries: Vec<Entry>) {
+        let Some(owned) = self.owned.get_mut(partition) else { return };
+        if next <= owned.position && entries.is_empty() && next <= owned.handed {
+            return;
+        }
+        owned.position = owned.position.max(next);
+        let oldest = entries.iter().map(|entry| entry.record.timestamp_ms).min();
+        self.freshness.read(partition, next, oldest);
+        self.pending.extend(partition, owned.epoch, owned.handed, owned.position, entries);
+    }
+
+    /// Hands all that waits to the sink.
+    fn hand_over(&mut self) {
+        let load = self.pending.take();
+        for slice in &load {
+            if let Some(owned) = self.owned.get_mut(&slice.partition) {
+                owned.handed = slice.next;
+            }
+        }
+        let sink = Arc::clone(&self.sink);
+        self.writing = Some(tokio::spawn(async move { sink.write(load).await }));
+    }
+
+    fn settle(&mut self, report: Report) {
+        for stood in report.written {
+            self.freshness.stand(&stood.partition, stood.next, stood.newest_ms);
+            if self.owned.contains_key(&stood.partition) {
+                self.hint.stands(stood.partition, stood.next);
+            }
+        }
+        for (partition, epoch) in report.lost {
+            // It may have been claimed anew meanwhile; only the overtaken claim is given up.
+            if self.owned.get(&partition).is_some_and(|owned| owned.epoch == epoch) {
+                self.owned.remove(&partition);
+                self.pending.remove(&partition);
+                self.freshness.disown(&partition);
+                self.hint.forget(&partition);
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        self.component.beat();
+        self.freshness.publish(&self.topics.names(), self.shell.clock.now_ms());
+        self.hint.give();
+    }
+
+    /// Waits for the load under way, at most so long.
+    async fn finish_writing(&mut self, at_most: Duration) -> anyhow::Result<()> {
+        let Some(mut writing) = self.writing.take() else { return Ok(()) };
+        if let Ok(outcome) = timeout(at_most, &mut writing).await {
+            self.settle(outcome.context("writing a load broke off")??);
+        } else {
+            // It may stand yet or not; the offsets tell whoever comes next.
+            self.writing = Some(writing);
+        }
+        Ok(())
+    }
+
+    /// Writes what has been read and leaves.
+    async fn drain(mut self) -> anyhow::Result<End> {
+        let shutdown = self.shell.shutdown.clone();
+        let last = async {
+            self.finish_writing(DRAIN).await?;
+            if self.writing.is_none() && self.pending.due().is_some() {
+                self.hand_over();
+                self.finish_writing(DRAIN).await?;
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            outcome = timeout(DRAIN, last) => if let Ok(outcome) = outcome { outcome? },
+            () = shutdown.ending() => return Ok(End::Drained),
+        }
+        self.hint.give_last().await;
+        match timeout(LEAVE, self.membership.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::info!(%error, "the group was not left in order; it will miss this projector by itself"),
+            Err(_) => tracing::info!("the group did not answer; it will miss this projector by itself"),
+        }
+        Ok(End::Drained)
+    }
+}
+
+/// The outcome of the load under way.
+async fn finished(writing: &mut Option<JoinHandle<anyhow::Result<Report>>>) -> anyhow::Result<Report> {
+    match writing {
+        Some(writing) => writing.await.context("writing a load broke off")?,
+        None => std::future::pending().await,
+    }
+}

@@ -26,4 +26,4 @@ COMMENT ON COLUMN event_log.event_id IS 'Idempotency key of the event, unique wi
 COMMENT ON COLUMN event_log.event_type IS 'Type of the event.';
 COMMENT ON COLUMN event_log.timestamp IS 'When it happened, on the client''s own clock; null for a close that was told without a time.';
 COMMENT ON COLUMN event_log.received_at IS 'When a gateway received it.';
-COMMENT ON COLUMN event_log.data IS 'What its type says of it; null where the client sent none. What jsonb cannot hold is shown changed: U+0000 and lone surrogates as U+FFFD, numbers of more than 1,000 digits as text. The client''s own bytes are in the topic.';
+COMMENT ON COLUMN event_log.data IS 'What its type says of it; null where the client sent none. What jsonb cannot hold is shown changed: U+0000 and lone surrogates as U+FFFD, numbers of more than 1,000 digits or beyond double precision as text. The client''s own bytes are in the topic.';

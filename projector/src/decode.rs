@@ -165,7 +165,8 @@ fn judge(report: &Report) -> Option<String> {
         .evidence
         .iter()
         .find(|piece| !pieces.insert((piece.skill, piece.source, jsonb::plain(&piece.signal), piece.ordinal)));
-    doubled.map(|piece| format!("two pieces of evidence are {} {} {}", piece.skill.as_str(), piece.signal, piece.ordinal))
+    doubled
+        .map(|piece| format!("two pieces of evidence are {} {} {}", piece.skill.as_str(), piece.signal, piece.ordinal))
 }
 
 fn fits(count: u64) -> bool {

@@ -1,7 +1,8 @@
 //! What Postgres cannot hold, and what is stored in its place.
 //!
 //! Text columns cannot hold U+0000; jsonb cannot hold U+0000, a lone surrogate or a number beyond
-//! numeric. None of it may stop the pipeline: the row shows a stand-in, the topic has the bytes.
+//! numeric, and most of its readers no number beyond double precision. None of it may stop the
+//! pipeline: the row shows a stand-in, the topic has the bytes.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,7 +18,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// Sound JSON with stand-ins for what jsonb cannot hold: U+FFFD for U+0000 and lone surrogates,
-/// text for numbers of more than 1,000 digits.
+/// text for numbers of more than 1,000 digits or beyond double precision.
 pub fn storable(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
     let mut stored = String::new();
@@ -83,12 +84,14 @@ fn is_of_number(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// Whether a JSON number takes at most [`MOST_DIGITS`] digits when it is written out.
+/// Whether a JSON number is within double precision and takes at most [`MOST_DIGITS`] digits when it
+/// is written out.
 fn is_modest(number: &str) -> bool {
     let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let exponent = exponent.trim_start_matches(['+', '-']).trim_start_matches('0');
     let exponent = if exponent.is_empty() { Ok(0) } else { exponent.parse::<usize>() };
     exponent.is_ok_and(|exponent| digits.len().saturating_add(exponent) <= MOST_DIGITS)
+        && number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ mod tests {
 
     #[test]
     fn sound_json_is_stored_as_it_is() {
-        for json in [r#"{"a":[1,-2.5e10,"x\n\"\\u0000 \ud83d\ude00",null]}"#, "0", r#""""#, "1e999"] {
+        for json in [r#"{"a":[1,-2.5e10,"x\n\"\\u0000 \ud83d\ude00",null]}"#, "0", r#""""#, "1e308"] {
             assert!(matches!(storable(json), Cow::Borrowed(same) if same == json), "{json}");
         }
     }
@@ -107,8 +110,11 @@ mod tests {
     #[test]
     fn what_jsonb_cannot_hold_gets_a_stand_in() {
         assert_eq!(storable(r#"{"a\u0000b":"\u0000"}"#), r#"{"a\ufffdb":"\ufffd"}"#);
-        assert_eq!(storable(r#"["\ud83d","\ude00x","\ud83d\ud83d\ude00"]"#), r#"["\ufffd","\ufffdx","\ufffd\ud83d\ude00"]"#);
-        assert_eq!(storable("[1e200000,-1E-200000,1]"), r#"["1e200000","-1E-200000",1]"#);
+        assert_eq!(
+            storable(r#"["\ud83d","\ude00x","\ud83d\ud83d\ude00"]"#),
+            r#"["\ufffd","\ufffdx","\ufffd\ud83d\ude00"]"#
+        );
+        assert_eq!(storable("[1e400,-1E-200000,1]"), r#"["1e400","-1E-200000",1]"#);
         let long = "7".repeat(1_001);
         assert_eq!(storable(&long), format!("\"{long}\""));
         assert_eq!(storable(r#"{"1e999999":1e99999999999999999999}"#), r#"{"1e999999":"1e99999999999999999999"}"#);

@@ -22,7 +22,8 @@ pub(crate) struct Listing {
 impl Listing {
     pub(crate) async fn open(log: &dyn EventLog, topic: String) -> Result<Self, LogError> {
         let partitions = log.topic(&topic).await?.partitions;
-        let options = AppendOptions { deadline: DEADLINE, max_bytes: 64 << 20, max_records: 50_000, ..Default::default() };
+        let options =
+            AppendOptions { deadline: DEADLINE, max_bytes: 64 << 20, max_records: 50_000, ..Default::default() };
         Ok(Self { appender: log.appender(options).await?, topic, partitions })
     }
 

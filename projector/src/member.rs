@@ -1,8 +1,8 @@
 //! A member of the group at work: what it owns, what waits, what is being written.
 
 use std::collections::HashMap;
-use std::time::Duration;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use daemon::{Component, Shell};
@@ -99,7 +99,9 @@ impl<'a> Member<'a> {
                 () = self.shell.shutdown.draining() => break,
                 outcome = finished(&mut self.writing), if self.writing.is_some() => {
                     self.writing = None;
-                    self.settle(outcome?);
+                    if let Some(end) = self.settle(outcome?)? {
+                        return Ok(end);
+                    }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.hand_over(),
                 _ = tick.tick() => self.tell(),
@@ -202,7 +204,8 @@ impl<'a> Member<'a> {
         self.writing = Some(tokio::spawn(async move { sink.write(load).await }));
     }
 
-    fn settle(&mut self, report: Report) {
+    /// Takes note of what became of a load; the end of this membership where a claim is gone.
+    fn settle(&mut self, report: Report) -> anyhow::Result<Option<End>> {
         for stood in report.written {
             self.freshness.stand(&stood.partition, stood.next, stood.newest_ms);
             if self.owned.contains_key(&stood.partition) {
@@ -218,6 +221,15 @@ impl<'a> Member<'a> {
                 self.hint.forget(&partition);
             }
         }
+        for (partition, epoch, next) in report.behind {
+            if let Some(owned) = self.owned.get_mut(&partition).filter(|owned| owned.epoch == epoch) {
+                owned.handed = next;
+                owned.position = next;
+                self.pending.remove(&partition);
+                self.membership.fetch_from(&partition, next)?;
+            }
+        }
+        Ok(report.forgotten.then(|| End::Dropped("the server lost the claims of this projector".to_owned())))
     }
 
     fn tell(&mut self) {
@@ -230,7 +242,8 @@ impl<'a> Member<'a> {
     async fn finish_writing(&mut self, at_most: Duration) -> anyhow::Result<()> {
         let Some(mut writing) = self.writing.take() else { return Ok(()) };
         if let Ok(outcome) = timeout(at_most, &mut writing).await {
-            self.settle(outcome.context("writing a load broke off")??);
+            // Where a claim is gone, the next load finds it out again.
+            self.settle(outcome.context("writing a load broke off")??)?;
         } else {
             // It may stand yet or not; the offsets tell whoever comes next.
             self.writing = Some(writing);
@@ -256,7 +269,9 @@ impl<'a> Member<'a> {
         self.hint.give_last().await;
         match timeout(LEAVE, self.membership.leave()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::info!(%error, "the group was not left in order; it will miss this projector by itself"),
+            Ok(Err(error)) => {
+                tracing::info!(%error, "the group was not left in order; it will miss this projector by itself")
+            }
             Err(_) => tracing::info!("the group did not answer; it will miss this projector by itself"),
         }
         Ok(End::Drained)

@@ -10,12 +10,30 @@ use crate::store::Written;
 pub fn describe() {
     describe_counter!("playledger_projector_records_total", "Records whose effect is in the tables, by topic");
     describe_counter!("playledger_projector_rows_total", "Rows written, by table");
-    describe_counter!("playledger_projector_refused_total", "Records that changed no row and went to the quarantine, by reason");
+    describe_counter!(
+        "playledger_projector_refused_total",
+        "Records that changed no row and went to the quarantine, by reason"
+    );
     describe_counter!("playledger_projector_retries_total", "Attempts that failed and were repeated, by SQLSTATE");
-    describe_counter!("playledger_projector_fenced_total", "Stretches given up because another projector had claimed their partition");
-    describe_histogram!("playledger_projector_batch_seconds", Unit::Seconds, "Time of a transaction from its first statement to its commit");
-    describe_gauge!("playledger_projector_lag_seconds", Unit::Seconds, "Age of the oldest record that waits to be written, by topic; 0 when none does");
-    describe_gauge!("playledger_projector_newest_event_age_seconds", Unit::Seconds, "Age of the newest record whose effect is in the tables");
+    describe_counter!(
+        "playledger_projector_fenced_total",
+        "Stretches given up because another projector had claimed their partition"
+    );
+    describe_histogram!(
+        "playledger_projector_batch_seconds",
+        Unit::Seconds,
+        "Time of a transaction from its first statement to its commit"
+    );
+    describe_gauge!(
+        "playledger_projector_lag_seconds",
+        Unit::Seconds,
+        "Age of the oldest record that waits to be written, by topic; 0 when none does"
+    );
+    describe_gauge!(
+        "playledger_projector_newest_event_age_seconds",
+        Unit::Seconds,
+        "Age of the newest record whose effect is in the tables"
+    );
     describe_gauge!("playledger_projector_partitions", "Partitions that this projector owns, by topic");
 }
 

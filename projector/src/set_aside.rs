@@ -45,7 +45,14 @@ fn errors(header: &[u8]) -> String {
 }
 
 /// The record that sets `origin` aside: its bytes, why, and where it lies.
-pub fn record(origin: &Record, place: &TopicPartition, reason: Reason, why: &str, topic: &str, partitions: i32) -> NewRecord {
+pub fn record(
+    origin: &Record,
+    place: &TopicPartition,
+    reason: Reason,
+    why: &str,
+    topic: &str,
+    partitions: i32,
+) -> NewRecord {
     let key = owner(origin);
     let errors = serde_json::to_vec(&[FieldError::new("", reason.as_str(), why)]).unwrap_or_default();
     let (from, at) = (place.partition.to_string(), origin.offset.to_string());

@@ -34,6 +34,10 @@ pub struct Report {
     pub written: Vec<Stood>,
     /// Partitions that another projector has claimed since, with the epoch that was overtaken.
     pub lost: Vec<(TopicPartition, i64)>,
+    /// Partitions whose rows a crash of the server has put back, with the epoch and the offset to go on from.
+    pub behind: Vec<(TopicPartition, i64, i64)>,
+    /// Whether a claim is gone, so that all partitions have to be claimed anew.
+    pub forgotten: bool,
 }
 
 /// A stretch that stands in the tables.
@@ -73,7 +77,7 @@ impl Sink {
         &self.store
     }
 
-    /// Writes a load; what is in neither list of the answer was left because a drain ran out of time.
+    /// Writes a load; what is in no list of the answer was left because a drain ran out of time.
     ///
     /// # Errors
     /// When a person must act.
@@ -151,7 +155,12 @@ impl Sink {
 
     /// Sorts a load by how it stands and answers with what is still to be written; none when a drain
     /// ran out of time.
-    async fn look(&self, load: Vec<Slice>, report: &mut Report, backoff: &mut Backoff) -> anyhow::Result<Option<Vec<Slice>>> {
+    async fn look(
+        &self,
+        load: Vec<Slice>,
+        report: &mut Report,
+        backoff: &mut Backoff,
+    ) -> anyhow::Result<Option<Vec<Slice>>> {
         let standings = loop {
             match self.store.standing(&load).await {
                 Ok(standings) => break standings,
@@ -168,6 +177,11 @@ impl Sink {
             match standing {
                 Standing::Done => report.written.push(stood(&slice)),
                 Standing::Unmoved => rest.push(slice),
+                Standing::Forgotten => report.forgotten = true,
+                Standing::Behind(next) => {
+                    tracing::warn!(partition = %slice.partition, next, "the server lost its latest rows; reading them again");
+                    report.behind.push((slice.partition, slice.epoch, next));
+                }
                 Standing::Lost => {
                     metrics::fenced();
                     tracing::warn!(partition = %slice.partition, "given up: another projector has claimed it");

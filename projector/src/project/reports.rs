@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use schemas::report::{Kind, Report};
 
+use super::SessionKey;
 use super::changes::{Changes, PieceRow, TaskRow};
 use super::known::{Known, Share};
 use super::players::Players;
-use super::SessionKey;
 
 /// The reports of a load that are newer than the rows.
 pub(super) struct Newest<'a> {

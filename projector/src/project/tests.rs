@@ -10,7 +10,8 @@ use crate::decode::decode;
 use crate::load::{Entry, Slice};
 
 fn report(session: u128, revision: u64, first_offset: i64) -> Value {
-    let metrics = serde_json::to_value(schemas::metrics::Metrics { event_count: 10, active_ms: 500, ..Default::default() });
+    let metrics =
+        serde_json::to_value(schemas::metrics::Metrics { event_count: 10, active_ms: 500, ..Default::default() });
     json!({
         "v": 1, "tenant": "acme", "game": "demo", "player": "p-1", "session": Uuid::from_u128(session), "kind": "play",
         "revision": revision, "status": "final", "facts_sha256": "00",
@@ -64,7 +65,12 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn old_share() -> Share {
-    Share { started_at: time("2026-01-05T08:00:00Z"), ended_at: time("2026-01-05T08:05:00Z"), events: 4, active_ms: 200 }
+    Share {
+        started_at: time("2026-01-05T08:00:00Z"),
+        ended_at: time("2026-01-05T08:05:00Z"),
+        events: 4,
+        active_ms: 200,
+    }
 }
 
 #[test]
@@ -110,7 +116,8 @@ fn a_session_that_changes_its_player_moves_from_one_to_the_other() {
     let slices = [slice(Topic::Sessions, &[with(report(1, 2, 100), "/player", json!("p-2"))])];
     let known = known(1, Some(old_share()));
     let changes = project(&slices, &known);
-    let rows: Vec<_> = changes.players.iter().map(|row| (row.player_id, row.sessions, row.events, row.recount)).collect();
+    let rows: Vec<_> =
+        changes.players.iter().map(|row| (row.player_id, row.sessions, row.events, row.recount)).collect();
     assert_eq!(rows, [("p-1", -1, -4, true), ("p-2", 1, 10, false)]);
 }
 
@@ -205,6 +212,9 @@ fn counts_of_a_minute_are_added_up_once_a_row() {
     let changes = project(&slices, &nothing);
     let told = |rows: &[Count<'_>]| rows.iter().map(|row| (row.word.clone(), row.events)).collect::<Vec<_>>();
     assert_eq!(told(&changes.activity), [("choice.made".into(), 2), ("task.started".into(), 4)]);
-    assert_eq!(told(&changes.worker_outcomes), [("applied".into(), 6), ("repeat".into(), 8), ("set_aside/late".into(), 2)]);
+    assert_eq!(
+        told(&changes.worker_outcomes),
+        [("applied".into(), 6), ("repeat".into(), 8), ("set_aside/late".into(), 2)]
+    );
     assert_eq!(told(&changes.outcomes), [("accepted".into(), 3)]);
 }

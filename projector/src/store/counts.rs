@@ -32,7 +32,11 @@ fn add(table: &str, word: &'static str) -> String {
 }
 
 /// Adds these counts.
-pub(super) async fn write(connection: &mut PgConnection, table: Counted, counts: &[Count<'_>]) -> Result<u64, StoreError> {
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    table: Counted,
+    counts: &[Count<'_>],
+) -> Result<u64, StoreError> {
     let statement = match table {
         Counted::Activity => &ACTIVITY,
         Counted::WorkerOutcomes => &WORKER_OUTCOMES,

@@ -27,7 +27,10 @@ const COLUMNS: [Column; 12] = [
 static WRITE: LazyLock<String> = LazyLock::new(|| insert("event_log", &COLUMNS, 4, Conflict::Keep));
 
 /// Writes these events.
-pub(super) async fn write(connection: &mut PgConnection, events: &[Positioned<'_, LoggedEvent>]) -> Result<u64, StoreError> {
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    events: &[Positioned<'_, LoggedEvent>],
+) -> Result<u64, StoreError> {
     let mut written = 0;
     for rows in events.chunks(ROWS) {
         macro_rules! each {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use crate::config::{SchemaName, Config};
+use crate::config::{Config, SchemaName};
 use crate::error::StoreError;
 use crate::load::Slice;
 
@@ -73,6 +73,8 @@ impl Store {
     /// [`StoreError::Fatal`] when the log does not go on where the rows end.
     pub async fn claim(&self, wanted: &[Wanted]) -> Result<Vec<Claim>, StoreError> {
         let mut transaction = self.pool.begin().await?;
+        // Rows may vanish in a crash, offsets with them; a claim must not, or two could write under it.
+        sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
         let claims = offsets::claim(&mut transaction, wanted).await?;
         transaction.commit().await?;
         Ok(claims)

@@ -44,8 +44,13 @@ pub enum Standing {
     Done,
     /// Not written, and still this projector's.
     Unmoved,
+    /// Still this projector's, but the server forgot what it had acknowledged when it crashed: the rows
+    /// go on at this offset.
+    Behind(i64),
     /// Another's.
     Lost,
+    /// The claim itself is gone, as after a fail-over to a copy that lagged: join anew.
+    Forgotten,
 }
 
 const ADD: &str = "
@@ -92,10 +97,14 @@ pub(super) async fn claim(connection: &mut PgConnection, wanted: &[Wanted]) -> R
     if rows.len() != wanted.len() {
         return Err(StoreError::Fatal("rows of the offsets table went away while they were claimed".to_owned()));
     }
-    wanted.iter().zip(rows).map(|(wanted, (_, topic_id, next_offset, epoch))| {
-        check(wanted, &topic_id, next_offset)?;
-        Ok(Claim { epoch, next_offset })
-    }).collect()
+    wanted
+        .iter()
+        .zip(rows)
+        .map(|(wanted, (_, topic_id, next_offset, epoch))| {
+            check(wanted, &topic_id, next_offset)?;
+            Ok(Claim { epoch, next_offset })
+        })
+        .collect()
 }
 
 /// Judges whether the log still goes on where the rows end.
@@ -142,9 +151,12 @@ pub(super) async fn standing(connection: &mut PgConnection, slice: &Slice) -> Re
         .fetch_optional(connection)
         .await?;
     Ok(match row {
-        Some((next, epoch)) if epoch == slice.epoch && next == slice.next => Standing::Done,
-        Some((next, epoch)) if epoch == slice.epoch && next == slice.seen => Standing::Unmoved,
-        _ => Standing::Lost,
+        Some((_, epoch)) if epoch > slice.epoch => Standing::Lost,
+        Some((_, epoch)) if epoch < slice.epoch => Standing::Forgotten,
+        Some((next, _)) if next == slice.next => Standing::Done,
+        Some((next, _)) if next == slice.seen => Standing::Unmoved,
+        Some((next, _)) => Standing::Behind(next),
+        None => Standing::Forgotten,
     })
 }
 

@@ -17,7 +17,10 @@ const EVIDENCE: &str = "
 
 /// Removes the rows of these sessions that are of an older revision. To be called when the rows of the
 /// newer one have been written: those it has in common have been replaced by then.
-pub(super) async fn withdraw(connection: &mut PgConnection, revised: &[(SessionKey<'_>, i64)]) -> Result<(), StoreError> {
+pub(super) async fn withdraw(
+    connection: &mut PgConnection,
+    revised: &[(SessionKey<'_>, i64)],
+) -> Result<(), StoreError> {
     if revised.is_empty() {
         return Ok(());
     }

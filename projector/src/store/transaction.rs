@@ -2,8 +2,10 @@
 
 use sqlx::Postgres;
 
-use super::{counts, event_log, live_sessions, players, quarantine, revisions, session_metrics, session_tasks, sessions,
-    skill_evidence};
+use super::{
+    counts, event_log, live_sessions, players, quarantine, revisions, session_metrics, session_tasks, sessions,
+    skill_evidence,
+};
 use crate::error::StoreError;
 use crate::load::Slice;
 use crate::project::{Changes, Known};

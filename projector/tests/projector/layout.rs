@@ -1,22 +1,11 @@
 //! What lies in the database after a projector has opened it.
 
 use projector::store::Store;
-use projector::{Config, SchemaName};
 use schemas::metrics::DEFINITIONS;
 use sqlx::Row as _;
 
-use crate::postgres::{Database, database};
-
-pub(crate) fn config(database: &Database) -> Config {
-    Config {
-        database_url: database.url.clone(),
-        schema: "play".parse::<SchemaName>().unwrap(),
-        event_log: true,
-        group: "projector".to_owned(),
-        instance: Some("test".to_owned()),
-        topic_prefix: "play.".to_owned(),
-    }
-}
+use crate::postgres::database;
+use crate::world::config;
 
 #[tokio::test]
 async fn every_table_view_column_and_function_says_what_it_is() {

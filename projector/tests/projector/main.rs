@@ -1,4 +1,9 @@
 //! The projector against a real Postgres.
 
 mod layout;
+mod once;
 mod postgres;
+mod records;
+mod recount;
+mod rows;
+mod world;

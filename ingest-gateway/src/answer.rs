@@ -95,7 +95,10 @@ impl Answer {
         let (code, detail) = if forbidden {
             (Code::Forbidden, "this credential may send none of these events: results say why")
         } else {
-            (Code::ValidationFailed, "every event was rejected or in conflict: results say why; do not send them again as they are")
+            (
+                Code::ValidationFailed,
+                "every event was rejected or in conflict: results say why; do not send them again as they are",
+            )
         };
         // A single event's faults stand where those of a request stand, too.
         let errors = if let [only] = &self.results[..] { only.errors.clone() } else { Vec::new() };

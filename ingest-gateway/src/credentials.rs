@@ -280,7 +280,9 @@ mod tests {
 
     fn file(more: &str) -> String {
         let sha256 = hex(&fingerprint("s_e-cret"));
-        format!("[[key]]\nid = \"k1\"\nsha256 = \"{sha256}\"\ntenant = \"acme\"\ngames = [\"runner\"]\nscopes = [\"ingest\"]\n{more}")
+        format!(
+            "[[key]]\nid = \"k1\"\nsha256 = \"{sha256}\"\ntenant = \"acme\"\ngames = [\"runner\"]\nscopes = [\"ingest\"]\n{more}"
+        )
     }
 
     fn verify(text: &str, key: &str) -> Option<Arc<Credential>> {

@@ -1,8 +1,6 @@
 //! Undoes a body's content encoding, under a cap on what comes out.
 
-use async_compression::tokio::bufread::{
-    BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
-};
+use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -92,9 +90,7 @@ async fn drain(decoder: impl AsyncRead + Unpin, limit: usize) -> Result<Bytes, D
 
 #[cfg(test)]
 mod tests {
-    use async_compression::tokio::bufread::{
-        BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder,
-    };
+    use async_compression::tokio::bufread::{BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
 
     use super::*;
 
@@ -133,7 +129,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_torn_body_is_malformed() {
-        let plain: Vec<u8> = (0..2_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let plain: Vec<u8> =
+            (0..2_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         for (encoding, body) in encodings(&plain).await.into_iter().skip(1) {
             let torn = body.slice(..body.len() / 2);
             let outcome = decode(encoding, torn, 1 << 20).await;

@@ -11,7 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngCore as _;
 use schemas::{Tenant, Timestamp};
 
-use crate::credentials::{Credential, Credentials, CredentialsError, DEFAULT_TIER, PREFIX, Scope, fingerprint, game_in, hex};
+use crate::credentials::{
+    Credential, Credentials, CredentialsError, DEFAULT_TIER, PREFIX, Scope, fingerprint, game_in, hex,
+};
 
 /// What stands at the head of a file that is made here.
 const HEAD: &str = "# API keys of the ingest-gateway, which reads this file again when it changes.\n\

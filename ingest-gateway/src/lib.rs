@@ -1,12 +1,156 @@
 //! Takes events over HTTP, judges them, appends them to the log.
+//!
+//! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
+//! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure: all but `http`, `decode`,
+//! `ingest`, `carry`, `readback`, `reach`, `report`, `upkeep` and the credentials' file.
 
 pub mod answer;
+pub mod carry;
+pub mod claims;
+pub mod close;
+pub mod cloudevents;
+pub mod config;
 pub mod credentials;
 pub mod credentials_file;
 pub mod decode;
 pub mod dedup;
+mod dry;
+pub mod gateway;
+pub mod http;
+pub mod ingest;
+pub mod judge;
 pub mod keys;
 pub mod metrics;
 pub mod outcomes;
 pub mod problem;
 pub mod publish;
+mod reach;
+mod readback;
+mod report;
+pub mod submission;
+pub mod types;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use daemon::{Component, Shell};
+use eventlog::EventLog;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+pub use config::Config;
+
+use crate::config::Dedup;
+use crate::credentials_file::CredentialsFile;
+use crate::dedup::{Bounds, Window};
+use crate::gateway::{Gateway, Parts};
+use crate::types::Types;
+
+/// For so long a drain waits for the requests in flight.
+const DRAIN: Duration = Duration::from_secs(15);
+/// For so long it waits for the log to take what is left.
+const FLUSH: Duration = Duration::from_secs(4);
+/// For so long it waits for connections to close.
+const HANG_UP: Duration = Duration::from_secs(2);
+
+/// Runs a gateway until the shell says to drain; returns when every request in flight has its answer.
+///
+/// # Errors
+/// When it can't start: keys, schemas or address; or when the log needs a person.
+pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow::Result<()> {
+    metrics::describe();
+    let health = shell.health.component("ingest-gateway");
+    let gateway = build(&config, &shell)?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .with_context(|| format!("--listen {}: can't listen there (port 0 takes a free one)", config.listen))?;
+    shell.ready.listening("gateway", listener.local_addr()?);
+    let stop = CancellationToken::new();
+    let bounds = http::listener::Bounds { header_timeout: config.header_timeout, connections: config.max_connections };
+    let routes = http::routes(Arc::clone(&gateway));
+    let served = http::listener::serve(listener, routes, bounds, stop.clone().cancelled_owned(), HANG_UP);
+    let served = AbortOnDropHandle::new(tokio::spawn(served));
+    let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
+
+    tokio::select! {
+        // Whatever is under way when the process has to end at once is left unanswered.
+        () = shell.shutdown.ending() => return Ok(()),
+        ended = work(&gateway, &config, &log, &shell, &health) => ended?,
+    }
+    health.not_ready("draining");
+    tokio::select! {
+        () = shell.shutdown.ending() => {}
+        () = drain(&gateway) => {
+            stop.cancel();
+            // A panic there has been told by the runtime; nothing is left to do.
+            let _ = served.await;
+        }
+    }
+    Ok(())
+}
+
+/// All that can fail without the log.
+fn build(config: &Config, shell: &Shell) -> anyhow::Result<Arc<Gateway>> {
+    let window_ms = i64::try_from(config.dedup_window.as_millis()).context("--dedup-window is too long")?;
+    let bounds = Bounds { window_ms, ids: config.dedup_ids };
+    if let Some(file) = &config.games {
+        // Nothing of it concerns the gateway yet; a broken file is told by every daemon alike.
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("--games {}: can't read it", file.display()))?;
+        schemas::games::Games::parse(&text, schemas::games::GameSettings::default())
+            .with_context(|| format!("--games {}", file.display()))?;
+    }
+    Ok(Gateway::new(Parts {
+        name: config.name(),
+        body_timeout: config.body_timeout,
+        clock: shell.clock.clone(),
+        health: shell.health.clone(),
+        credentials: CredentialsFile::open(config.credentials.clone())?,
+        types: Types::open(config.schemas.as_deref())?,
+        window: Window::new(bounds, shell.clock.monotonic_ms()),
+    }))
+}
+
+/// Reaches the log, is ready, and goes on until it has to drain.
+async fn work(
+    gateway: &Arc<Gateway>,
+    config: &Config,
+    log: &Arc<dyn EventLog>,
+    shell: &Shell,
+    health: &Component,
+) -> anyhow::Result<()> {
+    let (link, ends) = tokio::select! {
+        () = shell.shutdown.draining() => return Ok(()),
+        reached = reach::reach(gateway, &**log, config, health) => reached?,
+    };
+    report::started(gateway, &link).await;
+    gateway.open(link);
+    let Ok(link) = gateway.link() else { return Ok(()) };
+    let _tail = (config.dedup == Dedup::Shared)
+        .then(|| AbortOnDropHandle::new(tokio::spawn(readback::follow(Arc::clone(gateway), Arc::clone(log), ends))));
+    health.ready();
+    shell.ready.announce().context("--ready-file: can't write it")?;
+    tokio::select! {
+        () = shell.shutdown.draining() => {}
+        () = upkeep::run(gateway, link, log, health) => {}
+    }
+    Ok(())
+}
+
+/// New requests are refused; those in flight get their answers; what they left goes to the log.
+async fn drain(gateway: &Gateway) {
+    gateway.drain();
+    gateway.work.close();
+    if timeout(DRAIN, gateway.work.wait()).await.is_err() {
+        tracing::warn!(requests = gateway.work.len(), "requests were still without an answer at the end of the drain");
+    }
+    let Ok(link) = gateway.link() else { return };
+    report::counts(gateway, link, true).await;
+    if let Err(error) = link.appender.flush(FLUSH).await {
+        tracing::error!(%error, "the log did not take everything before the end");
+    }
+}

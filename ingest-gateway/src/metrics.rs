@@ -33,7 +33,10 @@ pub fn describe() {
     describe_gauge!(QUEUE_SECONDS, Unit::Seconds, "Age of the oldest record that waits for its acknowledgement.");
     describe_gauge!(DEDUP_IDS, "Event ids that the window of duplicates holds.");
     describe_gauge!(DEDUP_COVERED, Unit::Seconds, "How far back the window of duplicates knows every event.");
-    describe_gauge!(CREDENTIALS_GOOD, "1 while the credentials file is sound; 0 while the last good one stays in force.");
+    describe_gauge!(
+        CREDENTIALS_GOOD,
+        "1 while the credentials file is sound; 0 while the last good one stays in force."
+    );
     describe_counter!(OUTCOMES_LOST, "Records of play.outcomes of which it is not known whether the log has them.");
 }
 

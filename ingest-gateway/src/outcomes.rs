@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
-use schemas::record::outcome::{OutcomeRecord, Told};
 use schemas::record::VERSION;
+use schemas::record::outcome::{OutcomeRecord, Told};
 use schemas::{Game, Tenant, Timestamp};
 
 const MINUTE_MS: i64 = 60_000;

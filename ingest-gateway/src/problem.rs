@@ -119,7 +119,10 @@ impl Problem {
 
     /// A failure of our own; the cause goes to the log, never to the client.
     pub fn internal() -> Self {
-        Self::new(Code::Internal, "the gateway failed; send the same events again, and tell the operator the request_id")
+        Self::new(
+            Code::Internal,
+            "the gateway failed; send the same events again, and tell the operator the request_id",
+        )
     }
 
     /// The body of its response.

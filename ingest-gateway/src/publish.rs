@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eventlog::{Headers, NewRecord, TopicPartition};
+use schemas::record::VERSION;
 use schemas::record::header;
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::{Hole, Origin, Stamp};
-use schemas::record::VERSION;
 use schemas::topics::{self, Topic};
 use schemas::{FieldError, Game, Text, Timestamp};
 use uuid::Uuid;

@@ -1,0 +1,196 @@
+//! Carries a request's records into the log and learns what became of each of its events.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use eventlog::{AppendError, NewRecord};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::answer::{Outcome, Status};
+use crate::claims::Claims;
+use crate::dedup::Settled;
+use crate::gateway::{Flight, Gateway, Link};
+use crate::ingest::{rejected, told};
+use crate::judge::Refused;
+use crate::metrics;
+use crate::outcomes::{self, Counts};
+use crate::problem::{Code, Problem};
+use crate::publish::Facts;
+
+/// A request's events, judged and claimed.
+pub struct Cargo {
+    /// What is the same for all of them.
+    pub facts: Facts,
+    /// One an event, in the batch's order.
+    pub slots: Vec<Slot>,
+    /// What goes into the log in any case.
+    pub records: Vec<NewRecord>,
+    /// The events among them that are this request's to append.
+    pub claims: Claims,
+}
+
+/// One event's place.
+pub struct Slot(Result<(Uuid, Fate), Refused>);
+
+/// What becomes of a sound event.
+pub enum Fate {
+    /// This request appends it.
+    Appended,
+    /// The log has it already.
+    Known,
+    /// Another request, or an earlier place of this one, is appending it.
+    Follows(Flight),
+    /// The log has another body under its id; the quarantine's record goes along.
+    Conflicts,
+    /// It conflicts if that ends well; this is its record for the quarantine.
+    ConflictsIfKept(Flight, Box<NewRecord>),
+}
+
+impl Slot {
+    /// A refused event's.
+    pub fn refused(refused: Refused) -> Self {
+        Self(Err(refused))
+    }
+
+    /// A sound event's.
+    pub fn sound(event_id: Uuid, fate: Fate) -> Self {
+        Self(Ok((event_id, fate)))
+    }
+}
+
+/// Appends, waits for everything that the answer rests on, and counts.
+///
+/// # Errors
+/// When the log did not acknowledge all of it: the client must send the same events again.
+pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> Result<Vec<Outcome>, Problem> {
+    let Cargo { facts, mut slots, records, claims } = cargo;
+    let link = gateway.link()?;
+    let kept = append(&gateway, link, records).await;
+    claims.settle(match &kept {
+        Ok(()) => Settled::Kept,
+        Err(AppendError::Unknown(_)) => Settled::Unknown,
+        Err(_) => Settled::NotKept,
+    });
+    let late = match &kept {
+        Ok(()) => wait_for_others(&mut slots).await,
+        Err(_) => Ok(Vec::new()),
+    };
+    let late_kept = match late {
+        Ok(records) => append(&gateway, link, records).await.is_ok(),
+        Err(Lost) => false,
+    };
+    let failure = kept.err();
+    let counts = count(&slots, failure.as_ref(), late_kept);
+    gateway.tally.add(&facts.credential.tenant, &facts.game, facts.received_at, &counts);
+    for (fate, count) in &counts {
+        metrics::events(fate.as_str(), *count);
+    }
+    match failure {
+        None if late_kept => Ok(slots.into_iter().enumerate().map(|(index, slot)| outcome(index, slot)).collect()),
+        failure => Err(problem(&facts, failure)),
+    }
+}
+
+/// What others were to append did not reach the log, or nobody knows.
+struct Lost;
+
+/// Waits for those who append what this request brought too; gives the records of those that conflict.
+async fn wait_for_others(slots: &mut [Slot]) -> Result<Vec<NewRecord>, Lost> {
+    let mut conflicts = Vec::new();
+    for Slot(slot) in slots {
+        let Ok((_, fate)) = slot else { continue };
+        let (Fate::Follows(flight) | Fate::ConflictsIfKept(flight, _)) = fate else { continue };
+        // An error means that whoever appended it is gone without a word.
+        let kept = flight.wait_for(Option::is_some).await.is_ok_and(|settled| *settled == Some(Settled::Kept));
+        if !kept {
+            return Err(Lost);
+        }
+        *fate = match std::mem::replace(fate, Fate::Known) {
+            Fate::ConflictsIfKept(_, record) => {
+                conflicts.push(*record);
+                Fate::Conflicts
+            }
+            _ => Fate::Known,
+        };
+    }
+    Ok(conflicts)
+}
+
+/// Appends records and waits until all of them are kept.
+async fn append(gateway: &Gateway, link: &Link, records: Vec<NewRecord>) -> Result<(), AppendError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let kept = match link.appender.append(records) {
+        Err(error) => Err(error),
+        Ok(pending) => timeout(link.deadline, pending.kept())
+            .await
+            .unwrap_or_else(|_| Err(AppendError::Unknown("no word within the deadline".into()))),
+    };
+    match kept {
+        Ok(_) => {
+            metrics::appended(began.elapsed());
+            gateway.log_failed.store(false, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(error) => {
+            if !matches!(error, AppendError::Full) {
+                gateway.log_failed.store(true, Ordering::Relaxed);
+            }
+            metrics::append_failed(match error {
+                AppendError::Full => "full",
+                AppendError::Unavailable(_) => "unavailable",
+                AppendError::Unknown(_) => "unknown",
+                AppendError::Refused(_) => "refused",
+            });
+            Err(error)
+        }
+    }
+}
+
+/// Each event has exactly one outcome, also where the request failed.
+fn count(slots: &[Slot], failure: Option<&AppendError>, late_kept: bool) -> Counts {
+    use outcomes::Fate as Told;
+    let mut counts = Counts::new();
+    for Slot(slot) in slots {
+        let told = match (slot, failure) {
+            (Ok((_, Fate::Appended)), Some(AppendError::Unknown(_))) => Told::Unknown,
+            (_, Some(_)) => Told::Shed,
+            (Ok((_, Fate::Appended)), None) => Told::Accepted,
+            (Ok((_, Fate::Known)), None) => Told::Duplicate,
+            // Which of the conflicts were to be quarantined late is not told apart: if that failed, all are sent again.
+            (Ok((_, Fate::Conflicts)), None) if late_kept => Told::Conflict,
+            (Ok((_, Fate::Conflicts | Fate::Follows(_) | Fate::ConflictsIfKept(..))), None) => Told::Shed,
+            (Err(_), None) => Told::Rejected,
+        };
+        *counts.entry(told).or_default() += 1;
+    }
+    counts
+}
+
+fn outcome(index: usize, Slot(slot): Slot) -> Outcome {
+    match slot {
+        Err(refused) => rejected(index, refused),
+        Ok((event_id, Fate::Appended)) => told(index, event_id, Status::Accepted),
+        Ok((event_id, Fate::Conflicts | Fate::ConflictsIfKept(..))) => told(index, event_id, Status::Conflict),
+        Ok((event_id, Fate::Known | Fate::Follows(_))) => told(index, event_id, Status::Duplicate),
+    }
+}
+
+fn problem(facts: &Facts, failure: Option<AppendError>) -> Problem {
+    let words = failure.as_ref().map_or_else(|| "what another request was appending".into(), ToString::to_string);
+    tracing::warn!(request_id = facts.request_id, error = words, "the log did not acknowledge a request's events");
+    match failure {
+        Some(AppendError::Full) => {
+            Problem::new(Code::Overloaded, "the gateway is overloaded; send the same events again")
+        }
+        Some(AppendError::Refused(_)) => Problem::internal(),
+        _ => Problem::new(
+            Code::LogUnavailable,
+            "the log did not acknowledge the events in time; send the same events again, under the same event_ids",
+        ),
+    }
+}

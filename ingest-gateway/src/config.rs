@@ -1,0 +1,101 @@
+//! The gateway's settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use daemon::Daemon;
+use eventlog::kafka::KafkaFlags;
+
+/// Whether gateways learn of each other's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dedup {
+    /// By the log: what every gateway appended counts
+    Shared,
+    /// Only what went through this gateway counts
+    Local,
+}
+
+/// The gateway's settings.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Where events are taken; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// The API keys; read again when it changes (`playledger keys create` makes it)
+    #[arg(long, value_name = "FILE")]
+    pub credentials: PathBuf,
+    /// The studio's own event types: JSON Schema files, one a type
+    #[arg(long, value_name = "DIR")]
+    pub schemas: Option<PathBuf>,
+    /// Settings by tenant and game
+    #[arg(long, value_name = "FILE")]
+    pub games: Option<PathBuf>,
+    /// What stands before every topic's name
+    #[arg(long, value_name = "PREFIX", default_value = "play.")]
+    pub topic_prefix: String,
+    /// Whether duplicates are known by the log or by this gateway alone
+    #[arg(long, value_name = "HOW", default_value = "shared")]
+    pub dedup: Dedup,
+    /// For so long an event is known as a duplicate at least
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub dedup_window: Duration,
+    /// So many events are known at most; above, the window is shorter
+    #[arg(long, value_name = "N", default_value_t = 2_000_000)]
+    pub dedup_ids: usize,
+    /// The gateway's name, in stamps and counts; two on one host need names [default: the host's name]
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// For so long the log may take to acknowledge; then 503
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    pub produce_deadline: Duration,
+    /// For so long a record may wait for company
+    #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = humantime::parse_duration)]
+    pub linger: Duration,
+    /// For so long a request's head may take to arrive; an idle connection is closed after it too
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration)]
+    pub header_timeout: Duration,
+    /// For so long a request's body may take to arrive; then 408
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub body_timeout: Duration,
+    /// So many connections are open at most; others wait
+    #[arg(long, value_name = "N", default_value_t = 16_384)]
+    pub max_connections: usize,
+}
+
+/// The settings of the gateway as a process of its own.
+#[derive(Args, Clone, Debug)]
+pub struct Process {
+    /// What every gateway needs.
+    #[command(flatten)]
+    pub config: Config,
+    /// The log that it runs on.
+    #[command(flatten)]
+    pub kafka: KafkaFlags,
+}
+
+impl Daemon for Process {
+    const NAME: &'static str = "ingest-gateway";
+    const OPS: &'static str = "127.0.0.1:9101";
+    const ABOUT: &'static str = "Takes events over HTTP, judges them, appends them to the log";
+
+    fn check(&self) -> Result<(), String> {
+        let config = &self.config;
+        if config.produce_deadline.is_zero() || config.body_timeout.is_zero() || config.header_timeout.is_zero() {
+            return Err("--produce-deadline, --body-timeout and --header-timeout must be longer than 0s".into());
+        }
+        if config.max_connections == 0 || config.dedup_ids < 2 {
+            return Err("--max-connections must be at least 1 and --dedup-ids at least 2".into());
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// The gateway's name: as told, else the host's.
+    pub fn name(&self) -> String {
+        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let named = self.instance.clone().or_else(host).map(|name| name.trim().to_owned());
+        named.filter(|name| !name.is_empty()).unwrap_or_else(|| "gateway".into())
+    }
+}

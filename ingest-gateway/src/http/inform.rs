@@ -1,0 +1,115 @@
+//! The calls that tell something: who one is, which types there are, whether the gateway lives.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use schemas::{Timestamp, envelope, parse};
+use serde::Serialize;
+
+use super::{auth, body};
+use crate::credentials::Scope;
+use crate::gateway::Gateway;
+use crate::judge::{MAX_AHEAD_MS, MAX_BEHIND_MS};
+use crate::problem::{Code, Problem};
+
+/// What a credential may do.
+#[derive(Serialize)]
+struct WhoAmI<'a> {
+    key_id: &'a str,
+    tenant: &'a str,
+    /// As requests name them.
+    games: Vec<&'a str>,
+    environment: &'a str,
+    scopes: &'a [Scope],
+    tier: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    limits: Limits,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    events_per_batch: usize,
+    body_bytes: usize,
+    event_bytes: usize,
+    data_bytes: usize,
+    max_ahead_ms: i64,
+    /// None where timestamps of any age are taken.
+    max_behind_ms: Option<i64>,
+}
+
+/// GET /v1/whoami
+pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let credential = auth::authenticate(&gateway, &headers)?;
+    let told = WhoAmI {
+        key_id: &credential.id,
+        tenant: credential.tenant.as_str(),
+        games: credential.games.iter().map(schemas::Game::base).collect(),
+        environment: &credential.environment,
+        scopes: &credential.scopes,
+        tier: &credential.tier,
+        expires_at: credential.expires_at,
+        limits: Limits {
+            events_per_batch: envelope::MAX_EVENTS,
+            body_bytes: body::MAX_BYTES,
+            event_bytes: parse::MAX_EVENT_BYTES,
+            data_bytes: parse::MAX_DATA_BYTES,
+            max_ahead_ms: MAX_AHEAD_MS,
+            max_behind_ms: (!credential.may(Scope::Backfill)).then_some(MAX_BEHIND_MS),
+        },
+    };
+    Ok(Json(told).into_response())
+}
+
+/// GET /v1/schemas
+pub(super) async fn schemas(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let credential = auth::authenticate(&gateway, &headers)?;
+    let all = gateway.types.all(&credential.tenant).map_err(|error| {
+        tracing::error!(%error, "a schema in force is no JSON");
+        Problem::internal()
+    })?;
+    Ok(Json(all).into_response())
+}
+
+/// GET /v1/schemas/{event_type}
+pub(super) async fn schema(
+    State(gateway): State<Arc<Gateway>>,
+    Path(event_type): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let credential = auth::authenticate(&gateway, &headers)?;
+    let found = gateway.types.schema(&credential.tenant, &event_type);
+    let detail = "there is no such event type; GET /v1/schemas lists all";
+    let text = found.ok_or_else(|| Problem::new(Code::NotFound, detail))?;
+    Ok(([(CONTENT_TYPE, "application/schema+json")], text).into_response())
+}
+
+/// GET /livez
+pub(super) async fn livez(State(gateway): State<Arc<Gateway>>) -> Response {
+    plain(gateway.health.liveness().ok)
+}
+
+/// GET /readyz
+pub(super) async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
+    plain(gateway.health.readiness().ok && !gateway.is_draining())
+}
+
+/// Any other path.
+pub(super) async fn not_found() -> Problem {
+    Problem::new(Code::NotFound, "there is no such path here")
+}
+
+/// A known path, another method.
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "this path does not take that method; see the Allow header")
+}
+
+/// Strangers learn no more than yes or no; the parts are told on the ops port.
+fn plain(ok: bool) -> Response {
+    let (status, word) = if ok { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") };
+    (status, word).into_response()
+}

@@ -1,0 +1,149 @@
+//! The calls that bring events.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::around::{RequestId, TraceParent};
+use super::{auth, body};
+use crate::answer::Answer;
+use crate::close;
+use crate::credentials::{Credential, Scope};
+use crate::gateway::Gateway;
+use crate::ingest::{Manner, ingest};
+use crate::problem::{Code, Problem};
+use crate::publish::Facts;
+use crate::submission::{Media, Query, Submission, claims_another};
+
+type Parameters = Result<axum::extract::Query<Query>, QueryRejection>;
+
+/// What is known of a request before its body is looked into.
+struct Head {
+    gateway: Arc<Gateway>,
+    credential: Arc<Credential>,
+    request_id: Arc<str>,
+    traceparent: Arc<str>,
+    query: Query,
+    manner: Manner,
+}
+
+/// POST /v1/batch
+pub(super) async fn batch(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(id): Extension<RequestId>,
+    Extension(trace): Extension<TraceParent>,
+    query: Parameters,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let head = head(gateway, id, trace, query, &headers)?;
+    let media = body::media(&headers)?;
+    let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    let submission = match media {
+        Media::Json => Submission::batch(&body)?,
+        Media::CloudEvents => Submission::cloudevents(&body, &head.query)?,
+    };
+    // What a client claims beside its events concerns the whole request.
+    if media == Media::Json && claims_another_around(&body, &head.credential) {
+        return Err(another());
+    }
+    take(&head, submission).await
+}
+
+/// POST /v1/events
+pub(super) async fn event(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(id): Extension<RequestId>,
+    Extension(trace): Extension<TraceParent>,
+    query: Parameters,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let head = head(gateway, id, trace, query, &headers)?;
+    if body::media(&headers)? != Media::Json {
+        let detail = "send one event as `Content-Type: application/json`; batches of CloudEvents go to /v1/batch";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    take(&head, Submission::event(&body, &head.query)?).await
+}
+
+/// POST /v1/sessions/{session_id}/close
+pub(super) async fn close(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(id): Extension<RequestId>,
+    Extension(trace): Extension<TraceParent>,
+    Path(session): Path<String>,
+    query: Parameters,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let head = head(gateway, id, trace, query, &headers)?;
+    if body::media(&headers)? != Media::Json {
+        return Err(Problem::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
+    }
+    let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    if claims_another_around(&body, &head.credential) {
+        return Err(another());
+    }
+    let mut submission = close::submission(&session, &body)?;
+    submission.game_id = head.query.game_id.as_deref().map(Into::into);
+    take(&head, submission).await
+}
+
+fn head(
+    gateway: Arc<Gateway>,
+    RequestId(request_id): RequestId,
+    TraceParent(traceparent): TraceParent,
+    query: Parameters,
+    headers: &HeaderMap,
+) -> Result<Head, Problem> {
+    let credential = auth::authorize(&gateway, headers, Scope::Ingest)?;
+    let axum::extract::Query(query) =
+        query.map_err(|error| Problem::new(Code::MalformedBody, format!("the query: {error}")))?;
+    let manner = Manner { dry_run: query.is_dry_run()?, tell_all: query.tells_all()? };
+    // Before the body is read: who has to come again need not send it.
+    gateway.link()?;
+    Ok(Head { gateway, credential, request_id, traceparent, query, manner })
+}
+
+async fn take(head: &Head, submission: Submission<'_>) -> Result<Response, Problem> {
+    let facts = Facts {
+        request_id: head.request_id.to_string(),
+        received_at: head.gateway.now(),
+        sent_at: submission.sent_at,
+        game: submission.game(&head.credential)?,
+        app_version: submission.app_version.map(std::borrow::Cow::into_owned),
+        credential: Arc::clone(&head.credential),
+        gateway: Arc::clone(&head.gateway.name),
+        origin: submission.origin,
+        traceparent: head.traceparent.to_string(),
+    };
+    let answer = ingest(&head.gateway, facts, &submission.events, head.manner).await?;
+    Ok(accepted(&answer))
+}
+
+fn accepted(answer: &Answer) -> Response {
+    let status = if answer.is_partial() { StatusCode::MULTI_STATUS } else { StatusCode::ACCEPTED };
+    // Strings, numbers and lists of them: there is nothing that could fail.
+    let body = serde_json::to_vec(answer).unwrap_or_default();
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The body has been read as JSON in UTF-8 before.
+fn claims_another_around(body: &Bytes, credential: &Credential) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| claims_another(text, credential))
+}
+
+fn another() -> Problem {
+    Problem::new(Code::Forbidden, "the body claims a tenant or game that is not this credential's")
+}

@@ -1,0 +1,142 @@
+//! One request's events on their way to the log: judge, know duplicates, append, wait, answer.
+
+use std::sync::Arc;
+
+use eventlog::NewRecord;
+use schemas::body;
+use schemas::record::quarantine::Reason;
+use schemas::record::stamp::Origin;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::answer::{Answer, CONFLICT, Outcome, Status};
+use crate::carry::{Cargo, Fate, Slot, carry};
+use crate::claims::Claims;
+use crate::dedup::Claim;
+use crate::dry;
+use crate::gateway::Gateway;
+use crate::judge::{Context, Refused, Sound, judge};
+use crate::problem::Problem;
+use crate::publish::{Facts, Publisher};
+use crate::submission::Item;
+
+/// How a request wants to be answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Judge and keep nothing.
+    pub dry_run: bool,
+    /// Tell of every event.
+    pub tell_all: bool,
+}
+
+/// Takes a request's events in.
+///
+/// # Errors
+/// When the log did not acknowledge everything, or when no event went through.
+pub async fn ingest(
+    gateway: &Arc<Gateway>,
+    facts: Facts,
+    items: &[Item<'_>],
+    manner: Manner,
+) -> Result<Answer, Problem> {
+    let context = Context {
+        credential: &facts.credential,
+        received_at: facts.received_at,
+        sent_at: facts.sent_at,
+        origin: facts.origin,
+        types: &gateway.types,
+    };
+    let verdicts: Vec<_> = items.iter().map(|item| judge(item, context)).collect();
+    let (request_id, received_at) = (facts.request_id.clone(), facts.received_at);
+    if manner.dry_run {
+        let outcomes = dry::outcomes(gateway, &facts, verdicts);
+        let answer = Answer { dry_run: true, ..Answer::new(request_id, received_at, outcomes, manner.tell_all) };
+        return answer.judged();
+    }
+    let cargo = load(gateway, facts, items, verdicts)?;
+    // A task of its own: what has been claimed is carried to its end, though the client may have gone.
+    let carried = gateway.work.spawn(carry(Arc::clone(gateway), cargo));
+    let outcomes = carried.await.map_err(|error| {
+        tracing::error!(%error, "a request's task ended before its answer");
+        Problem::internal()
+    })??;
+    Answer::new(request_id, received_at, outcomes, manner.tell_all).judged()
+}
+
+/// Claims the sound events and makes the records of all. Nothing here waits: what is claimed is always carried.
+fn load(
+    gateway: &Arc<Gateway>,
+    facts: Facts,
+    items: &[Item<'_>],
+    verdicts: Vec<Result<Sound<'_>, Refused>>,
+) -> Result<Cargo, Problem> {
+    let link = gateway.link()?;
+    let publisher = Publisher::new(&facts, &link.targets);
+    let (tell, flight) = watch::channel(None);
+    let mut claims = Claims::new(Arc::clone(gateway), tell);
+    let mut slots = Vec::with_capacity(items.len());
+    let mut records: Vec<NewRecord> = Vec::with_capacity(items.len());
+    let mut window = gateway.window.lock();
+    for (item, verdict) in items.iter().zip(verdicts) {
+        let sound = match verdict {
+            Ok(sound) => sound,
+            Err(refused) => {
+                records.push(publisher.quarantined(
+                    refused.event_id,
+                    item.raw.as_bytes(),
+                    refused.reason,
+                    &refused.errors,
+                ));
+                records.extend(refused.hole.map(|(session, seq)| publisher.hole(session, seq, refused.reason)));
+                slots.push(Slot::refused(refused));
+                continue;
+            }
+        };
+        let key = window.key(facts.credential.tenant.as_str(), sound.event_id);
+        // A session that is closed again is closed the same way, whatever the second body says.
+        let any_body = facts.origin == Some(Origin::Close);
+        let fate = match window.claim(key, sound.body, &flight) {
+            Claim::Fresh => {
+                claims.add(key);
+                let fingerprint = body::to_header(sound.body);
+                records.push(publisher.event(sound.event_id, sound.session_id, &sound.text, &fingerprint));
+                Fate::Appended
+            }
+            Claim::Known { same_body } if same_body || any_body => Fate::Known,
+            Claim::InFlight { same_body, flight } if same_body || any_body => Fate::Follows(flight),
+            Claim::Known { .. } => {
+                records.push(conflicting(&publisher, sound.event_id, item));
+                Fate::Conflicts
+            }
+            Claim::InFlight { flight, .. } => {
+                let record = conflicting(&publisher, sound.event_id, item);
+                Fate::ConflictsIfKept(flight, Box::new(record))
+            }
+        };
+        slots.push(Slot::sound(sound.event_id, fate));
+    }
+    drop(window);
+    drop(publisher);
+    Ok(Cargo { facts, slots, records, claims })
+}
+
+fn conflicting(publisher: &Publisher<'_>, event_id: Uuid, item: &Item<'_>) -> NewRecord {
+    publisher.quarantined(Some(event_id), item.raw.as_bytes(), Reason::Conflict, &[])
+}
+
+/// What a client is told of a refused event.
+pub(crate) fn rejected(index: usize, refused: Refused) -> Outcome {
+    Outcome {
+        index,
+        event_id: refused.event_id,
+        status: Status::Rejected,
+        code: Some(refused.code),
+        errors: refused.errors,
+    }
+}
+
+/// What a client is told of an event that breaks no rule.
+pub(crate) fn told(index: usize, event_id: Uuid, status: Status) -> Outcome {
+    let code = (status == Status::Conflict).then_some(CONFLICT);
+    Outcome { index, event_id: Some(event_id), status, code, errors: Vec::new() }
+}

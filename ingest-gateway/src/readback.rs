@@ -1,0 +1,151 @@
+//! Feeds the window of duplicates from the log itself: back over the window at start, then, where
+//! gateways share what they know, on and on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventlog::{Batch, EventLog, LogError, ReadRequest, Record, Stretch, TopicPartition};
+use schemas::body;
+use schemas::record::header;
+use tokio::time::{Instant, sleep, timeout_at};
+use uuid::Uuid;
+
+use crate::gateway::Gateway;
+use crate::publish::Target;
+
+/// So long a start waits for the window at most; what is older than what was read by then is not known.
+const AT_MOST: Duration = Duration::from_secs(8);
+/// Ages at which the way back is cut into pieces, in thousandths of the window: the newest piece first,
+/// since that is where repeats come from.
+const PIECES: [i64; 4] = [0, 100, 300, 1_000];
+/// Before the tail is opened again that has failed.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Where every partition of play.events ended when its window was read back.
+#[derive(Clone, Debug)]
+pub(crate) struct Ends(Vec<(TopicPartition, i64)>);
+
+/// Reads the window back.
+///
+/// # Errors
+/// When the log can't be read at all.
+pub(crate) async fn fill(
+    gateway: &Gateway,
+    log: &dyn EventLog,
+    events: &Target,
+    window: Duration,
+) -> Result<Ends, LogError> {
+    let until = Instant::now() + AT_MOST;
+    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    let (now_ms, wall_ms) = (gateway.clock.monotonic_ms(), gateway.clock.now_ms());
+    let partitions: Vec<_> =
+        (0..events.partitions).map(|number| TopicPartition::new(Arc::clone(&events.name), number)).collect();
+    let mut ends = Vec::with_capacity(partitions.len());
+    for partition in &partitions {
+        ends.push((partition.clone(), log.offsets(partition).await?.high));
+    }
+    let mut newer: Vec<i64> = ends.iter().map(|(_, high)| *high).collect();
+    for age in PIECES.windows(2) {
+        let from_ms = window_ms.saturating_mul(age[1]) / 1_000;
+        let mut stretches = Vec::new();
+        for (partition, newer) in partitions.iter().zip(&mut newer) {
+            let found = log.offset_at(partition, wall_ms.saturating_sub(from_ms)).await?;
+            // Records need not lie in the order of their times: a piece never reaches into the newer one.
+            let from = found.unwrap_or(*newer).max(log.offsets(partition).await?.low).min(*newer);
+            if from < *newer {
+                stretches.push(Stretch { partition: partition.clone(), from, until: Some(*newer) });
+            }
+            *newer = from;
+        }
+        if !read_piece(gateway, log, stretches, until).await? {
+            let known_s = window_ms.saturating_mul(age[0]) / 1_000_000;
+            tracing::warn!(
+                known_s,
+                "reading back the window of duplicates takes too long: older repeats are left to the worker"
+            );
+            return Ok(Ends(ends));
+        }
+        gateway.window.lock().covers_from(now_ms.saturating_sub(from_ms));
+    }
+    Ok(Ends(ends))
+}
+
+/// Goes on from where the window was read back to, for ever.
+pub(crate) async fn follow(gateway: Arc<Gateway>, log: Arc<dyn EventLog>, ends: Ends) {
+    let mut ends = ends.0;
+    loop {
+        let error = match tail(&gateway, &*log, &mut ends).await {
+            Ok(()) => "it ended".to_owned(),
+            Err(LogError::OutOfRange { topic, partition, low, .. }) => {
+                // Retention went past a tail that stood still: what is gone is older than any window.
+                for (known, position) in &mut ends {
+                    if *known.topic == *topic && known.partition == partition {
+                        *position = low;
+                    }
+                }
+                format!("{topic}/{partition} begins at {low} now")
+            }
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(error, "the tail of play.events is opened again");
+        sleep(AGAIN).await;
+    }
+}
+
+async fn tail(gateway: &Gateway, log: &dyn EventLog, ends: &mut [(TopicPartition, i64)]) -> Result<(), LogError> {
+    let stretches = ends
+        .iter()
+        .map(|(partition, from)| Stretch { partition: partition.clone(), from: *from, until: None })
+        .collect();
+    let mut reader = log.read(ReadRequest { stretches, read_committed: false }).await?;
+    while let Some(batch) = reader.next().await? {
+        remember(gateway, &batch);
+        for (partition, position) in &mut *ends {
+            if *partition == batch.partition {
+                *position = batch.next_offset;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// False when time ran out.
+async fn read_piece(
+    gateway: &Gateway,
+    log: &dyn EventLog,
+    stretches: Vec<Stretch>,
+    until: Instant,
+) -> Result<bool, LogError> {
+    if stretches.is_empty() {
+        return Ok(true);
+    }
+    // Gateways append without transactions: there is nothing uncommitted to wait for.
+    let mut reader = log.read(ReadRequest { stretches, read_committed: false }).await?;
+    loop {
+        match timeout_at(until, reader.next()).await {
+            Err(_) => return Ok(false),
+            Ok(batch) => match batch? {
+                None => return Ok(true),
+                Some(batch) => remember(gateway, &batch),
+            },
+        }
+    }
+}
+
+fn remember(gateway: &Gateway, batch: &Batch) {
+    let now_ms = gateway.clock.monotonic_ms();
+    let mut window = gateway.window.lock();
+    for record in &batch.records {
+        if let Some((tenant, event_id, body)) = known(record) {
+            let key = window.key(tenant, event_id);
+            window.remember(key, body, now_ms);
+        }
+    }
+}
+
+/// Tenant, id and body of an event; nothing of a hole, or where another version's fingerprint stands.
+fn known(record: &Record) -> Option<(&str, Uuid, u64)> {
+    let (tenant, _) = std::str::from_utf8(&record.key).ok()?.split_once('/')?;
+    let event_id = Uuid::try_parse(record.headers.text(header::EVENT_ID)?).ok()?;
+    Some((tenant, event_id, body::from_header(record.headers.get(header::FINGERPRINT)?)?))
+}

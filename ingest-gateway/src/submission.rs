@@ -1,0 +1,202 @@
+//! What a request brings, whatever form it came in: the events, and what is said once for all of them. Pure.
+
+use std::borrow::Cow;
+
+use schemas::envelope::{self, RawEvent, RequestCode, RequestError};
+use schemas::record::stamp::Origin;
+use schemas::{FieldError, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::cloudevents;
+use crate::credentials::Credential;
+use crate::problem::{Code, Problem};
+
+/// What a body holds, by its content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// Playledger's own JSON.
+    Json,
+    /// A batch of CloudEvents.
+    CloudEvents,
+}
+
+/// Query parameters of an ingest call.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Query {
+    /// Judge and keep nothing.
+    pub dry_run: Option<String>,
+    /// `all`: tell of every event.
+    pub results: Option<String>,
+    /// When the client says that it sent the request, where no batch says so.
+    pub sent_at: Option<String>,
+    /// The client's version, where no batch says so.
+    pub app_version: Option<String>,
+    /// Which game, where no batch says so.
+    pub game_id: Option<String>,
+}
+
+/// Events and what is said of all of them.
+#[derive(Debug)]
+pub struct Submission<'a> {
+    /// When the client says that it sent them.
+    pub sent_at: Option<Timestamp>,
+    /// The client's version.
+    pub app_version: Option<Cow<'a, str>>,
+    /// Which game; none where the credential tells.
+    pub game_id: Option<Cow<'a, str>>,
+    /// The events.
+    pub events: Vec<Item<'a>>,
+    /// What they came as, other than a client's own JSON.
+    pub origin: Option<Origin>,
+}
+
+/// One event of a request.
+#[derive(Debug)]
+pub struct Item<'a> {
+    /// The client's bytes: what the quarantine keeps.
+    pub raw: Cow<'a, str>,
+    /// The event's JSON less the whitespace between tokens, or why it can't be taken.
+    pub text: Result<Cow<'a, str>, Vec<FieldError>>,
+}
+
+impl<'a> From<RawEvent<'a>> for Item<'a> {
+    fn from(event: RawEvent<'a>) -> Self {
+        Self { raw: Cow::Borrowed(event.raw), text: event.text.map_err(|fault| vec![fault]) }
+    }
+}
+
+impl Query {
+    /// Whether nothing is to be kept.
+    ///
+    /// # Errors
+    /// A value that is neither true nor false.
+    pub fn is_dry_run(&self) -> Result<bool, Problem> {
+        match self.dry_run.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::field("/dry_run", "enum", "must be true or false")),
+        }
+    }
+
+    /// Whether every event is to be told of.
+    ///
+    /// # Errors
+    /// A value other than `all`.
+    pub fn tells_all(&self) -> Result<bool, Problem> {
+        match self.results.as_deref() {
+            None => Ok(false),
+            Some("all") => Ok(true),
+            Some(_) => Err(Problem::field("/results", "enum", "must be all, or left out")),
+        }
+    }
+}
+
+impl<'a> Submission<'a> {
+    /// A batch of the client's own JSON.
+    ///
+    /// # Errors
+    /// When it is no batch.
+    pub fn batch(body: &'a [u8]) -> Result<Self, Problem> {
+        let batch = envelope::batch(body)?;
+        Ok(Self {
+            sent_at: batch.sent_at,
+            app_version: batch.app_version.map(|text| Cow::Owned(text.as_str().to_owned())),
+            game_id: batch.game_id.map(|text| Cow::Owned(text.as_str().to_owned())),
+            events: batch.events.into_iter().map(Item::from).collect(),
+            origin: None,
+        })
+    }
+
+    /// A batch of CloudEvents; the rest is in the query.
+    ///
+    /// # Errors
+    /// When it is no such batch.
+    pub fn cloudevents(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
+        let events = envelope::list(body)?.into_iter().map(cloudevents::translate).collect();
+        Ok(Self { events, origin: Some(Origin::CloudEvent), ..Self::surroundings(query)? })
+    }
+
+    /// One event; the rest is in the query.
+    ///
+    /// # Errors
+    /// When it is no JSON.
+    pub fn event(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
+        let event = envelope::event(body)?;
+        if !event.raw.starts_with('{') {
+            return Err(Problem::field("", "type", "an event is an object; a list of events goes to /v1/batch"));
+        }
+        Ok(Self { events: vec![event.into()], ..Self::surroundings(query)? })
+    }
+
+    /// Which of the credential's games it is about.
+    ///
+    /// # Errors
+    /// None named where there are several; one named that is not the credential's.
+    pub fn game(&self, credential: &Credential) -> Result<schemas::Game, Problem> {
+        match (&self.game_id, &credential.games[..]) {
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => Err(Problem::field("/game_id", "required", "this credential is for several games: say which")),
+            (Some(named), games) => {
+                games.iter().find(|game| game.base() == named).cloned().ok_or_else(|| {
+                    Problem::new(Code::Forbidden, "this credential is not for the game that game_id names")
+                })
+            }
+        }
+    }
+
+    fn surroundings(query: &'a Query) -> Result<Self, Problem> {
+        let sent_at = query
+            .sent_at
+            .as_deref()
+            .map(|text| Timestamp::parse(text).ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE)));
+        let app_version = query.app_version.as_deref();
+        if app_version.is_some_and(|text| text.chars().count() > envelope::MAX_APP_VERSION) {
+            let message = format!("must be at most {} characters", envelope::MAX_APP_VERSION);
+            return Err(Problem::field("/app_version", "length", message));
+        }
+        Ok(Self {
+            sent_at: sent_at.transpose()?,
+            app_version: app_version.map(Cow::Borrowed),
+            game_id: query.game_id.as_deref().map(Cow::Borrowed),
+            events: Vec::new(),
+            origin: None,
+        })
+    }
+}
+
+/// Whether a JSON object claims a tenant or game that is not the credential's. The bytes are looked
+/// through before they are parsed: hardly any body says such a thing at all.
+pub fn claims_another(json: &str, credential: &Credential) -> bool {
+    #[derive(Deserialize)]
+    struct Claims<'a> {
+        #[serde(borrow)]
+        tenant: Option<&'a RawValue>,
+        #[serde(borrow)]
+        tenant_id: Option<&'a RawValue>,
+        #[serde(borrow)]
+        game_id: Option<&'a RawValue>,
+    }
+    if !json.contains("\"tenant") && !json.contains("\"game_id\"") {
+        return false;
+    }
+    // What is no object, or says one of them twice, is refused for that.
+    let Ok(claims) = serde_json::from_str::<Claims<'_>>(json) else { return false };
+    let another = |claim: Option<&RawValue>, own: &dyn Fn(&str) -> bool| {
+        claim.is_some_and(|claim| serde_json::from_str::<String>(claim.get()).is_ok_and(|named| !own(&named)))
+    };
+    let own_tenant = |named: &str| named == credential.tenant.as_str();
+    let own_game = |named: &str| credential.games.iter().any(|game| game.base() == named || game.as_str() == named);
+    another(claims.tenant, &own_tenant) || another(claims.tenant_id, &own_tenant) || another(claims.game_id, &own_game)
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        let code = match error.code {
+            RequestCode::MalformedJson => Code::MalformedJson,
+            RequestCode::MalformedBody => Code::MalformedBody,
+            RequestCode::TooLarge => Code::TooLarge,
+        };
+        Self { errors: error.errors, ..Self::new(code, error.detail) }
+    }
+}

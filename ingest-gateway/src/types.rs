@@ -1,0 +1,141 @@
+//! The event types in force: the catalogue's, and those that a studio has added.
+//!
+//! A file `FOLDER/boss.defeated.json` adds a type for every tenant, `FOLDER/acme/boss.defeated.json`
+//! one for the tenant acme alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use schemas::registry::{Registered, Registry, SchemaFile};
+use schemas::{Event, FieldError, Tenant, catalogue};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The event types in force.
+#[derive(Debug, Default)]
+pub struct Types {
+    registry: Registry,
+}
+
+/// The schemas that a tenant's events are judged by.
+#[derive(Debug, Serialize)]
+pub struct Listing<'a> {
+    /// Of what surrounds every event's data.
+    event: &'a RawValue,
+    /// Of each type's data, by name; a studio's own behind the catalogue's.
+    types: Vec<Listed<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    event_type: &'a str,
+    version: u32,
+    sha256: &'a str,
+    own: bool,
+    schema: &'a RawValue,
+}
+
+impl Types {
+    /// The catalogue, and what the folder adds.
+    ///
+    /// # Errors
+    /// A folder that can't be read, or every file that is no schema, with the place of its fault.
+    pub fn open(folder: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(folder) = folder else { return Ok(Self::default()) };
+        let files = files(folder).with_context(|| format!("--schemas {}", folder.display()))?;
+        let files = files.iter().map(|(tenant, path, text)| SchemaFile { tenant: tenant.clone(), path, text });
+        match Registry::compile(files) {
+            Ok(registry) => {
+                tracing::info!(folder = %folder.display(), types = registry.len(), "a studio's own event types read");
+                Ok(Self { registry })
+            }
+            Err(errors) => {
+                let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                bail!("--schemas {}: {}", folder.display(), lines.join("; "))
+            }
+        }
+    }
+
+    /// Judges an event whose type is not of the catalogue.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn judge(&self, tenant: &Tenant, event: &Event<'_>, text: &str) -> Result<(), Vec<FieldError>> {
+        #[derive(Deserialize)]
+        struct Holder<'a> {
+            #[serde(borrow)]
+            data: Option<&'a RawValue>,
+        }
+        let Some(registered) = self.registry.get(tenant, &event.event_type) else {
+            let message = "is neither in the catalogue nor registered: GET /v1/schemas lists the types in force";
+            return Err(vec![FieldError::new("/event_type", "unknown_type", message)]);
+        };
+        // What has been judged as an event is an object without doubled names.
+        let data = serde_json::from_str::<Holder<'_>>(text).ok().and_then(|holder| holder.data).map(RawValue::get);
+        registered.judge(data.filter(|data| *data != "null"))
+    }
+
+    /// All schemas that hold for a tenant.
+    ///
+    /// # Errors
+    /// When a schema is no JSON, which its compilation has ruled out.
+    pub fn all<'a>(&'a self, tenant: &'a Tenant) -> serde_json::Result<Listing<'a>> {
+        let raw = |text: &'a str| serde_json::from_str::<&'a RawValue>(text.trim());
+        let mut types = Vec::new();
+        for known in catalogue::all() {
+            let (event_type, sha256) = (known.name, &*known.sha256);
+            types.push(Listed { event_type, version: known.version, sha256, own: false, schema: raw(known.text)? });
+        }
+        for own in self.registry.of(tenant) {
+            let Registered { name, version, text, sha256, .. } = own;
+            types.push(Listed { event_type: name, version: *version, sha256, own: true, schema: raw(text)? });
+        }
+        Ok(Listing { event: raw(catalogue::EVENT)?, types })
+    }
+
+    /// The schema of one type's data.
+    pub fn schema(&self, tenant: &Tenant, event_type: &str) -> Option<String> {
+        let known = catalogue::get(event_type).map(|known| known.text.to_owned());
+        known.or_else(|| Some(self.registry.get(tenant, event_type)?.text.clone()))
+    }
+}
+
+type Found = Vec<(Option<Tenant>, String, String)>;
+
+/// The schema files of the folder and of its tenants' folders, in alphabetical order.
+fn files(folder: &Path) -> anyhow::Result<Found> {
+    let mut found = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let tenant = Tenant::parse(name).context("a folder in it is named after a tenant")?;
+            for path in entries(&path)? {
+                found.extend(file(Some(&tenant), &path)?);
+            }
+        } else {
+            found.extend(file(None, &path)?);
+        }
+    }
+    Ok(found)
+}
+
+/// None for a file of another kind, such as a README.
+fn file(tenant: Option<&Tenant>, path: &Path) -> anyhow::Result<Option<(Option<Tenant>, String, String)>> {
+    if path.extension().is_none_or(|extension| extension != "json") {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    Ok(Some((tenant.cloned(), path.to_string_lossy().into_owned(), text)))
+}
+
+/// What lies in a folder, hidden files aside.
+fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    };
+    let mut paths = read().with_context(|| format!("can't read {}", folder.display()))?;
+    paths.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
+    paths.sort();
+    Ok(paths)
+}

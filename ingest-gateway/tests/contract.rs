@@ -1,0 +1,28 @@
+//! EVENTS.md, held against a gateway over real HTTP and a real log: field table, calls, status codes.
+//!
+//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
+//! failures), `bodies` (encodings, limits, slow senders), `repeats` (duplicates and conflicts), `closing`,
+//! `keys`, `informing`, `outage` and `ending`.
+
+#[path = "contract/batches.rs"]
+mod batches;
+#[path = "contract/bodies.rs"]
+mod bodies;
+#[path = "contract/closing.rs"]
+mod closing;
+#[path = "contract/ending.rs"]
+mod ending;
+#[path = "contract/fields.rs"]
+mod fields;
+#[path = "contract/informing.rs"]
+mod informing;
+#[path = "contract/keys.rs"]
+mod keys;
+#[path = "contract/outage.rs"]
+mod outage;
+#[path = "contract/repeats.rs"]
+mod repeats;
+#[path = "contract/requests.rs"]
+mod requests;
+#[path = "contract/world.rs"]
+mod world;

@@ -1,0 +1,68 @@
+//! Drain, and the counts that balance.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemas::topics::Topic;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::world::{World, event, value, with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_answers_what_is_in_flight_and_refuses_what_is_new() {
+    let mut world = World::new().await;
+    let body = json!({"events": [event()]}).to_string();
+    let head = format!(
+        "POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+        world.key,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(world.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body.as_bytes()[..10]).await.unwrap();
+    // The request has begun when the gateway has its head.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.shell.shutdown.drain();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let told = world.post("/v1/events", &event()).await.is(503, "shutting_down");
+    assert!(told.headers.contains_key("retry-after"));
+    assert_eq!(told.headers["connection"], "close");
+    assert_eq!(world.get("/readyz").await.status, 503);
+    assert_eq!(world.get("/livez").await.status, 200);
+    stream.write_all(&body.as_bytes()[10..]).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    world.ended().await;
+    assert_eq!(world.events().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_has_one_outcome_between_a_start_and_a_stop() {
+    let mut world = World::new().await;
+    let known = event();
+    let mut other = known.clone();
+    other["seq"] = json!(3);
+    world.post("/v1/batch", &json!({"events": [known, event(), known, other, with("seq", json!(-1))]})).await;
+    world.post("/v1/events", &known).await.accepted();
+    world.post("/v1/events?dry_run=true", &event()).await.accepted();
+    world.stop().await;
+    let records: Vec<Value> = world.records(Topic::Outcomes).await.iter().map(value).collect();
+    let kinds: Vec<_> = records.iter().map(|record| record["kind"].as_str().unwrap()).collect();
+    assert_eq!((kinds.first(), kinds.last()), (Some(&"started"), Some(&"stopped")));
+    let mut sums = BTreeMap::new();
+    for counts in records.iter().filter(|record| record["kind"] == "counts") {
+        assert_eq!(
+            (&counts["tenant"], &counts["game"], &counts["gateway"]),
+            (&json!("acme"), &json!("runner"), &json!("gw"))
+        );
+        for (outcome, count) in counts["outcomes"].as_object().unwrap() {
+            *sums.entry(outcome.clone()).or_insert(0) += count.as_u64().unwrap();
+        }
+    }
+    let expected = [("accepted", 2), ("conflict", 1), ("duplicate", 2), ("rejected", 1)];
+    assert_eq!(sums, expected.map(|(name, count)| (name.to_owned(), count)).into());
+}

@@ -1,0 +1,327 @@
+//! A gateway on a port of its own, over an embedded log in a folder of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args as _, FromArgMatches as _};
+use daemon::Shell;
+use eventlog::embedded::EmbeddedLog;
+use eventlog::{Cleanup, EventLog, ReadRequest, Record, Stretch, TopicPartition, TopicSpec};
+use ingest_gateway::Config;
+use ingest_gateway::credentials::Scope;
+use ingest_gateway::keys::{self, NewKey};
+use reqwest::{Method, RequestBuilder, Response};
+use schemas::topics::Topic;
+use schemas::{Tenant, Timestamp};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// Partitions of every topic.
+const PARTITIONS: i32 = 3;
+
+/// A gateway and what lies around it.
+pub(crate) struct World {
+    /// `http://…`, without a slash at the end.
+    pub(crate) url: String,
+    /// A key with the scope `ingest` for game `runner` of tenant `acme`.
+    pub(crate) key: String,
+    /// Where everything lies.
+    pub(crate) folder: tempfile::TempDir,
+    /// The log.
+    pub(crate) log: Arc<dyn EventLog>,
+    /// The gateway's shell.
+    pub(crate) shell: Shell,
+    client: reqwest::Client,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+/// How a world differs from the plain one.
+#[derive(Default)]
+pub(crate) struct Setting {
+    /// More flags.
+    pub(crate) flags: Vec<String>,
+    /// Schema files: name below the folder, text.
+    pub(crate) schemas: Vec<(String, String)>,
+    /// Stands between the gateway and the log.
+    pub(crate) between: Option<fn(Arc<dyn EventLog>) -> Arc<dyn EventLog>>,
+}
+
+/// An answer, read whole.
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Setting::default()).await
+    }
+
+    pub(crate) async fn with(setting: Setting) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
+        let log: Arc<dyn EventLog> = Arc::new(opened);
+        log.ensure_topics(&specs()).await.unwrap();
+        let key = new_key(&folder.path().join("credentials.toml"), &["runner"], &[Scope::Ingest]);
+        for (name, text) in &setting.schemas {
+            let path = folder.path().join("schemas").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let mut world = Self {
+            url: String::new(),
+            key,
+            folder,
+            log,
+            shell: Shell::detached(),
+            client: reqwest::Client::builder().build().unwrap(),
+            running: None,
+        };
+        world.start(&setting).await;
+        world
+    }
+
+    /// Starts a gateway; the one before must have been stopped.
+    pub(crate) async fn start(&mut self, setting: &Setting) {
+        let credentials = self.credentials();
+        let mut line =
+            vec!["gateway", "--listen", "127.0.0.1:0", "--instance", "gw", "--linger", "0ms", "--credentials"];
+        line.push(credentials.to_str().unwrap());
+        let schemas = self.folder.path().join("schemas");
+        if !setting.schemas.is_empty() {
+            line.extend(["--schemas", schemas.to_str().unwrap()]);
+        }
+        line.extend(setting.flags.iter().map(String::as_str));
+        let command = Config::augment_args(clap::Command::new("gateway"));
+        let config = Config::from_arg_matches(&command.get_matches_from(line)).unwrap();
+        self.shell = Shell::detached();
+        let log = setting.between.map_or_else(|| Arc::clone(&self.log), |between| between(Arc::clone(&self.log)));
+        self.running = Some(tokio::spawn(ingest_gateway::run(config, log, self.shell.clone())));
+        let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let address = self.shell.ready.addresses().get("gateway").copied();
+            if let Some(address) = address {
+                self.url = format!("http://{address}");
+                if self.get("/readyz").await.status == 200 {
+                    return;
+                }
+            }
+            assert!(tokio::time::Instant::now() < patience, "the gateway is not ready");
+            assert!(!self.running.as_ref().unwrap().is_finished(), "the gateway ended");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Drains the gateway and waits for its end.
+    pub(crate) async fn stop(&mut self) {
+        self.shell.shutdown.drain();
+        self.ended().await;
+    }
+
+    /// Waits for the gateway's end.
+    pub(crate) async fn ended(&mut self) {
+        let running = self.running.take().unwrap();
+        tokio::time::timeout(Duration::from_secs(25), running).await.expect("it ends in time").unwrap().unwrap();
+    }
+
+    pub(crate) fn credentials(&self) -> PathBuf {
+        self.folder.path().join("credentials.toml")
+    }
+
+    /// A key of tenant `acme`.
+    pub(crate) fn key(&self, games: &[&str], scopes: &[Scope]) -> String {
+        new_key(&self.credentials(), games, scopes)
+    }
+
+    /// A key that the gateway knows already.
+    pub(crate) async fn known_key(&self, games: &[&str], scopes: &[Scope]) -> String {
+        let key = self.key(games, scopes);
+        for _ in 0..100 {
+            if self.as_key(&key, "/v1/whoami").await.status == 200 {
+                return key;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the gateway never learnt of a new key");
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Told {
+        read(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn as_key(&self, key: &str, path: &str) -> Told {
+        read(self.request(Method::GET, path).bearer_auth(key).send().await.unwrap()).await
+    }
+
+    /// POST with the world's key.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Told {
+        self.post_as(&self.key, path, body).await
+    }
+
+    pub(crate) async fn post_as(&self, key: &str, path: &str, body: &Value) -> Told {
+        self.send(self.request(Method::POST, path).bearer_auth(key).json(body)).await
+    }
+
+    /// POST of bytes, as JSON.
+    pub(crate) async fn post_bytes(&self, path: &str, body: impl Into<reqwest::Body>) -> Told {
+        let request = self.request(Method::POST, path).bearer_auth(&self.key);
+        self.send(request.header("content-type", "application/json").body(body)).await
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Told {
+        read(request.send().await.unwrap()).await
+    }
+
+    /// All records of a topic: partition by partition, in order.
+    pub(crate) async fn records(&self, topic: Topic) -> Vec<Record> {
+        let name = topic.name("play.");
+        let mut stretches = Vec::new();
+        for number in 0..PARTITIONS {
+            let partition = TopicPartition::new(name.as_str(), number);
+            let range = self.log.offsets(&partition).await.unwrap();
+            stretches.push(Stretch { partition, from: range.low, until: Some(range.high) });
+        }
+        let mut reader = self.log.read(ReadRequest { stretches, read_committed: true }).await.unwrap();
+        let mut records = Vec::new();
+        while let Some(batch) = reader.next().await.unwrap() {
+            records.extend(batch.records);
+        }
+        records
+    }
+
+    /// The stamps of play.events, events and holes, as JSON.
+    pub(crate) async fn stamps(&self) -> Vec<Value> {
+        self.records(Topic::Events).await.iter().map(value).collect()
+    }
+
+    /// The stamps that hold events.
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        self.stamps().await.into_iter().filter(|stamp| stamp.get("event").is_some()).collect()
+    }
+
+    /// The holes.
+    pub(crate) async fn holes(&self) -> Vec<Value> {
+        self.stamps().await.into_iter().filter_map(|mut stamp| stamp.get_mut("hole").map(Value::take)).collect()
+    }
+
+    /// Reasons in the quarantine.
+    pub(crate) async fn quarantined(&self) -> Vec<String> {
+        let records = self.records(Topic::Quarantine).await;
+        records.iter().map(|record| record.headers.text("reason").unwrap().to_owned()).collect()
+    }
+
+    /// Nothing at all was produced.
+    pub(crate) async fn assert_untouched(&self) {
+        assert!(self.stamps().await.is_empty());
+        assert!(self.records(Topic::Quarantine).await.is_empty());
+    }
+}
+
+impl Told {
+    #[track_caller]
+    pub(crate) fn is(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.body["request_id"].as_str(), self.headers["x-request-id"].to_str().ok());
+        assert_eq!(self.body["status"], status);
+        assert!(self.body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{}", self.body);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn accepted(self) -> Self {
+        assert_eq!(self.status, 202, "{}", self.body);
+        self
+    }
+
+    /// accepted, duplicates, conflicts, rejected
+    pub(crate) fn counts(&self) -> [u64; 4] {
+        ["accepted", "duplicates", "conflicts", "rejected"].map(|name| self.body[name].as_u64().unwrap())
+    }
+
+    /// Pointer and code of the only fault of the only result.
+    #[track_caller]
+    pub(crate) fn fault(&self) -> (String, String) {
+        let results = self.body["results"].as_array().unwrap();
+        assert_eq!(results.len(), 1, "{}", self.body);
+        let errors = results[0]["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 1, "{}", self.body);
+        assert!(errors[0]["message"].as_str().is_some_and(|words| !words.is_empty()));
+        (errors[0]["pointer"].as_str().unwrap().to_owned(), errors[0]["code"].as_str().unwrap().to_owned())
+    }
+}
+
+/// A sound event of a session of its own, now.
+pub(crate) fn event() -> Value {
+    json!({
+        "event_id": Uuid::now_v7(),
+        "session_id": Uuid::new_v4(),
+        "player_id": "p-1207",
+        "seq": 0,
+        "event_type": "task.started",
+        "timestamp": now(),
+        "data": {"task_id": "L07"},
+    })
+}
+
+/// An event with one member changed; null takes it out.
+pub(crate) fn with(member: &str, value: Value) -> Value {
+    let mut event = event();
+    let members = event.as_object_mut().unwrap();
+    if value.is_null() {
+        members.remove(member);
+    } else {
+        members.insert(member.to_owned(), value);
+    }
+    event
+}
+
+/// The time, as a client writes it.
+pub(crate) fn now() -> String {
+    at(0)
+}
+
+/// So many milliseconds from now.
+pub(crate) fn at(offset_ms: i64) -> String {
+    Timestamp::from_ms(daemon::Clock::system().now_ms() + offset_ms).to_string()
+}
+
+pub(crate) fn value(record: &Record) -> Value {
+    serde_json::from_slice(record.value.as_ref().unwrap()).unwrap()
+}
+
+pub(crate) async fn read(response: Response) -> Told {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let bytes = response.bytes().await.unwrap();
+    Told { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+}
+
+fn new_key(file: &std::path::Path, games: &[&str], scopes: &[Scope]) -> String {
+    let new = NewKey {
+        tenant: Tenant::parse("acme").unwrap(),
+        games: games.iter().map(|game| (*game).to_owned()).collect(),
+        environment: None,
+        scopes: scopes.to_vec(),
+        tier: None,
+        expires_at: None,
+    };
+    keys::create(file, &new, Timestamp::from_ms(daemon::Clock::system().now_ms())).unwrap().key
+}
+
+fn specs() -> Vec<TopicSpec> {
+    let spec = |topic: Topic| TopicSpec {
+        name: topic.name("play."),
+        partitions: PARTITIONS,
+        replication: 1,
+        cleanup: Cleanup::Delete { retention: None },
+        max_message_bytes: topic.max_message_bytes(),
+    };
+    Topic::ALL.into_iter().map(spec).collect()
+}

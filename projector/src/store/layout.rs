@@ -112,7 +112,8 @@ async fn migrate(connection: &mut PgConnection, data: &str) -> Result<(), StoreE
     let mut migrator = sqlx::migrate!("./migrations");
     // The lock of `prepare` covers the views too; sqlx's own would be one for the whole database.
     migrator.set_locking(false);
-    migrator.run(&mut *connection).await?;
+    // What `run` does of a connection of its own; the compiler cannot prove that `run` itself is Send.
+    migrator.run_direct(None, &mut *connection, false).await?;
     sqlx::raw_sql(
         "COMMENT ON TABLE _sqlx_migrations IS 'Which changes of layout have been applied; kept by sqlx.';
          COMMENT ON COLUMN _sqlx_migrations.version IS 'Number of the change.';

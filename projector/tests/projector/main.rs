@@ -6,4 +6,5 @@ mod postgres;
 mod records;
 mod recount;
 mod rows;
+mod whole;
 mod world;

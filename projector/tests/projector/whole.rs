@@ -1,0 +1,226 @@
+//! The whole projector on an embedded log: from records to rows, through stops, kills and rivals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daemon::Shell;
+use eventlog::embedded::EmbeddedLog;
+use eventlog::{AppendOptions, Appender, Cleanup, EventLog, NewRecord, TopicPartition, TopicSpec};
+use projector::Config;
+use schemas::topics::{self, Topic};
+use serde_json::{Value, json};
+use sqlx::postgres::PgPool;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::postgres::{Database, database};
+use crate::records::{SESSION, activity, event, live, report, set_aside};
+use crate::world::{Given, config};
+
+const PARTITIONS: i32 = 4;
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A log in a folder of its own, and a database.
+struct Pipeline {
+    log: EmbeddedLog,
+    appender: Arc<dyn Appender>,
+    database: Database,
+    folder: tempfile::TempDir,
+}
+
+/// A projector at work.
+struct Running {
+    shell: Shell,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Pipeline {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
+        let specs = Topic::ALL.map(|topic| TopicSpec {
+            name: topic.name("play."),
+            partitions: PARTITIONS,
+            replication: 1,
+            cleanup: Cleanup::Delete { retention: None },
+            max_message_bytes: topic.max_message_bytes(),
+        });
+        log.ensure_topics(&specs).await.unwrap();
+        let appender = log.appender(AppendOptions::default()).await.unwrap();
+        Self { log, appender, database: database().await, folder }
+    }
+
+    fn start(&self, instance: &str) -> Running {
+        let config = Config { instance: Some(instance.to_owned()), ..config(&self.database) };
+        let shell = Shell::detached();
+        let task = tokio::spawn(projector::run(config, Arc::new(self.log.clone()), shell.clone()));
+        Running { shell, task }
+    }
+
+    async fn append(&self, topic: Topic, given: Vec<Given>) {
+        let name: Arc<str> = topic.name("play.").into();
+        let records = given.into_iter().map(|given| {
+            let partition = topics::partition(given.key.as_bytes(), PARTITIONS);
+            NewRecord {
+                partition: TopicPartition::new(Arc::clone(&name), partition),
+                key: given.key.into(),
+                value: given.value.map(Into::into),
+                headers: given.headers,
+                timestamp_ms: Shell::detached().clock.now_ms(),
+            }
+        });
+        self.appender.append(records.collect()).unwrap().kept().await.unwrap();
+    }
+
+    /// Reports of these sessions, spread over the partitions.
+    async fn append_reports(&self, sessions: std::ops::Range<u128>) {
+        let given = sessions.map(|session| {
+            let id = Uuid::from_u128(session);
+            let mut given = Given::json(&report(id, 1));
+            given.key = format!("acme/p-{session}");
+            given
+        });
+        self.append(Topic::Sessions, given.collect()).await;
+    }
+
+    async fn count(&self, query: &str) -> i64 {
+        count(&self.database.pool, query).await
+    }
+
+    /// Waits until a query gives this number.
+    async fn until(&self, query: &str, expected: i64) {
+        let reached = async {
+            while self.count(query).await != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+            panic!("{query} is {} instead of {expected}", self.count(query).await);
+        }
+    }
+}
+
+/// One number; −1 while there are no tables.
+async fn count(pool: &PgPool, query: &str) -> i64 {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT ({query})::bigint"));
+    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap_or(-1)
+}
+
+impl Running {
+    /// Drains it, as SIGTERM would.
+    async fn stop(self) {
+        self.shell.shutdown.drain();
+        let ended = tokio::time::timeout(Duration::from_secs(25), self.task).await;
+        ended.expect("a drain takes less than 25 s").unwrap().unwrap();
+    }
+
+    /// Ends it without a word, as kill −9 would.
+    async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_every_topic_become_rows_and_refused_ones_are_listed() {
+    let pipeline = Pipeline::new().await;
+    let running = pipeline.start("one");
+    pipeline.append_reports(0..50).await;
+    let second_life = crate::records::with(report(Uuid::from_u128(7), 2), "/provenance/first_offset", json!(9_000));
+    let mut second_life = Given::json(&second_life);
+    second_life.key = "acme/p-7".to_owned();
+    pipeline.append(Topic::Sessions, vec![second_life, Given::bytes(b"{")]).await;
+    pipeline.append(Topic::Live, vec![Given::json(&live(SESSION, 3))]).await;
+    pipeline.append(Topic::Activity, vec![Given::json(&activity(&json!({"task.started": 5})))]).await;
+    pipeline.append(Topic::Quarantine, vec![set_aside()]).await;
+    pipeline.append(Topic::Events, vec![event(1, 0, "{}"), event(2, 1, "{}")]).await;
+
+    pipeline.until("SELECT count(*) FROM play.sessions", 50).await;
+    pipeline.until("SELECT sum(events) FROM play.activity_by_minute", 5).await;
+    pipeline.until("SELECT count(*) FROM play.live_sessions", 1).await;
+    pipeline.until("SELECT count(*) FROM play.event_log", 2).await;
+    // The refused ones come back through the quarantine topic.
+    pipeline.until("SELECT count(*) FROM play.quarantine", 3).await;
+    let rows: Vec<Value> = sqlx::query_scalar(
+        "SELECT jsonb_build_object('reason', reason, 'topic', origin_topic, 'tenant', tenant)
+           FROM play.quarantine WHERE origin_topic IS NOT NULL ORDER BY reason",
+    )
+    .fetch_all(&pipeline.database.pool)
+    .await
+    .unwrap();
+    assert_eq!(
+        rows,
+        [
+            json!({"reason": "poison", "topic": "play.sessions", "tenant": null}),
+            json!({"reason": "second_life", "topic": "play.sessions", "tenant": "acme"}),
+        ]
+    );
+    assert!(running.shell.health.readiness().ok);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stops_and_kills_lose_nothing_and_double_nothing() {
+    let pipeline = Pipeline::new().await;
+    let mut told = 0_u128;
+    for round in 0..6 {
+        let running = pipeline.start("one");
+        for _ in 0..10 {
+            pipeline.append_reports(told..told + 20).await;
+            pipeline.append(Topic::Activity, vec![Given::json(&activity(&json!({"task.started": 1})))]).await;
+            told += 20;
+        }
+        if round % 2 == 0 { running.kill().await } else { running.stop().await }
+    }
+    let running = pipeline.start("one");
+    pipeline.until("SELECT count(*) FROM play.sessions", i64::try_from(told).unwrap()).await;
+    pipeline.until("SELECT sum(events) FROM play.activity_by_minute", 60).await;
+    running.stop().await;
+    println!("3 kills and 3 stops: {told} sessions and 60 counts, each once");
+    assert_eq!(pipeline.count("SELECT sum(sessions) FROM play.players").await, i64::try_from(told).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projectors_share_the_partitions_and_take_over_from_each_other() {
+    let pipeline = Pipeline::new().await;
+    let one = pipeline.start("one");
+    pipeline.append_reports(0..200).await;
+    pipeline.until("SELECT count(*) FROM play.sessions", 200).await;
+    let two = pipeline.start("two");
+    for round in 1..6 {
+        pipeline.append_reports(round * 200..(round + 1) * 200).await;
+        pipeline.append(Topic::Activity, vec![Given::json(&activity(&json!({"task.started": 1})))]).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    pipeline.until("SELECT count(*) FROM play.sessions", 1_200).await;
+    one.stop().await;
+    pipeline.append_reports(1_200..1_400).await;
+    pipeline.until("SELECT count(*) FROM play.sessions", 1_400).await;
+    pipeline.until("SELECT sum(events) FROM play.activity_by_minute", 5).await;
+    assert!(pipeline.count("SELECT max(epoch) FROM play.offsets").await >= 2, "partitions changed hands");
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_later_release_stops_the_projector_with_a_message() {
+    let pipeline = Pipeline::new().await;
+    let running = pipeline.start("one");
+    pipeline.append(Topic::Sessions, vec![Given::json(&json!({"v": 2, "tenant": "acme"}))]).await;
+    let error = tokio::time::timeout(PATIENCE, running.task).await.unwrap().unwrap().unwrap_err().to_string();
+    assert!(error.contains("play.sessions") && error.contains("form 2") && error.contains("upgrade"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_log_under_the_same_names_is_refused() {
+    let pipeline = Pipeline::new().await;
+    let running = pipeline.start("one");
+    pipeline.append_reports(0..10).await;
+    pipeline.until("SELECT count(*) FROM play.sessions", 10).await;
+    running.stop().await;
+    let other = Pipeline { database: pipeline.database, ..Pipeline::new().await };
+    let error =
+        tokio::time::timeout(PATIENCE, other.start("one").task).await.unwrap().unwrap().unwrap_err().to_string();
+    assert!(error.contains("another one now"), "{error}");
+    drop((pipeline.folder, other.folder));
+}

@@ -27,26 +27,30 @@ impl<'a> Members<'a> {
         if !json.trim_start().starts_with('{') {
             return Err(FieldError::new("", "type", "an event is a JSON object"));
         }
+        let mut members = Self::default();
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let members = deserializer.deserialize_map(Reader).and_then(|members| deserializer.end().map(|()| members));
-        members.map_err(|error| FieldError::new("", "json", error.to_string()))
+        match deserializer.deserialize_map(Reader(&mut members)).and_then(|()| deserializer.end()) {
+            Ok(()) => Ok(members),
+            Err(error) => Err(FieldError::new("", "json", error.to_string())),
+        }
     }
 }
 
-struct Reader;
+/// Fills the members in place: they are too large to be handed up and down.
+struct Reader<'m, 'de>(&'m mut Members<'de>);
 
-impl<'de> Visitor<'de> for Reader {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for Reader<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         fn set<T, E: Error>(slot: &mut Option<T>, value: T, name: &'static str) -> Result<(), E> {
             if slot.replace(value).is_some() { Err(E::duplicate_field(name)) } else { Ok(()) }
         }
-        let mut members = Members::default();
+        let members = self.0;
         while let Some(name) = map.next_key::<Text<'de>>()? {
             match name.as_str() {
                 "event_id" => set(&mut members.event_id, map.next_value()?, "event_id")?,
@@ -59,6 +63,6 @@ impl<'de> Visitor<'de> for Reader {
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(members)
+        Ok(())
     }
 }

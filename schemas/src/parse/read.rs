@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::catalogue::Entry;
 use super::field::Field;
@@ -23,14 +23,11 @@ pub(super) struct Sound<'a> {
 impl Entry {
     /// Reads and judges data; None only with errors.
     pub(super) fn read<'a>(&self, json: &'a str, errors: &mut Vec<FieldError>) -> Option<Data<'a>> {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let mut sound = match Fields(self.fields).deserialize(&mut deserializer) {
-            Ok(found) => Sound { fields: self.fields, found },
-            Err(error) => {
-                errors.push(FieldError::new("/data", "json", error.to_string()));
-                return None;
-            }
-        };
+        let mut sound = Sound { fields: self.fields, found: [const { None }; MOST_FIELDS] };
+        if let Err(error) = serde_json::Deserializer::from_str(json).deserialize_map(Reader(&mut sound)) {
+            errors.push(FieldError::new("/data", "json", error.to_string()));
+            return None;
+        }
         let before = errors.len();
         for (field, found) in self.fields.iter().zip(&sound.found) {
             match found {
@@ -87,39 +84,31 @@ impl<'a> Sound<'a> {
 }
 
 /// Reads the members of these names; a null is as if it were absent, other names pass.
-struct Fields(&'static [Field]);
+struct Reader<'s, 'de>(&'s mut Sound<'de>);
 
-impl<'de> DeserializeSeed<'de> for Fields {
-    type Value = [Option<Found<'de>>; MOST_FIELDS];
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = [Option<Found<'de>>; MOST_FIELDS];
+impl<'de> Visitor<'de> for Reader<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = [const { None }; MOST_FIELDS];
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Sound { fields, found } = self.0;
         let mut seen = [false; MOST_FIELDS];
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            let Some(place) = self.0.iter().position(|field| field.name == &*name) else {
+            let Some(place) = fields.iter().position(|field| field.name == &*name) else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             if std::mem::replace(&mut seen[place], true) {
-                return Err(A::Error::duplicate_field(self.0[place].name));
+                return Err(A::Error::duplicate_field(fields[place].name));
             }
-            found[place] = match map.next_value()? {
-                Found::Null => None,
-                value => Some(value),
-            };
+            let value = map.next_value()?;
+            if value != Found::Null {
+                found[place] = Some(value);
+            }
         }
-        Ok(found)
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a name stands twice in an object: few names are compared one by one, many are sorted at the end.
 
-use xxhash_rust::xxh3::xxh3_64;
+use std::borrow::Cow;
 
 use super::string::{Span, unescape};
 
@@ -13,7 +13,7 @@ pub(super) struct Keys(Vec<Key>);
 
 #[derive(Clone, Copy)]
 struct Key {
-    /// Hash of the name, escapes resolved.
+    /// Tells most names apart, escapes resolved; equal tags say nothing.
     tag: u64,
     name: Span,
 }
@@ -27,9 +27,10 @@ impl Keys {
     /// Notes a name of the innermost object; true if it is known there already. Names beyond the first few
     /// are judged at the end.
     pub(super) fn note(&mut self, name: Span, mark: usize, text: &str) -> bool {
-        let key = Key { tag: xxh3_64(resolve(name, text).as_bytes()), name };
+        let key = Key { tag: tag(resolve(name, text).as_bytes()), name };
         let known = &self.0[mark..];
-        let doubled = known.len() < FEW && known.iter().any(|other| same(*other, key, text));
+        let twin = |other: &Key| other.tag == key.tag && resolve(other.name, text) == resolve(name, text);
+        let doubled = known.len() < FEW && known.iter().any(twin);
         self.0.push(key);
         doubled
     }
@@ -39,18 +40,29 @@ impl Keys {
         let names = &mut self.0[mark..];
         let mut doubled = None;
         if names.len() > FEW {
-            names.sort_unstable_by_key(|key| (key.tag, key.name.from));
-            doubled = names.windows(2).find(|pair| same(pair[0], pair[1], text)).map(|pair| pair[1].name);
+            let order = |left: &Key, right: &Key| {
+                left.tag.cmp(&right.tag).then_with(|| resolve(left.name, text).cmp(&resolve(right.name, text)))
+            };
+            names.sort_unstable_by(order);
+            let twins = names.windows(2).find(|pair| order(&pair[0], &pair[1]).is_eq());
+            doubled = twins.map(|pair| if pair[0].name.from > pair[1].name.from { pair[0].name } else { pair[1].name });
         }
         self.0.truncate(mark);
         doubled
     }
 }
 
-fn same(left: Key, right: Key, text: &str) -> bool {
-    left.tag == right.tag && resolve(left.name, text) == resolve(right.name, text)
+/// The first and the last eight bytes and the length.
+fn tag(name: &[u8]) -> u64 {
+    let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let ends = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
+        _ => word(name),
+    };
+    // An odd factor spreads the length over the word.
+    ends ^ (name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn resolve(name: Span, text: &str) -> std::borrow::Cow<'_, str> {
+fn resolve(name: Span, text: &str) -> Cow<'_, str> {
     unescape(&text[name.from..name.to], name.escaped)
 }

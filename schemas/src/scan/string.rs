@@ -47,7 +47,8 @@ pub(super) fn without_space(json: &str) -> String {
             b'"' => at = after_string(bytes, at),
             b' ' | b'\t' | b'\n' | b'\r' => {
                 text.push_str(&json[from..at]);
-                at += 1;
+                let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+                at += bytes[at..].iter().take_while(|byte| space(byte)).count();
                 from = at;
             }
             _ => at += 1,
@@ -58,6 +59,7 @@ pub(super) fn without_space(json: &str) -> String {
 }
 
 /// A string's content with its escapes resolved; as it stands where they can't be.
+#[inline]
 pub(crate) fn unescape(content: &str, escaped: bool) -> Cow<'_, str> {
     if !escaped {
         return Cow::Borrowed(content);

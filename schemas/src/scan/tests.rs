@@ -125,6 +125,16 @@ fn a_name_that_stands_twice_among_many_is_found() {
     }
 }
 
+/// Names that differ only in the middle are told apart by themselves, not by their tags.
+#[test]
+fn names_that_look_alike_are_told_apart() {
+    let member = |name: usize| format!("\"aaaaaaaa{name:04}bbbbbbbb\":0");
+    let mut members: Vec<_> = (0..600).map(member).collect();
+    assert!(compact(format!("{{{}}}", members.join(",")).as_bytes()).is_ok());
+    members.push(member(77));
+    assert_eq!(fault(&format!("{{{}}}", members.join(","))).pointer, "/aaaaaaaa0077bbbbbbbb");
+}
+
 #[test]
 fn names_are_bounded() {
     let members = |count: usize| (0..count).map(|name| format!("\"{name}\":0")).collect::<Vec<_>>().join(",");

@@ -1,0 +1,82 @@
+//! What the dashboard can be told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Settings of the dashboard.
+///
+/// ```
+/// let line = ["dashboard", "--database-url", "postgres://127.0.0.1/play"].map(Into::into);
+/// let loaded = daemon::config::load::<dashboard::Config>(line).unwrap();
+/// assert_eq!(loaded.config.schema, "play");
+/// ```
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Where the pages are served; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    pub listen: String,
+    /// The database that the projector writes; read only here. Also DATABASE_URL
+    #[arg(long, value_name = "URL", env = database_variable())]
+    pub database_url: String,
+    /// The schema that holds the views
+    #[arg(long, value_name = "NAME", default_value = "play")]
+    pub schema: String,
+    /// Settings by tenant and game: gives the idle threshold by which a session's timeline is drawn
+    #[arg(long, value_name = "FILE")]
+    pub games: Option<PathBuf>,
+    /// Connections to the database, at most
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub connections: u32,
+}
+
+impl daemon::Daemon for Config {
+    const NAME: &'static str = "dashboard";
+    const OPS: &'static str = "127.0.0.1:9104";
+    const ABOUT: &'static str = "Shows what is played: pages over the projector's tables.";
+
+    fn check(&self) -> Result<(), String> {
+        if !plain_identifier(&self.schema) {
+            return Err(format!("--schema {:?}: a plain lower-case name is wanted, such as play", self.schema));
+        }
+        Ok(())
+    }
+}
+
+/// A name that SQL takes without quotes; so it needs none in `search_path` either.
+fn plain_identifier(name: &str) -> bool {
+    let first = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_');
+    first && name.len() <= 63 && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+/// The house's own variable stands above the one that many tools share.
+fn database_variable() -> &'static str {
+    const OWN: &str = "PLAYLEDGER_DATABASE_URL";
+    if std::env::var_os(OWN).is_some() { OWN } else { "DATABASE_URL" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use daemon::Daemon as _;
+
+    #[test]
+    fn a_schema_that_sql_would_read_otherwise_is_refused() {
+        for name in ["", "Play", "play; drop table x", "1play", "play\"", "play,public"] {
+            assert!(!plain_identifier(name), "{name:?}");
+        }
+        assert!(plain_identifier("play") && plain_identifier("_t3_play"));
+    }
+
+    #[test]
+    fn the_refusal_names_the_flag() {
+        let config = Config {
+            listen: String::new(),
+            database_url: String::new(),
+            schema: "a b".into(),
+            games: None,
+            connections: 1,
+        };
+        assert!(config.check().unwrap_err().starts_with("--schema \"a b\""));
+    }
+}

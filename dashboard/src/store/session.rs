@@ -45,6 +45,7 @@ pub struct ReportRow {
     pub event_count: i64,
     pub complete: Option<bool>,
     pub anomalous: bool,
+    #[sqlx(json)]
     pub flags: Vec<String>,
     pub platform: Option<String>,
     pub locale: Option<String>,
@@ -171,15 +172,22 @@ impl Store {
 }
 
 async fn report(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Option<ReportRow>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM sessions WHERE tenant = $1 AND session_id = $2")
-        .bind(tenant)
-        .bind(id)
-        .fetch_optional(read)
-        .await
+    sqlx::query_as(
+        "SELECT game, player_id, kind, revision, status, close_reason, started_at, ended_at, event_count, complete,
+                anomalous, flags, platform, locale, device, app_version, facts_sha256, partition,
+                first_offset, last_offset, repeats, clock_offset_ms, worker, reported_at
+           FROM sessions
+          WHERE tenant = $1 AND session_id = $2",
+    )
+    .bind(tenant)
+    .bind(id)
+    .fetch_optional(read)
+    .await
 }
 
 async fn live(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Option<LiveRow>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM live_sessions WHERE tenant = $1 AND session_id = $2")
+    sqlx::query_as("SELECT game, player_id, started_at, last_event_at, event_count, active_ms FROM live_sessions
+          WHERE tenant = $1 AND session_id = $2")
         .bind(tenant)
         .bind(id)
         .fetch_optional(read)
@@ -201,7 +209,10 @@ async fn metrics(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Map<
 }
 
 async fn tasks(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Vec<TaskRow>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM session_tasks WHERE tenant = $1 AND session_id = $2 ORDER BY ordinal")
+    sqlx::query_as("SELECT task_id, starts, completions, abandons, attempts, successes, hints, spent_ms, first_try
+           FROM session_tasks
+          WHERE tenant = $1 AND session_id = $2
+          ORDER BY ordinal")
         .bind(tenant)
         .bind(id)
         .fetch_all(read)
@@ -210,7 +221,10 @@ async fn tasks(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Vec<Ta
 
 async fn evidence(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Vec<EvidenceRow>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT * FROM skill_evidence WHERE tenant = $1 AND session_id = $2 ORDER BY skill, source, signal, ordinal",
+        "SELECT skill, source, signal, successes, opportunities, weight, at
+           FROM skill_evidence
+          WHERE tenant = $1 AND session_id = $2
+          ORDER BY skill, source, signal, ordinal",
     )
     .bind(tenant)
     .bind(id)

@@ -114,7 +114,7 @@ pub fn chart(range: Range, now_ms: i64, steps: &[i64]) -> Chart {
         times: ticks(range, begin),
         summary: summary(range, steps, highest),
         step: match range.step_minutes() {
-            1 => "minute".to_owned(),
+            1 => "a minute".to_owned(),
             minutes if minutes >= 60 => format!("{} hours", minutes / 60),
             minutes => format!("{minutes} minutes"),
         },

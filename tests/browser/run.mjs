@@ -1,0 +1,88 @@
+// The dashboard in a real browser: node run.mjs --base URL [--gateway URL --key KEY] [--shots DIR] [--chromium PATH]
+//
+// --base names a dashboard with at least one closed session. With a gateway and a key the script also
+// plays a session of its own and waits for it to show on a page that is already open.
+// Exit status: 0 all held, 1 something did not, 2 bad usage.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { chromium } from "playwright-core";
+
+import { checks } from "./checks.mjs";
+
+const usage = "usage: node run.mjs --base URL [--gateway URL --key KEY] [--shots DIR] [--chromium PATH]";
+const options = {
+  base: { type: "string" },
+  gateway: { type: "string" },
+  key: { type: "string" },
+  shots: { type: "string" },
+  chromium: { type: "string", default: "/usr/bin/chromium" },
+};
+
+function given() {
+  try {
+    const { values } = parseArgs({ options });
+    if (!values.base) throw new Error("--base is missing");
+    if (Boolean(values.gateway) !== Boolean(values.key)) throw new Error("--gateway and --key go together");
+    return { ...values, base: values.base.replace(/\/$/, "") };
+  } catch (error) {
+    console.error(`${error.message}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+// A tab that writes down whatever should not happen in it.
+async function watchedTab(browser, base, settings) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...settings });
+  const page = await context.newPage();
+  const faults = [];
+  const host = new URL(base).host;
+  page.on("console", (message) => {
+    // The browser itself reports each answer over 399; checks that ask for one look at its status.
+    const answered = message.text().startsWith("Failed to load resource");
+    if (message.type() === "error" && !answered) faults.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== "data:" && url.host !== host) faults.push(`request to another host: ${url}`);
+  });
+  return { context, page, faults };
+}
+
+async function main() {
+  const args = given();
+  if (args.shots) mkdirSync(args.shots, { recursive: true });
+  const browser = await chromium.launch({ executablePath: args.chromium, args: ["--no-sandbox"] });
+  let failed = 0;
+  let skipped = 0;
+  for (const check of checks) {
+    if (check.needsGateway && !args.gateway) {
+      skipped += 1;
+      console.log(`SKIPPED  ${check.name} (no --gateway)`);
+      continue;
+    }
+    const tab = await watchedTab(browser, args.base, check.settings);
+    const shot = async (name) => {
+      if (args.shots) await tab.page.screenshot({ path: join(args.shots, `${name}.png`), fullPage: true });
+    };
+    const begun = performance.now();
+    try {
+      await check.run({ ...args, page: tab.page, context: tab.context, shot });
+      if (tab.faults.length > 0) throw new Error(tab.faults.join("\n"));
+      console.log(`ok       ${check.name} (${Math.round(performance.now() - begun)} ms)`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAILED   ${check.name}\n${String(error.stack ?? error).replace(/^/gm, "         ")}`);
+      await shot(`failed-${check.name.replace(/\W+/g, "-")}`).catch(() => {});
+    }
+    await tab.context.close();
+  }
+  await browser.close();
+  console.log(`${checks.length - failed - skipped} held, ${failed} failed, ${skipped} skipped`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

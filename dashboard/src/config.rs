@@ -1,14 +1,17 @@
 //! What the dashboard can be told.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
+use schemas::games::{GameSettings, Games};
 
 /// Settings of the dashboard.
 ///
 /// ```
 /// let line = ["dashboard", "--database-url", "postgres://127.0.0.1/play"].map(Into::into);
-/// let loaded = daemon::config::load::<dashboard::Config>(line).unwrap();
+/// let loaded = daemon::config::load::<dashboard::Config>(line, &|_| None).unwrap();
 /// assert_eq!(loaded.config.schema, "play");
 /// ```
 #[derive(Args, Clone, Debug)]
@@ -16,15 +19,19 @@ pub struct Config {
     /// Where the pages are served; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     pub listen: String,
-    /// The database that the projector writes; read only here. Also DATABASE_URL
-    #[arg(long, value_name = "URL", env = database_variable())]
+    /// The database that the projector fills; read only here
+    // Named as everybody's tools name it; the shell reads PLAYLEDGER_DATABASE_URL and its _FILE besides.
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
     /// The schema that holds the views
     #[arg(long, value_name = "NAME", default_value = "play")]
     pub schema: String,
-    /// Settings by tenant and game: gives the idle threshold by which a session's timeline is drawn
+    /// Settings by tenant and game, as the worker has them; an entry overrides the flags
     #[arg(long, value_name = "FILE")]
     pub games: Option<PathBuf>,
+    /// A longer gap is drawn as idle on a session's timeline; as the worker has it
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub idle: Duration,
     /// Connections to the database, at most
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=200))]
     pub connections: u32,
@@ -39,7 +46,22 @@ impl daemon::Daemon for Config {
         if !plain_identifier(&self.schema) {
             return Err(format!("--schema {:?}: a plain lower-case name is wanted, such as play", self.schema));
         }
-        Ok(())
+        self.settings().map(|_| ()).map_err(|error| format!("{error:#}"))
+    }
+}
+
+impl Config {
+    /// Settings by game: the file over the flags.
+    ///
+    /// # Errors
+    /// When the file can't be read or holds what it must not.
+    pub fn settings(&self) -> anyhow::Result<Games> {
+        let idle_ms = i64::try_from(self.idle.as_millis()).unwrap_or(i64::MAX);
+        let defaults = GameSettings { idle_ms, ..GameSettings::default() };
+        let Some(path) = &self.games else { return Ok(Games::all(defaults)) };
+        let place = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("--games {place}: can't read it"))?;
+        Games::parse(&text, defaults).with_context(|| format!("--games {place}"))
     }
 }
 
@@ -47,12 +69,6 @@ impl daemon::Daemon for Config {
 fn plain_identifier(name: &str) -> bool {
     let first = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_');
     first && name.len() <= 63 && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-}
-
-/// The house's own variable stands above the one that many tools share.
-fn database_variable() -> &'static str {
-    const OWN: &str = "PLAYLEDGER_DATABASE_URL";
-    if std::env::var_os(OWN).is_some() { OWN } else { "DATABASE_URL" }
 }
 
 #[cfg(test)]
@@ -75,6 +91,7 @@ mod tests {
             database_url: String::new(),
             schema: "a b".into(),
             games: None,
+            idle: Duration::from_mins(1),
             connections: 1,
         };
         assert!(config.check().unwrap_err().starts_with("--schema \"a b\""));

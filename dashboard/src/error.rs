@@ -44,28 +44,23 @@ impl Failure {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|inner| inner.code().map(std::borrow::Cow::into_owned));
-        match (&error, code.as_deref()) {
+        match code.as_deref() {
             // Undefined table, column or schema: the projector's migrations have not run.
-            (_, Some("42P01" | "42703" | "3F000")) => Self::Unprepared(Arc::new(error)),
-            // Connection lost, shutting down, too busy, over its time: another try may do.
-            (_, Some(code)) if code.starts_with("08") || code.starts_with("57") || code.starts_with("53") => {
-                Self::Away(Arc::new(error))
-            }
-            // The database itself, or the right to enter it, is not there: for the operator to mend, while we wait.
-            (_, Some("3D000" | "28000" | "28P01" | "42501")) => Self::Away(Arc::new(error)),
-            (sqlx::Error::Database(_), _) => Self::Internal(error.to_string()),
-            (
-                sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed
-                | sqlx::Error::Protocol(_),
-                _,
-            ) => Self::Away(Arc::new(error)),
+            Some("42P01" | "42703" | "3F000") => Self::Unprepared(Arc::new(error)),
+            // The database or the right to enter it is not there: for the operator to mend, while we wait.
+            Some("3D000" | "28000" | "28P01" | "42501") => Self::Away(Arc::new(error)),
+            // Connection lost (08), too busy (53), shutting down or over its time (57): another try may do.
+            Some(code) if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Self::Away(Arc::new(error)),
+            None if lost(&error) => Self::Away(Arc::new(error)),
             _ => Self::Internal(error.to_string()),
         }
     }
+}
+
+/// Whether the connection failed, rather than what was said over it.
+fn lost(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    matches!(error, Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed)
 }
 
 impl From<askama::Error> for Failure {

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use askama::Template as _;
 use daemon::Clock;
+use schemas::games::{GameSettings, Games};
+use schemas::{Game, Tenant, Timestamp};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::assets::hex;
 use crate::error::Failure;
 use crate::range::Range;
+use crate::store::session::SessionData;
 use crate::store::{Scope, Store};
 use crate::view::overview::OverviewPage;
 use crate::view::session::SessionPage;
@@ -64,13 +67,13 @@ type Slot = Arc<tokio::sync::Mutex<Option<(i64, Outcome)>>>;
 pub(crate) struct Fragments {
     store: Store,
     clock: Clock,
-    idle_ms: i64,
+    games: Arc<Games>,
     slots: Arc<std::sync::Mutex<HashMap<View, Slot>>>,
 }
 
 impl Fragments {
-    pub(crate) fn new(store: Store, clock: Clock, idle_ms: i64) -> Self {
-        Self { store, clock, idle_ms, slots: Arc::default() }
+    pub(crate) fn new(store: Store, clock: Clock, games: Games) -> Self {
+        Self { store, clock, games: Arc::new(games), slots: Arc::default() }
     }
 
     /// The fragment of a view, at most [`FRESH_MS`] old.
@@ -112,9 +115,11 @@ impl Fragments {
         let took = u64::try_from(self.clock.monotonic_ms() - begun).unwrap_or(0);
         crate::metrics::query(view.name(), Duration::from_millis(took), outcome.is_err());
         match &outcome {
-            Err(failure) if failure.passes() => tracing::warn!(page = view.name(), %failure, "a page could not be read"),
-            Err(Failure::Internal(_)) => {
-                tracing::error!(page = view.name(), failure = ?outcome.as_ref().err(), "a page could not be made");
+            Err(failure) if failure.passes() => {
+                tracing::warn!(page = view.name(), %failure, "a page could not be read");
+            }
+            Err(failure @ Failure::Internal(_)) => {
+                tracing::error!(page = view.name(), %failure, "a page could not be made");
             }
             _ => {}
         }
@@ -130,11 +135,23 @@ impl Fragments {
 
     async fn session(&self, tenant: &str, id: Uuid) -> Result<Fragment, Failure> {
         let data = self.store.session(tenant, id).await?;
-        let page = SessionPage::new(id, &data, self.idle_ms)
+        let page = SessionPage::new(id, &data, self.idle_ms(&data))
             .ok_or_else(|| Failure::NotFound(format!("There is no session {id}.")))?;
         let html = page.render()?;
         let title = format!("Session {}", page.short_id());
         Ok(Fragment { title, tag: tag(&html), html, moves: page.moves() })
+    }
+
+    /// The idle threshold in force at a session's first event.
+    fn idle_ms(&self, data: &SessionData) -> i64 {
+        let game = data.owner().and_then(|(game, _)| Game::parse(game).ok());
+        let begun = data.events.iter().find_map(|event| event.timestamp);
+        let at = Timestamp::from_ms(begun.map_or(0, |at| at.timestamp_millis()));
+        match (Tenant::parse(&data.tenant), game) {
+            (Ok(tenant), Some(game)) => self.games.at(&tenant, &game, at).idle_ms,
+            // A name that no gateway lets in has no settings of its own.
+            _ => GameSettings::default().idle_ms,
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub async fn run(config: Config, shell: Shell) -> anyhow::Result<()> {
     let listener = server::listen(&config.listen).await?;
     shell.ready.listening("dashboard", listener.local_addr()?);
     let watch = tokio::spawn(watch_database(store.clone(), shell.clone()));
-    let fragments = Fragments::new(store.clone(), shell.clock.clone(), 60_000);
+    let fragments = Fragments::new(store.clone(), shell.clock.clone(), config.settings()?);
     let routes = pages::routes(fragments, shell.clone());
     server::serve(listener, routes, shell.shutdown.clone()).await;
     watch.abort();

@@ -17,7 +17,8 @@ pub(crate) fn describe() {
 
 pub(crate) fn request(route: &str, status: StatusCode, took: Duration) {
     let route = route.to_owned();
-    counter!("dashboard_requests_total", "route" => route.clone(), "status" => status.as_u16().to_string()).increment(1);
+    counter!("dashboard_requests_total", "route" => route.clone(), "status" => status.as_u16().to_string())
+        .increment(1);
     histogram!("dashboard_request_seconds", "route" => route).record(took.as_secs_f64());
 }
 

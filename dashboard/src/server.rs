@@ -25,9 +25,9 @@ const CONNECTIONS: usize = 2_048;
 /// # Errors
 /// When the address can't be listened on.
 pub(crate) async fn listen(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("--listen {address}: can't listen there; another program may (port 0 takes a free one)"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("--listen {address}: can't listen there; another program may (port 0 takes a free one)")
+    })
 }
 
 /// Serves until draining, then until all answers under way are out, or time is up.

@@ -30,6 +30,16 @@ pub struct SessionData {
     pub events: Vec<EventRow>,
 }
 
+impl SessionData {
+    /// Its game and player; none where nothing is known of it.
+    pub fn owner(&self) -> Option<(&str, &str)> {
+        let reported = self.report.as_ref().map(|row| (row.game.as_str(), row.player_id.as_str()));
+        let running = || self.live.as_ref().map(|row| (row.game.as_str(), row.player_id.as_str()));
+        let logged = || self.events.first().map(|row| (row.game.as_str(), row.player_id.as_str()));
+        reported.or_else(running).or_else(logged)
+    }
+}
+
 /// A session's row of `sessions`.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 #[expect(missing_docs, reason = "the columns are told of in COMMENT ON COLUMN sessions.*")]
@@ -186,12 +196,14 @@ async fn report(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Optio
 }
 
 async fn live(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Option<LiveRow>, sqlx::Error> {
-    sqlx::query_as("SELECT game, player_id, started_at, last_event_at, event_count, active_ms FROM live_sessions
-          WHERE tenant = $1 AND session_id = $2")
-        .bind(tenant)
-        .bind(id)
-        .fetch_optional(read)
-        .await
+    sqlx::query_as(
+        "SELECT game, player_id, started_at, last_event_at, event_count, active_ms FROM live_sessions
+          WHERE tenant = $1 AND session_id = $2",
+    )
+    .bind(tenant)
+    .bind(id)
+    .fetch_optional(read)
+    .await
 }
 
 async fn metrics(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Map<String, Value>, sqlx::Error> {
@@ -209,14 +221,16 @@ async fn metrics(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Map<
 }
 
 async fn tasks(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Vec<TaskRow>, sqlx::Error> {
-    sqlx::query_as("SELECT task_id, starts, completions, abandons, attempts, successes, hints, spent_ms, first_try
+    sqlx::query_as(
+        "SELECT task_id, starts, completions, abandons, attempts, successes, hints, spent_ms, first_try
            FROM session_tasks
           WHERE tenant = $1 AND session_id = $2
-          ORDER BY ordinal")
-        .bind(tenant)
-        .bind(id)
-        .fetch_all(read)
-        .await
+          ORDER BY ordinal",
+    )
+    .bind(tenant)
+    .bind(id)
+    .fetch_all(read)
+    .await
 }
 
 async fn evidence(read: &mut PgConnection, tenant: &str, id: Uuid) -> Result<Vec<EvidenceRow>, sqlx::Error> {

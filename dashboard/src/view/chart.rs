@@ -90,9 +90,9 @@ pub fn chart(range: Range, now_ms: i64, steps: &[i64]) -> Chart {
     let top = round_top(highest);
     let begin = range.begin_ms(now_ms);
     let step_width = 100.0 / range.steps() as f64;
-    let bars = steps.iter().zip(&rates).enumerate().map(|(index, (events, rate))| {
+    let bars = steps.iter().zip(&rates).zip(0_i64..).map(|((events, rate), index)| {
         let height = if *events > 0 { (rate / top * HEIGHT).max(2.0) } else { 0.0 };
-        let at = moment(begin + index as i64 * range.step_ms());
+        let at = moment(begin + index * range.step_ms());
         Bar {
             x: Percent(index as f64 * step_width),
             inner_x: Percent((index as f64 + 0.14) * step_width),
@@ -104,7 +104,7 @@ pub fn chart(range: Range, now_ms: i64, steps: &[i64]) -> Chart {
             utc: utc(at),
             events: counted(*events, "event"),
             per_minute: decimal(*rate),
-            running: index + 1 == steps.len(),
+            running: index + 1 == range.steps(),
         }
     });
     Chart {
@@ -146,9 +146,9 @@ fn ticks(range: Range, begin_ms: i64) -> Vec<Tick> {
     let length = range.steps() * range.step_ms();
     let scale = crate::view::geometry::TimeScale::new(length);
     let first = (begin_ms + every - 1).div_euclid(every) * every;
-    (0..)
+    (0..=length / every)
         .map(|index| first + index * every)
-        .take_while(|at| *at < begin_ms + length)
+        .filter(|at| *at < begin_ms + length)
         .enumerate()
         .map(|(index, at)| Tick {
             x: scale.x(at - begin_ms),
@@ -198,7 +198,10 @@ mod tests {
         assert!((chart.bars[10].height - 172.0).abs() < 1e-9, "430 of 500");
         assert!(chart.bars[59].height >= 2.0, "one event can be seen beside many");
         assert!(chart.bars[59].running);
-        assert_eq!(chart.lines.iter().map(|line| line.label.as_str()).collect::<Vec<_>>(), ["0", "125", "250", "375", "500"]);
+        assert_eq!(
+            chart.lines.iter().map(|line| line.label.as_str()).collect::<Vec<_>>(),
+            ["0", "125", "250", "375", "500"]
+        );
         assert_eq!(chart.summary, "431 events in the last hour, at most 430 a minute.");
     }
 

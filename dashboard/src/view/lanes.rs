@@ -98,7 +98,12 @@ impl Span {
     /// In words.
     pub fn tip(&self, task: &str) -> String {
         let length = duration(self.to_ms - self.from_ms);
-        format!("{}: {} after {length}, from {}", isolated(&shortened(task, 60)), self.ending.key(), elapsed(self.from_ms))
+        format!(
+            "{}: {} after {length}, from {}",
+            isolated(&shortened(task, 60)),
+            self.ending.key(),
+            elapsed(self.from_ms)
+        )
     }
 }
 

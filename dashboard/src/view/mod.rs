@@ -9,6 +9,7 @@ pub mod lanes;
 pub mod metric;
 pub mod moment;
 pub mod overview;
+pub mod record;
 pub mod session;
 pub mod stretches;
 pub mod timeline;

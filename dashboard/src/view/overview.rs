@@ -142,7 +142,12 @@ impl OverviewPage {
 fn tiles(data: &Overview) -> Vec<Tile> {
     let totals = &data.totals;
     vec![
-        Tile { label: "Live sessions", value: count(totals.live), note: "open right now".to_owned(), live: totals.live > 0 },
+        Tile {
+            label: "Live sessions",
+            value: count(totals.live),
+            note: "open right now".to_owned(),
+            live: totals.live > 0,
+        },
         Tile {
             label: "Events a minute",
             value: count(totals.last_minute),
@@ -150,12 +155,7 @@ fn tiles(data: &Overview) -> Vec<Tile> {
             live: false,
         },
         Tile { label: "Closed sessions", value: count(totals.closed), note: "with metrics".to_owned(), live: false },
-        Tile {
-            label: "Players",
-            value: count(totals.players),
-            note: "with a closed session".to_owned(),
-            live: false,
-        },
+        Tile { label: "Players", value: count(totals.players), note: "with a closed session".to_owned(), live: false },
     ]
 }
 

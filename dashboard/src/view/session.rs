@@ -5,12 +5,13 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::store::session::{EVENTS_READ, EventRow, EvidenceRow, SessionData, TaskRow};
+use crate::store::session::{EVENTS_READ, EventRow, SessionData};
 use crate::view::event::Event;
-use crate::view::format::{count, counted, decimal, duration, elapsed, label, percent};
+use crate::view::format::{count, counted, duration};
 use crate::view::metric::{Group, groups};
-use crate::view::moment::{Moment, utc};
+use crate::view::moment::Moment;
 use crate::view::overview::State;
+use crate::view::record::{Evidence, Fact, Line, Task, evidence, line, provenance, task};
 use crate::view::timeline::{Timeline, timeline};
 
 /// Events that the page lists, at most.
@@ -40,6 +41,8 @@ pub struct SessionPage {
     pub timeline: Option<Timeline>,
     /// The time a gap may last before it counts as idle, in words.
     pub idle_after: String,
+    /// Whether the drawing's idle time is the metrics': else another threshold was in force then.
+    pub idle_agrees: bool,
     /// Metrics by group; none before the first report.
     pub metrics: Vec<Group>,
     /// What it did on each task.
@@ -54,64 +57,10 @@ pub struct SessionPage {
     pub provenance: Vec<Fact>,
 }
 
-/// A name and its value.
-pub struct Fact {
-    /// What.
-    pub label: &'static str,
-    /// How much.
-    pub value: String,
-    /// Whether it is code rather than words.
-    pub code: bool,
-}
-
-/// What a session did on a task, in words.
-pub struct Task {
-    /// The task.
-    pub task_id: String,
-    /// Its end.
-    pub state: State,
-    /// Attempts, and how many succeeded.
-    pub attempts: String,
-    /// Whether the first one did.
-    pub first_try: &'static str,
-    /// Hints.
-    pub hints: String,
-    /// Time to the first completion.
-    pub spent: String,
-}
-
-/// A piece of evidence, in words.
-pub struct Evidence {
-    /// The skill.
-    pub skill: String,
-    /// Who says so.
-    pub source: String,
-    /// What it was read from.
-    pub signal: String,
-    /// Successes of opportunities.
-    pub score: String,
-    /// Their ratio.
-    pub share: String,
-    /// What one opportunity weighs.
-    pub weight: String,
-}
-
-/// An event, in words.
-pub struct Line {
-    /// Its number.
-    pub seq: String,
-    /// Time since the start.
-    pub at: String,
-    /// Its type.
-    pub event_type: String,
-    /// Its data.
-    pub summary: String,
-}
-
 impl SessionPage {
     /// Lays out what was read; none where nothing is known of the session.
     pub fn new(id: Uuid, data: &SessionData, idle_ms: i64) -> Option<Self> {
-        let (game, player) = owner(data)?;
+        let (game, player) = data.owner()?;
         let events = placed(&data.events);
         let length_ms = data.metrics.get("duration_ms").and_then(Value::as_i64).unwrap_or(0);
         let report = data.report.as_ref();
@@ -119,6 +68,7 @@ impl SessionPage {
             .map(|row| row.started_at)
             .or_else(|| data.live.as_ref().map(|row| row.started_at))
             .or_else(|| data.events.first().and_then(|event| event.timestamp));
+        let drawn = timeline(&events, length_ms, idle_ms);
         Some(Self {
             id: id.to_string(),
             tenant: data.tenant.clone(),
@@ -128,7 +78,8 @@ impl SessionPage {
             started: begun.map(Moment::full),
             facts: headline(data),
             notes: notes(data),
-            timeline: timeline(&events, length_ms, idle_ms),
+            idle_agrees: idle_agrees(data, drawn.as_ref()),
+            timeline: drawn,
             idle_after: duration(idle_ms),
             metrics: if data.metrics.is_empty() { Vec::new() } else { groups(&data.metrics) },
             tasks: data.tasks.iter().map(task).collect(),
@@ -152,19 +103,10 @@ impl SessionPage {
 
 const PROVISIONAL: &str = "Provisional: late events may still change these numbers.";
 
-fn owner(data: &SessionData) -> Option<(&str, &str)> {
-    let reported = data.report.as_ref().map(|row| (row.game.as_str(), row.player_id.as_str()));
-    let running = || data.live.as_ref().map(|row| (row.game.as_str(), row.player_id.as_str()));
-    let logged = || data.events.first().map(|row| (row.game.as_str(), row.player_id.as_str()));
-    reported.or_else(running).or_else(logged)
-}
-
 fn state(data: &SessionData) -> State {
     match (&data.live, &data.report) {
         (Some(_), _) => State::live(),
-        (None, Some(report)) if report.kind == "evidence" => {
-            State { words: "Evidence".to_owned(), class: "calm" }
-        }
+        (None, Some(report)) if report.kind == "evidence" => State { words: "Evidence".to_owned(), class: "calm" },
         (None, Some(report)) => State::closed(&report.close_reason),
         // Its events are here before its first snapshot.
         (None, None) => State { words: "Live".to_owned(), class: "live" },
@@ -176,10 +118,14 @@ fn notes(data: &SessionData) -> Vec<&'static str> {
     let flagged = |flag: &str| report.flags.iter().any(|known| known == flag);
     [
         (report.status == "provisional").then_some(PROVISIONAL),
-        (report.complete == Some(false)).then_some("Incomplete: the client sent events that never arrived or were refused."),
+        (report.complete == Some(false))
+            .then_some("Incomplete: the client sent events that never arrived or were refused."),
         report.anomalous.then_some("Anomalous: more than 20 actions within a second; a person hardly plays so."),
-        flagged("gap_skipped").then_some("A gap was skipped because too much came after it: some figures depend on arrival order."),
-        flagged("truncated").then_some("Truncated: this session touched more than is remembered; some figures leave out what came after."),
+        flagged("gap_skipped")
+            .then_some("A gap was skipped because too much came after it: some figures depend on arrival order."),
+        flagged("truncated").then_some(
+            "Truncated: this session touched more than is remembered; some figures leave out what came after.",
+        ),
     ]
     .into_iter()
     .flatten()
@@ -217,6 +163,14 @@ fn headline(data: &SessionData) -> Vec<Fact> {
     facts
 }
 
+/// Whether the drawing counts as idle what the metrics do. Told only where it shows all events of the report.
+fn idle_agrees(data: &SessionData, drawn: Option<&Timeline>) -> bool {
+    let (Some(report), Some(drawn)) = (&data.report, drawn) else { return true };
+    let whole = i64::try_from(data.events.len()).is_ok_and(|events| events == report.event_count);
+    let told = data.metrics.get("idle_ms").and_then(Value::as_i64);
+    !whole || told.is_none_or(|idle_ms| idle_ms == drawn.idle_ms)
+}
+
 /// Puts events on one clock: times since the first, never stepping back.
 fn placed(rows: &[EventRow]) -> Vec<Event> {
     let mut latest: Option<DateTime<Utc>> = None;
@@ -239,77 +193,4 @@ fn cut(read: usize, known: Option<i64>) -> Option<String> {
     let read_whole = i64::try_from(read).unwrap_or(i64::MAX);
     let all = if read_whole >= EVENTS_READ { known.unwrap_or(read_whole).max(read_whole) } else { read_whole };
     (read > EVENTS_LISTED).then(|| format!("The first {} of {}.", count(500), counted(all, "event")))
-}
-
-fn task(row: &TaskRow) -> Task {
-    let state = if row.completions > 0 {
-        State { words: "Completed".to_owned(), class: "good" }
-    } else if row.abandons > 0 {
-        State { words: "Abandoned".to_owned(), class: "warn" }
-    } else if row.starts > 0 {
-        State { words: "Unfinished".to_owned(), class: "calm" }
-    } else {
-        State { words: "Not started".to_owned(), class: "calm" }
-    };
-    Task {
-        task_id: row.task_id.clone(),
-        state,
-        attempts: format!("{} of {}", count(row.successes), count(row.attempts)),
-        first_try: match row.first_try {
-            Some(true) => "Yes",
-            Some(false) => "No",
-            None => "—",
-        },
-        hints: count(row.hints),
-        spent: row.spent_ms.map_or_else(|| "—".to_owned(), duration),
-    }
-}
-
-fn evidence(row: &EvidenceRow) -> Evidence {
-    Evidence {
-        skill: label(&row.skill),
-        source: label(&row.source),
-        signal: row.signal.clone(),
-        score: format!("{} of {}", decimal(row.successes), decimal(row.opportunities)),
-        share: if row.opportunities > 0.0 { percent(row.successes / row.opportunities) } else { "—".to_owned() },
-        weight: decimal(row.weight),
-    }
-}
-
-fn line(event: &Event) -> Line {
-    Line {
-        seq: event.seq.map_or_else(|| "—".to_owned(), count),
-        at: elapsed(event.at_ms),
-        event_type: event.event_type.clone(),
-        summary: event.summary(),
-    }
-}
-
-fn provenance(report: &crate::store::session::ReportRow) -> Vec<Fact> {
-    let words = |label, value: Option<String>| value.map(|value| Fact { label, value, code: false });
-    let code = |label, value: String| Some(Fact { label, value, code: true });
-    [
-        words("Revision", Some(format!("{} ({})", count(report.revision), report.status))),
-        words("Reported", Some(utc(report.reported_at))),
-        words("Platform", report.platform.clone()),
-        words("Device", report.device.clone()),
-        words("Locale", report.locale.clone()),
-        words("App version", report.app_version.clone()),
-        words("Client's clock", report.clock_offset_ms.map(clock)),
-        words("Repeats told again", Some(count(report.repeats))),
-        code("Log", format!("partition {}, offsets {} to {}", report.partition, report.first_offset, report.last_offset)),
-        code("Worker", report.worker.clone()),
-        code("SHA-256 of the facts", report.facts_sha256.clone()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-fn clock(offset_ms: i64) -> String {
-    match offset_ms {
-        0 => "in step with the gateway's".to_owned(),
-        1.. => format!("{} behind the gateway's, transit included", duration(offset_ms)),
-        _ => format!("{} ahead of the gateway's", duration(-offset_ms)),
-    }
 }

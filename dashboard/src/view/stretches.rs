@@ -112,6 +112,7 @@ mod tests {
 
     #[test]
     fn a_pause_a_long_gap_and_play_are_told_apart() {
+        use Attention::{Active, Idle, Paused};
         let events = play(&[
             (0, "session.started"),
             (10_000, "task.started"),
@@ -120,9 +121,7 @@ mod tests {
             (55_000, "task.attempted"),
             (200_000, "task.completed"),
         ]);
-        use Attention::{Active, Idle, Paused};
-        let wanted =
-            [(0, 20_000, Active), (20_000, 50_000, Paused), (50_000, 55_000, Active), (55_000, 200_000, Idle)];
+        let wanted = [(0, 20_000, Active), (20_000, 50_000, Paused), (50_000, 55_000, Active), (55_000, 200_000, Idle)];
         assert_eq!(kinds(&events), wanted);
     }
 

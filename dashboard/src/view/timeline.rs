@@ -181,7 +181,13 @@ fn ticks(scale: TimeScale) -> Vec<Tick> {
             Tick {
                 x,
                 label: if short { duration(at) } else { elapsed(at) },
-                anchor: if x.0 < 3.0 { "start" } else if x.0 > 95.0 { "end" } else { "middle" },
+                anchor: if x.0 < 3.0 {
+                    "start"
+                } else if x.0 > 95.0 {
+                    "end"
+                } else {
+                    "middle"
+                },
                 minor: index % 2 == 1,
             }
         })
@@ -227,7 +233,9 @@ mod tests {
     #[test]
     fn a_session_of_ten_thousand_events_is_a_drawing_of_bounded_size() {
         let events: Vec<_> = (0..10_000)
-            .map(|at| event(at * 37, "task.attempted", json!({"task_id": format!("t{}", at % 40), "outcome": "failure"})))
+            .map(|at| {
+                event(at * 37, "task.attempted", json!({"task_id": format!("t{}", at % 40), "outcome": "failure"}))
+            })
             .collect();
         let drawn = timeline(&events, 370_000, 60_000).unwrap();
         let marks: usize = drawn.rows.iter().map(|row| row.marks.len()).sum();

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A cluster on this machine; ended, with its data, when dropped or when this process ends.
+#[derive(Debug)]
 pub struct KafkaBroker {
     bootstrap: String,
     /// None for a cluster that was there before.
     own: Option<Own>,
 }
 
+#[derive(Debug)]
 struct Own {
     folder: PathBuf,
 }

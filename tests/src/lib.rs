@@ -1,3 +1,10 @@
-//! What whole-process tests share: a world of their own, and a Kafka.
+//! What the tests of whole processes stand on: daemons as processes, a broker, a Postgres, a client
+//! that keeps book of what it was told. Every world has ports, topics, schema and folder of its own,
+//! and leaves nothing behind.
 
+pub mod client;
 pub mod kafka;
+pub mod process;
+pub mod tables;
+pub mod waves;
+pub mod world;

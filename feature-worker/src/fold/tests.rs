@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use schemas::Event;
 use schemas::data::CloseReason;
 use schemas::metrics::Metrics;
+use schemas::record::stamp::Origin;
+use schemas::testing::{Style, evidence, session};
 use serde_json::Value;
 
 use super::*;
@@ -82,6 +84,63 @@ fn real_play_gives_the_oracles_evidence() {
             let facts = fold(&events).facts(&closing(seqs(&events), emits));
             assert_eq!(pieces(&facts), oracle::declared(&oracle::Session::new(&events, IDLE_MS), emits), "{session}");
         }
+    }
+}
+
+/// The events of a generated session, of every type and in every form that the log may hold.
+fn generated(texts: &[String]) -> Vec<Event<'_>> {
+    texts.iter().map(|text| schemas::parse::stamped(text, Some(Origin::Close)).unwrap()).collect()
+}
+
+#[test]
+fn generated_sessions_of_every_event_type_give_the_oracles_figures() {
+    let emits = ["strategy.changed".to_owned()];
+    for seed in 0..3_000 {
+        let texts: Vec<_> = session(seed, Style::ALL).iter().map(Value::to_string).collect();
+        let events = generated(&texts);
+        let oracle = oracle::Session::new(&events, IDLE_MS);
+        let expected = oracle.metrics();
+        // The fold takes events in the order of the record; without seq there is no completeness.
+        let seqs = expected.completeness.and(seqs(&events));
+        let facts = fold(&events).facts(&closing(seqs, &emits));
+        assert_eq!(difference(&serde_json::to_value(&expected).unwrap(), &facts.metrics), None, "seed {seed}");
+        assert_eq!(pieces(&facts), oracle::declared(&oracle, &emits), "seed {seed}");
+    }
+    for seed in 0..200 {
+        let texts: Vec<_> = evidence(seed).iter().map(Value::to_string).collect();
+        let events = generated(&texts);
+        let mut expected = oracle::recorded(&oracle::Session::new(&events, IDLE_MS));
+        expected.sort_by_key(|piece| (piece.0, piece.1));
+        assert_eq!(pieces(&fold(&events).facts(&closing(seqs(&events), &emits))), expected, "seed {seed}");
+    }
+}
+
+/// The published definitions beside the checkout, as a further oracle.
+#[test]
+fn generated_sessions_give_the_figures_of_the_reference_program_where_it_is_at_hand() {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/reference/metrics.py");
+    if !program.exists() {
+        println!("SKIPPED: {} is not here; the oracle alone was compared", program.display());
+        return;
+    }
+    let texts: Vec<_> = (0..400).flat_map(|seed| session(seed, Style::ALL)).map(|event| event.to_string()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.ndjson");
+    std::fs::write(&file, texts.join("\n")).unwrap();
+    let output = std::process::Command::new("python3").arg(program).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let events = generated(&texts);
+    let mut sessions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for event in events {
+        sessions.entry(event.session_id).or_default().push(event);
+    }
+    let rows: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows.len(), sessions.len());
+    for row in rows {
+        let events = &sessions[&row["session_id"].as_str().unwrap().parse().unwrap()];
+        let seqs = row["completeness"].is_number().then(|| seqs(events)).flatten();
+        assert_eq!(difference(&row, &fold(events).facts(&closing(seqs, &[])).metrics), None, "{row}");
     }
 }
 

@@ -17,9 +17,16 @@ pub enum LogFormat {
 ///
 /// A second call in one process changes nothing.
 pub fn init(format: Option<LogFormat>) {
+    init_saying(format, "info,rdkafka=warn,sqlx=warn");
+}
+
+/// The same where another directive than `info` holds unless `RUST_LOG` says otherwise.
+pub fn init_saying(format: Option<LogFormat>, directives: &str) {
     let terminal = std::io::stderr().is_terminal();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rdkafka=warn,sqlx=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(directives));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A closed standard error, as after `2>&1 | head`, is no reason to panic.
+    let lines = lines.log_internal_errors(false);
     let format = format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
     // Failing means that a subscriber is there already, as in tests: that one stays.
     let _ = match format {

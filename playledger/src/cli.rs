@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use daemon::config::Stop;
 
 use crate::output::{Closed, Usage, say};
-use crate::{doctor, keys, output, send, simulate, topics};
+use crate::{doctor, keys, output, send, simulate, topics, up};
 
 /// Event-sourced telemetry for games: local mode and tools
 #[derive(Parser, Debug)]
@@ -19,6 +19,8 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Runs everything on this machine until Ctrl-C: gateway, worker, projector, dashboard, log, Postgres
+    Up(up::Arguments),
     /// Plays realistic players at a running gateway
     Simulate(simulate::Arguments),
     /// Sends a file of events, one JSON object a line; prints what was not accepted
@@ -52,6 +54,7 @@ pub fn main(line: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Up(arguments) => up::command(arguments),
         Command::Simulate(arguments) => on_runtime(simulate::command(arguments)),
         Command::Send(arguments) => on_runtime(send::command(arguments)),
         Command::Topics(action) => on_runtime(topics::command(action)),

@@ -11,3 +11,4 @@ pub mod send;
 pub mod simulate;
 pub mod target;
 pub mod topics;
+pub mod up;

@@ -85,6 +85,11 @@ pub fn default_path() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("playledger-data"))
 }
 
+/// The file of the log in a data folder.
+pub fn log_file(path: &Path) -> PathBuf {
+    path.join("log/log.sqlite")
+}
+
 /// The process that holds the folder, where one does.
 ///
 /// # Errors

@@ -59,7 +59,7 @@ async fn initdb(place: &Place, programs: &Programs, account: &Account, password:
         "--data-checksums",
     ]);
     command.stdin(Stdio::null());
-    let output = tokio::process::Command::from(command).output().await;
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
     std::fs::remove_file(&secret).map_err(|error| failed(&secret, &error))?;
     let output = output.with_context(|| format!("{}: can't run it", programs.path("initdb").display()))?;
     if !output.status.success() {

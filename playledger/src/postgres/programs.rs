@@ -64,7 +64,7 @@ pub fn choose(installed: &[Programs], cluster: Option<u32>) -> Result<Programs, 
         Some(major) => programs.major == major,
         None => programs.major >= OLDEST,
     };
-    if let Some(chosen) = installed.iter().filter(fits).max_by_key(|programs| programs.major) {
+    if let Some(chosen) = installed.iter().filter(fits).min_by_key(|programs| std::cmp::Reverse(programs.major)) {
         return Ok(chosen.clone());
     }
     let versions: Vec<_> = installed.iter().map(|programs| programs.major.to_string()).collect();

@@ -1,0 +1,102 @@
+//! The daemons' own settings, as local mode gives them: flags that differ from their defaults.
+
+use std::ffi::OsString;
+
+use anyhow::Context as _;
+use clap::{Args, FromArgMatches};
+
+use super::Arguments;
+use crate::folder::Folder;
+
+/// The name of every daemon within local mode, stable over restarts.
+const INSTANCE: &str = "local";
+/// Gateways and workers of one machine need no long wait for stragglers.
+const LATE_MARGIN: &str = "3s";
+
+/// Judges what the daemons would only find out when they start.
+///
+/// # Errors
+/// A sentence that names the flag.
+pub(super) fn judge(arguments: &Arguments) -> Result<(), String> {
+    worker(arguments).map_err(|error| format!("{error:#}"))?.check()
+}
+
+/// The gateway's settings.
+pub(super) fn gateway(arguments: &Arguments, folder: &Folder) -> anyhow::Result<ingest_gateway::Config> {
+    let mut flags = Flags::new("ingest-gateway");
+    flags.set("--listen", &arguments.listen);
+    flags.set("--credentials", folder.file(super::key::CREDENTIALS));
+    flags.set("--topic-prefix", &arguments.topic_prefix);
+    flags.set("--instance", INSTANCE);
+    flags.set_if("--games", arguments.games.as_ref());
+    flags.set_if("--schemas", arguments.schemas.as_ref());
+    flags.read()
+}
+
+/// The worker's.
+pub(super) fn worker(arguments: &Arguments) -> anyhow::Result<feature_worker::Config> {
+    let mut flags = Flags::new("feature-worker");
+    flags.set("--topic-prefix", &arguments.topic_prefix);
+    flags.set("--instance", INSTANCE);
+    flags.set("--late-margin", LATE_MARGIN);
+    flags.set_if("--games", arguments.games.as_ref());
+    let words = |duration: std::time::Duration| humantime::format_duration(duration).to_string();
+    flags.set_if("--session-timeout", arguments.session_timeout.map(words));
+    flags.set_if("--grace", arguments.grace.map(words));
+    flags.read()
+}
+
+/// The projector's.
+pub(super) fn projector(arguments: &Arguments, database_url: &str) -> anyhow::Result<projector::Config> {
+    let mut flags = Flags::new("projector");
+    flags.set("--database-url", database_url);
+    flags.set("--topic-prefix", &arguments.topic_prefix);
+    flags.set("--instance", INSTANCE);
+    flags.add("--event-log");
+    flags.read()
+}
+
+/// The dashboard's.
+pub(super) fn dashboard(arguments: &Arguments, database_url: &str) -> anyhow::Result<dashboard::Config> {
+    let mut flags = Flags::new("dashboard");
+    flags.set("--listen", &arguments.dashboard);
+    flags.set("--database-url", database_url);
+    flags.set_if("--games", arguments.games.as_ref());
+    flags.read()
+}
+
+/// A daemon's command line. Its environment and file are not read: local mode's own flags decide.
+struct Flags {
+    daemon: &'static str,
+    line: Vec<OsString>,
+}
+
+impl Flags {
+    fn new(daemon: &'static str) -> Self {
+        Self { daemon, line: vec![daemon.into()] }
+    }
+
+    fn add(&mut self, flag: &str) {
+        self.line.push(flag.into());
+    }
+
+    fn set(&mut self, flag: &str, value: impl Into<OsString>) {
+        // As one word: a value that begins with a dash stays a value.
+        let mut word = OsString::from(flag);
+        word.push("=");
+        word.push(value.into());
+        self.line.push(word);
+    }
+
+    fn set_if(&mut self, flag: &str, value: Option<impl Into<OsString>>) {
+        if let Some(value) = value {
+            self.set(flag, value);
+        }
+    }
+
+    fn read<C: Args + FromArgMatches>(self) -> anyhow::Result<C> {
+        let command = C::augment_args(clap::Command::new(self.daemon)).no_binary_name(false);
+        let read = command.try_get_matches_from(self.line).and_then(|matches| C::from_arg_matches(&matches));
+        read.with_context(|| format!("the settings of {}", self.daemon))
+    }
+}

@@ -47,8 +47,12 @@ pub fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn run(arguments: &Arguments, recorder: PrometheusHandle) -> anyhow::Result<()> {
-    let shell =
-        Shell { shutdown: Shutdown::on_signals()?, health: Health::new(), ready: Ready::default(), clock: Clock::system() };
+    let shell = Shell {
+        shutdown: Shutdown::on_signals()?,
+        health: Health::new(),
+        ready: Ready::default(),
+        clock: Clock::system(),
+    };
     let folder = Folder::take(&arguments.folder(), arguments.log_kind())?;
     Running::forget(folder.path());
     if !arguments.json {
@@ -115,11 +119,18 @@ impl Crowd {
         let task = tokio::spawn(async move {
             let played = async {
                 let gateway = Gateway::new(&running.gateway, &running.api_key)?;
-                simulate::run(&gateway, options, &clock, &told, |tally, seconds| tracing::info!("{}", tally.words(seconds))).await
+                simulate::run(&gateway, options, &clock, &told, |tally, seconds| {
+                    tracing::info!("{}", tally.words(seconds))
+                })
+                .await
             };
             match played.await {
-                Ok(tally) if tally.is_clean() => tracing::info!("players: {}", tally.words(clock.monotonic_ms() / 1_000)),
-                Ok(tally) => tracing::warn!(troubles = ?tally.troubles, "players: {}", tally.words(clock.monotonic_ms() / 1_000)),
+                Ok(tally) if tally.is_clean() => {
+                    tracing::info!("players: {}", tally.words(clock.monotonic_ms() / 1_000))
+                }
+                Ok(tally) => {
+                    tracing::warn!(troubles = ?tally.troubles, "players: {}", tally.words(clock.monotonic_ms() / 1_000))
+                }
                 Err(error) => tracing::error!("the players stopped: {error:#}"),
             }
         });

@@ -68,8 +68,12 @@ impl Part {
         if verdict.parts.is_empty() {
             return Some("starting".to_owned());
         }
-        let waiting: Vec<_> =
-            verdict.parts.iter().filter(|(_, word)| word != "ok").map(|(name, word)| format!("{name}: {word}")).collect();
+        let waiting: Vec<_> = verdict
+            .parts
+            .iter()
+            .filter(|(_, word)| word != "ok")
+            .map(|(name, word)| format!("{name}: {word}"))
+            .collect();
         (!verdict.ok).then(|| waiting.join("; "))
     }
 

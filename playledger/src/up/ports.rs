@@ -21,9 +21,14 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), String> {
                 host(address)
             ),
             ErrorKind::PermissionDenied => {
-                format!("{flag} {address}: not permitted: take a port above 1023, or a free one with {flag} {}:0", host(address))
+                format!(
+                    "{flag} {address}: not permitted: take a port above 1023, or a free one with {flag} {}:0",
+                    host(address)
+                )
             }
-            _ => format!("{flag} {address}: can't listen there ({error}): give an address of this machine such as 127.0.0.1:0"),
+            _ => format!(
+                "{flag} {address}: can't listen there ({error}): give an address of this machine such as 127.0.0.1:0"
+            ),
         })?;
         held.push(listener);
     }

@@ -54,7 +54,7 @@ pub fn main(line: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Up(arguments) => up::command(arguments),
+        Command::Up(arguments) => up::command(&arguments),
         Command::Simulate(arguments) => on_runtime(simulate::command(arguments)),
         Command::Send(arguments) => on_runtime(send::command(arguments)),
         Command::Topics(action) => on_runtime(topics::command(action)),

@@ -8,6 +8,7 @@ mod house;
 mod key;
 mod log;
 mod part;
+mod players;
 mod ports;
 mod settings;
 mod summary;
@@ -19,11 +20,10 @@ use daemon::{Clock, Health, Ready, Shell, Shutdown, ops, telemetry};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::folder::{Folder, LogKind, Running};
-use crate::gateway::Gateway;
 use crate::output::{Usage, data, say};
-use crate::simulate;
 pub use arguments::Arguments;
 use house::House;
+use players::Players;
 
 /// What is said on standard error where a person reads the summary.
 const QUIET: &str = "warn,rdkafka=error";
@@ -34,13 +34,13 @@ const USUAL: &str = "info,rdkafka=warn,sqlx=warn";
 ///
 /// # Errors
 /// A sentence: what keeps it from starting, or what ended it.
-pub fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub fn command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     telemetry::init_saying(None, if arguments.json { USUAL } else { QUIET });
-    ports::check(&arguments).map_err(anyhow::Error::msg)?;
-    settings::judge(&arguments).map_err(Usage)?;
+    ports::check(arguments).map_err(anyhow::Error::msg)?;
+    settings::judge(arguments).map_err(Usage)?;
     let recorder = ops::install_recorder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(&arguments, recorder));
+    let outcome = runtime.block_on(run(arguments, recorder));
     // Whatever still blocks must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome.map(|()| ExitCode::SUCCESS)
@@ -87,7 +87,7 @@ async fn live(arguments: &Arguments, folder: &Folder, shell: &Shell, mut house: 
     } else {
         say(&summary::text(&running, shell.clock.now_ms()));
     }
-    let crowd = Crowd::start(arguments, folder, shell, &running);
+    let players = Players::start(arguments, folder, shell, &running);
     let failure = tokio::select! {
         () = shell.shutdown.draining() => None,
         failure = house.failure() => Some(failure),
@@ -95,57 +95,9 @@ async fn live(arguments: &Arguments, folder: &Folder, shell: &Shell, mut house: 
     if !arguments.json && failure.is_none() {
         say("stopping; again ends at once");
     }
-    crowd.stop().await;
+    players.stop().await;
     house.stop().await;
     failure.map_or(Ok(()), Err)
-}
-
-/// The simulated players, where some were asked for.
-struct Crowd {
-    shutdown: Shutdown,
-    task: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Crowd {
-    fn start(arguments: &Arguments, folder: &Folder, shell: &Shell, running: &Running) -> Self {
-        let shutdown = Shutdown::new();
-        if arguments.simulate == 0 {
-            return Self { shutdown, task: None };
-        }
-        // The folder's own players: the same ones come back with it.
-        let (seed, _) = folder.id().as_u64_pair();
-        let options = simulate::Options { players: arguments.simulate, seed, rate: None, duration: None };
-        let (running, clock, told) = (running.clone(), shell.clock.clone(), shutdown.clone());
-        let task = tokio::spawn(async move {
-            let played = async {
-                let gateway = Gateway::new(&running.gateway, &running.api_key)?;
-                simulate::run(&gateway, options, &clock, &told, |tally, seconds| {
-                    tracing::info!("{}", tally.words(seconds))
-                })
-                .await
-            };
-            match played.await {
-                Ok(tally) if tally.is_clean() => {
-                    tracing::info!("players: {}", tally.words(clock.monotonic_ms() / 1_000))
-                }
-                Ok(tally) => {
-                    tracing::warn!(troubles = ?tally.troubles, "players: {}", tally.words(clock.monotonic_ms() / 1_000))
-                }
-                Err(error) => tracing::error!("the players stopped: {error:#}"),
-            }
-        });
-        Self { shutdown, task: Some(task) }
-    }
-
-    /// Ends the players before their gateway, so that what they sent is answered.
-    async fn stop(self) {
-        self.shutdown.drain();
-        if let Some(mut task) = self.task
-            && tokio::time::timeout(Duration::from_secs(3), &mut task).await.is_err()
-        {
-            task.abort();
-        }
-    }
 }
 
 impl Arguments {

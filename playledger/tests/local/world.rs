@@ -218,10 +218,10 @@ pub(crate) fn session(events: u64) -> Vec<Value> {
 }
 
 /// One event, now.
-pub(crate) fn event(session: Uuid, seq: u64, event_type: &str, data: Value) -> Value {
+pub(crate) fn event(session: Uuid, seq: u64, event_type: &str, data: impl serde::Serialize) -> Value {
     let now = schemas::Timestamp::from_ms(daemon::Clock::system().now_ms());
     json!({
         "event_id": Uuid::now_v7(), "session_id": session, "player_id": "p-1207", "seq": seq,
-        "event_type": event_type, "timestamp": now, "data": data,
+        "event_type": event_type, "timestamp": now, "data": json!(data),
     })
 }

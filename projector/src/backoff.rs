@@ -7,9 +7,9 @@ use daemon::{Component, Shell};
 use tokio::time::Instant;
 
 const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(2);
 /// So long after a drain began, what still fails is left: nothing is lost, the offsets tell.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Waits between attempts of one thing.
 pub(crate) struct Backoff {

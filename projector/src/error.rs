@@ -6,7 +6,7 @@ use sqlx::migrate::MigrateError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Postgres is away, busy or full: nothing was written, or it is not known. Look, and try again.
-    #[error("Postgres does not answer as it should: {0}")]
+    #[error("Postgres is away, busy or full: {0}")]
     Away(#[source] sqlx::Error),
     /// A value that the tables cannot hold: the record that brought it is poison.
     #[error("the tables refuse a value: {0}")]
@@ -40,7 +40,7 @@ impl From<sqlx::Error> for StoreError {
             E::Database(told) => match class(told.code().as_deref().unwrap_or_default()) {
                 Class::Passing => Self::Away(error),
                 Class::Value => Self::Value(error),
-                Class::Other => Self::Fatal(format!("Postgres refuses a statement: {error}")),
+                Class::Other => Self::Fatal(format!("Postgres refuses: {error}")),
             },
             E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
                 Self::Away(error)

@@ -51,8 +51,7 @@ impl Freshness {
 
     /// Tells the metrics how it stands at this time.
     pub(crate) fn publish(&self, topics: &[Arc<str>], now_ms: i64) {
-        let mut owned: BTreeMap<&str, (usize, Option<i64>)> =
-            topics.iter().map(|topic| (&**topic, (0, None))).collect();
+        let mut owned: BTreeMap<&str, (u32, Option<i64>)> = topics.iter().map(|topic| (&**topic, (0, None))).collect();
         for (partition, line) in &self.lines {
             let (partitions, oldest) = owned.entry(&partition.topic).or_default();
             *partitions += 1;

@@ -49,6 +49,8 @@ pub(crate) struct Member<'a> {
     owned: HashMap<TopicPartition, Owned>,
     pending: Pending,
     writing: Option<JoinHandle<anyhow::Result<Report>>>,
+    /// A load was left unwritten, because a drain ran out of time.
+    left: bool,
     freshness: Freshness,
     hint: Hint,
 }
@@ -83,6 +85,7 @@ impl<'a> Member<'a> {
             owned: HashMap::new(),
             pending: Pending::default(),
             writing: None,
+            left: false,
             freshness: Freshness::default(),
             hint,
         }
@@ -206,6 +209,7 @@ impl<'a> Member<'a> {
 
     /// Takes note of what became of a load; the end of this membership where a claim is gone.
     fn settle(&mut self, report: Report) -> anyhow::Result<Option<End>> {
+        self.left |= report.left;
         for stood in report.written {
             self.freshness.stand(&stood.partition, stood.next, stood.newest_ms);
             if self.owned.contains_key(&stood.partition) {
@@ -256,7 +260,7 @@ impl<'a> Member<'a> {
         let shutdown = self.shell.shutdown.clone();
         let last = async {
             self.finish_writing(DRAIN).await?;
-            if self.writing.is_none() && self.pending.due().is_some() {
+            if self.writing.is_none() && !self.left && self.pending.due().is_some() {
                 self.hand_over();
                 self.finish_writing(DRAIN).await?;
             }
@@ -270,7 +274,7 @@ impl<'a> Member<'a> {
         match timeout(LEAVE, self.membership.leave()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::info!(%error, "the group was not left in order; it will miss this projector by itself")
+                tracing::info!(%error, "the group was not left in order; it will miss this projector by itself");
             }
             Err(_) => tracing::info!("the group did not answer; it will miss this projector by itself"),
         }

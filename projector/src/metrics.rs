@@ -66,8 +66,8 @@ pub(crate) fn fenced() {
 }
 
 /// How far a topic is behind.
-pub(crate) fn lag(topic: &str, partitions: usize, seconds: f64) {
-    gauge!("playledger_projector_partitions", "topic" => topic.to_owned()).set(partitions as f64);
+pub(crate) fn lag(topic: &str, partitions: u32, seconds: f64) {
+    gauge!("playledger_projector_partitions", "topic" => topic.to_owned()).set(f64::from(partitions));
     gauge!("playledger_projector_lag_seconds", "topic" => topic.to_owned()).set(seconds);
 }
 

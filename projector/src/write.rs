@@ -17,7 +17,7 @@ use crate::project::project;
 use crate::store::{Standing, Store};
 
 /// An attempt that takes longer is given up: the server may have vanished without a word.
-const ATTEMPT: Duration = Duration::from_secs(60);
+const ATTEMPT: Duration = Duration::from_mins(1);
 
 /// Where loads go: the tables, and the quarantine for what they cannot take.
 pub struct Sink {
@@ -36,6 +36,8 @@ pub struct Report {
     pub lost: Vec<(TopicPartition, i64)>,
     /// Partitions whose rows a crash of the server has put back, with the epoch and the offset to go on from.
     pub behind: Vec<(TopicPartition, i64, i64)>,
+    /// Whether a drain ran out of time before all of it was written.
+    pub left: bool,
     /// Whether a claim is gone, so that all partitions have to be claimed anew.
     pub forgotten: bool,
 }
@@ -77,7 +79,7 @@ impl Sink {
         &self.store
     }
 
-    /// Writes a load; what is in no list of the answer was left because a drain ran out of time.
+    /// Writes a load; what is in no list of the answer was left, because a drain ran out of time.
     ///
     /// # Errors
     /// When a person must act.
@@ -105,13 +107,17 @@ impl Sink {
                 }
                 trouble => {
                     if !self.waited(&trouble, &mut backoff).await {
-                        return Ok(report);
+                        return Ok(Report { left: true, ..report });
                     }
-                    let Some(rest) = self.look(load, &mut report, &mut backoff).await? else { return Ok(report) };
-                    loads.push(rest);
+                    match self.look(load, &mut report, &mut backoff).await? {
+                        Some(rest) => loads.push(rest),
+                        None => return Ok(Report { left: true, ..report }),
+                    }
                 }
             }
         }
+        // It may have been found standing without another attempt.
+        backoff.worked();
         Ok(report)
     }
 

@@ -29,7 +29,7 @@ pub use offsets::{Claim, Standing, Wanted};
 pub use transaction::{Transaction, Written};
 
 /// How long to wait for a connection before Postgres counts as away.
-const ACQUIRE: Duration = Duration::from_secs(5);
+const ACQUIRE: Duration = Duration::from_secs(2);
 
 /// The tables of the generation that the views show.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! The projector against a real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without ends it")]
+
 mod layout;
 mod once;
 mod postgres;

@@ -119,7 +119,7 @@ impl World {
         let mut all = String::new();
         for table in tables {
             let rows = self.rows(&format!("SELECT * FROM play.{table} ORDER BY 1, 2, 3, 4")).await;
-            all.push_str(&format!("{table}: {}\n", Value::from(rows)));
+            all = format!("{all}{table}: {}\n", Value::from(rows));
         }
         all
     }

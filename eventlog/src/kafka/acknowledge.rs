@@ -70,8 +70,10 @@ impl Queue {
     pub(super) fn backlog(&self) -> Backlog {
         let mut requests = self.requests.lock();
         sweep(&mut requests);
-        let oldest = requests.front().map_or(Duration::ZERO, |(since, _)| since.elapsed());
-        Backlog { records: self.records.load(Ordering::Acquire), oldest }
+        let records = self.records.load(Ordering::Acquire);
+        // A request may outlive its last record by a moment.
+        let oldest = requests.front().filter(|_| records > 0).map_or(Duration::ZERO, |(since, _)| since.elapsed());
+        Backlog { records, oldest }
     }
 
     /// Resolves when nothing waits.
@@ -166,8 +168,12 @@ impl Request {
 impl Receipt {
     /// The record has its outcome.
     pub(super) fn done(self) {
-        self.request.queue.release(1, self.bytes);
-        self.request.step();
+        let Self { request, bytes, .. } = self;
+        let queue = Arc::clone(&request.queue);
+        request.step();
+        drop(request);
+        // Last, so that whoever sees the queue empty finds every request settled.
+        queue.release(1, bytes);
     }
 }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::counter;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
@@ -219,11 +220,15 @@ impl Member {
         let added = offsets.iter().try_for_each(|(partition, offset)| {
             list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
         });
-        match added.and_then(|()| self.consumer.commit(&list, CommitMode::Async)) {
-            Ok(()) => self.commits.push_back(reply),
-            Err(error) => {
-                let _ = reply.send(Err(CommitError::Aborted(error.to_string())));
-            }
+        let code = match added {
+            Ok(()) => self.queue.commit(self.consumer.client().native_ptr(), &list),
+            Err(_) => Code::InvalidArgument,
+        };
+        if code == Code::NoError {
+            self.commits.push_back(reply);
+        } else {
+            // Who asked may be gone.
+            let _ = reply.send(Err(CommitError::Aborted(code.to_string())));
         }
     }
 

@@ -12,6 +12,7 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
@@ -40,6 +41,16 @@ impl EventQueue {
         let millis = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the queue is live; the event returned is ours to destroy.
         NonNull::new(unsafe { rd::rd_kafka_queue_poll(self.0.as_ptr(), millis) }).map(RawEvent)
+    }
+
+    /// Commits offsets for the group; the outcome comes as an event. The wrapper's own asynchronous
+    /// commit tells nobody of it.
+    pub(super) fn commit(&self, client: *mut rd::rd_kafka_t, offsets: &TopicPartitionList) -> RDKafkaErrorCode {
+        // SAFETY: client, list and queue are live; the list is copied; without a callback there is
+        // nothing that its opaque pointer could be needed for.
+        RDKafkaErrorCode::from(unsafe {
+            rd::rd_kafka_commit_queue(client, offsets.ptr(), self.0.as_ptr(), None, ptr::null_mut())
+        })
     }
 
     /// Makes a poll under way, or the next one, return at once.

@@ -1,0 +1,77 @@
+//! What every log promises, tried on each of them.
+//!
+//! A promise is an async function over a [`subject::World`]; `promises!` makes a test of it for each
+//! log. The Kafka half needs a real broker and fails where none can be started.
+
+#![expect(unreachable_pub, reason = "a test program exports nothing")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails says where")]
+
+mod append;
+mod commit;
+mod crash;
+mod group;
+mod handover;
+mod outage;
+mod read;
+mod subject;
+mod topics;
+mod world;
+
+#[path = "../../../tests/src/kafka.rs"]
+mod kafka;
+
+macro_rules! promises {
+    ($($group:ident: $($promise:ident)*;)*) => {
+        mod on_kafka {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    super::$group::$promise(&super::world::World::new(super::subject::kafka()).await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+promises! {
+    append:
+        records_keep_their_order_within_a_partition
+        a_record_comes_back_as_it_was_written
+        what_the_log_never_takes_is_refused
+        a_full_queue_is_told_at_once_and_takes_nothing
+        flush_waits_for_all_that_was_handed_over;
+    commit:
+        outputs_and_offsets_are_committed_together
+        what_was_aborted_is_never_seen
+        a_refused_commit_leaves_no_trace
+        an_earlier_holder_of_a_name_is_refused
+        a_member_that_is_not_transactional_commits_offsets;
+    crash:
+        acknowledged_records_survive_the_writers_death
+        a_commit_is_seen_whole_or_not_at_all_though_the_writer_dies;
+    group:
+        nothing_is_read_before_its_start_is_named
+        a_move_drops_what_was_read_before
+        caught_up_is_told_on_an_empty_partition_and_again
+        caught_up_lies_behind_markers
+        a_member_without_a_share_learns_that_it_has_joined
+        a_slow_member_stays_and_misses_nothing
+        a_start_beyond_the_end_is_out_of_range;
+    handover:
+        members_come_and_go_and_each_record_counts_once
+        who_leaves_is_not_missed_first
+        a_released_partition_can_no_longer_be_committed
+        what_is_committed_before_the_release_counts;
+    read:
+        ends_are_exact_where_markers_take_offsets
+        several_stretches_are_read_at_once
+        a_reader_without_an_end_goes_on
+        offsets_are_found_by_time
+        state_is_restored_up_to_the_high_watermark
+        a_truncated_partition_is_out_of_range;
+    topics:
+        missing_topics_are_made_and_differences_are_told
+        a_topic_made_again_has_another_identity
+        old_records_go_when_retention_is_over
+        compaction_keeps_the_newest_of_each_key;
+}

@@ -1,0 +1,108 @@
+//! The logs under test.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eventlog::kafka::{KafkaLog, KafkaOptions};
+use eventlog::{EventLog, TopicPartition};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::kafka::KafkaBroker;
+
+/// A log under test, and what a test does to it from outside.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// Opens it, as a process would.
+    async fn open(&self) -> Arc<dyn EventLog>;
+
+    /// How a child process opens it; see [`from_address`].
+    fn address(&self) -> String;
+
+    /// Drops all records of a partition below an offset.
+    async fn truncate(&self, partition: &TopicPartition, below: i64);
+
+    /// Deletes a topic.
+    async fn delete(&self, topic: &str);
+
+    /// Sees to it that the topic is cleaned within seconds.
+    async fn hasten(&self, topic: &str);
+}
+
+/// The log that [`Subject::address`] names, for a child process.
+pub async fn from_address(address: &str) -> Arc<dyn EventLog> {
+    match address.split_once('=') {
+        Some(("kafka", bootstrap)) => Arc::new(KafkaLog::open(kafka_options(bootstrap)).unwrap()),
+        _ => panic!("no log has the address {address:?}"),
+    }
+}
+
+/// The log on a Kafka that all tests of this process share.
+pub fn kafka() -> Box<dyn Subject> {
+    static SHARED: OnceLock<KafkaBroker> = OnceLock::new();
+    let broker = SHARED.get_or_init(KafkaBroker::start);
+    Box::new(Kafka { bootstrap: broker.bootstrap().to_owned() })
+}
+
+pub fn kafka_options(bootstrap: &str) -> KafkaOptions {
+    KafkaOptions { brokers: bootstrap.to_owned(), settings: Vec::new(), client_id: "conformance".into() }
+}
+
+struct Kafka {
+    bootstrap: String,
+}
+
+impl Kafka {
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.bootstrap).create().unwrap()
+    }
+}
+
+#[async_trait]
+impl Subject for Kafka {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        Arc::new(KafkaLog::open(kafka_options(&self.bootstrap)).unwrap())
+    }
+
+    fn address(&self) -> String {
+        format!("kafka={}", self.bootstrap)
+    }
+
+    async fn truncate(&self, partition: &TopicPartition, below: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(below)).unwrap();
+        let deleted = self.admin().delete_records(&list, &AdminOptions::new()).await.unwrap();
+        deleted.elements()[0].error().unwrap();
+    }
+
+    async fn delete(&self, topic: &str) {
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
+        let deleted = self.admin().delete_topics(&[topic], &options).await.unwrap();
+        deleted[0].as_ref().unwrap();
+    }
+
+    async fn hasten(&self, topic: &str) {
+        // The legacy call sets all of a topic's settings anew, so the others are read first.
+        let admin = self.admin();
+        let described = admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &AdminOptions::new()).await.unwrap();
+        let mut settings: Vec<(String, String)> = described[0]
+            .as_ref()
+            .unwrap()
+            .entries
+            .iter()
+            .filter(|entry| entry.source == rdkafka::admin::ConfigSource::DynamicTopic && entry.name != "segment.ms")
+            .filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)))
+            .collect();
+        for (name, value) in
+            [("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.01"), ("file.delete.delay.ms", "0")]
+        {
+            settings.push((name.into(), value.into()));
+        }
+        let alter = settings
+            .iter()
+            .fold(AlterConfig::new(ResourceSpecifier::Topic(topic)), |alter, (name, value)| alter.set(name, value));
+        admin.alter_configs(&[alter], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    }
+}

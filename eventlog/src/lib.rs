@@ -328,8 +328,9 @@ pub trait Committer: Send + Sync {
     /// A member that is not transactional may commit offsets only: a hint for lag tools.
     ///
     /// # Errors
-    /// [`CommitError::Aborted`]: nothing of it is or will be seen; go back to the committed
-    /// offsets with [`Membership::fetch_from`]. [`CommitError::Refused`]: neither, and the same
+    /// [`CommitError::Aborted`]: nothing of it is or will be seen, for instance because one of the
+    /// partitions is not this member's any more; go back to the committed offsets of those that
+    /// are, with [`Membership::fetch_from`]. [`CommitError::Refused`]: neither, and the same
     /// commit will never be taken. [`CommitError::Fatal`]: fenced, or the outcome is
     /// unknown; drop the membership and all state, join again.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;

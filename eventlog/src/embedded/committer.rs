@@ -151,7 +151,7 @@ impl Member {
         let mut claims = Vec::with_capacity(commit.offsets.len());
         for (partition, offset) in &commit.offsets {
             let claim = owned.get(partition).ok_or_else(|| {
-                CommitError::Fatal(format!(
+                CommitError::Aborted(format!(
                     "{partition} is no longer {}'s: nothing may be committed for it",
                     self.instance
                 ))

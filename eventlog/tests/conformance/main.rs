@@ -30,6 +30,14 @@ macro_rules! promises {
                 }
             )*)*
         }
+        mod on_embedded {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    super::$group::$promise(&super::world::World::new(super::subject::embedded()).await).await;
+                }
+            )*)*
+        }
     };
 }
 
@@ -67,11 +75,11 @@ promises! {
         several_stretches_are_read_at_once
         a_reader_without_an_end_goes_on
         offsets_are_found_by_time
-        state_is_restored_up_to_the_high_watermark
-        a_truncated_partition_is_out_of_range;
+        state_is_restored_up_to_the_high_watermark;
     topics:
         missing_topics_are_made_and_differences_are_told
         a_topic_made_again_has_another_identity
         old_records_go_when_retention_is_over
+        what_was_cleaned_away_is_out_of_range
         compaction_keeps_the_newest_of_each_key;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventlog::{Commit, LogError, ReadRequest, Stretch, TopicPartition};
+use eventlog::{Commit, ReadRequest, Stretch, TopicPartition};
 
 use super::world::{World, now_ms, number, numbered, numbers, within};
 
@@ -117,30 +117,4 @@ pub async fn state_is_restored_up_to_the_high_watermark(world: &World) {
     }
     writing.await.unwrap();
     assert_eq!(world.read_all(&state).await.len(), 20_000);
-}
-
-pub async fn a_truncated_partition_is_out_of_range(world: &World) {
-    let partition = TopicPartition::new(world.topic(1).await, 0);
-    world.fill(&partition, 0..100).await;
-    world.subject.truncate(&partition, 40).await;
-    let range = world.log.offsets(&partition).await.unwrap();
-    assert_eq!((range.low, range.high), (40, 100));
-    for wanted in [0, 39, 101] {
-        let stretches = vec![Stretch { partition: partition.clone(), from: wanted, until: None }];
-        // It may be told at once or by the first batch.
-        let outcome = match world.log.read(ReadRequest { stretches, read_committed: true }).await {
-            Ok(mut reader) => within(30, reader.next()).await.map(drop),
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Err(LogError::OutOfRange { wanted: told, low: 40, high: 100, .. }) => assert_eq!(told, wanted),
-            other => panic!("{wanted}: {other:?}"),
-        }
-    }
-    assert_eq!(numbers(&world.read(&partition, 40, 100).await), (40..100).collect::<Vec<_>>());
-
-    let (mut member, _) = world.join(World::member(&world.name("group"), "a", &partition.topic)).await;
-    member.fetch_from(&partition, 39).unwrap();
-    let told = within(30, member.next()).await;
-    assert!(matches!(told, Err(LogError::OutOfRange { wanted: 39, low: 40, high: 100, .. })), "{told:?}");
 }

@@ -4,13 +4,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use eventlog::EventLog;
+use eventlog::embedded::EmbeddedLog;
 use eventlog::kafka::{KafkaLog, KafkaOptions};
-use eventlog::{EventLog, TopicPartition};
+use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::kafka::KafkaBroker;
+use super::world::now_ms;
 
 /// A log under test, and what a test does to it from outside.
 #[async_trait]
@@ -21,11 +23,8 @@ pub trait Subject: Send + Sync {
     /// How a child process opens it; see [`from_address`].
     fn address(&self) -> String;
 
-    /// Drops all records of a partition below an offset.
-    async fn truncate(&self, partition: &TopicPartition, below: i64);
-
-    /// Deletes a topic.
-    async fn delete(&self, topic: &str);
+    /// Deletes a topic; the log without it.
+    async fn without(&self, topic: &str) -> Arc<dyn EventLog>;
 
     /// Sees to it that the topic is cleaned within seconds.
     async fn hasten(&self, topic: &str);
@@ -35,6 +34,7 @@ pub trait Subject: Send + Sync {
 pub async fn from_address(address: &str) -> Arc<dyn EventLog> {
     match address.split_once('=') {
         Some(("kafka", bootstrap)) => Arc::new(KafkaLog::open(kafka_options(bootstrap)).unwrap()),
+        Some(("embedded", path)) => Arc::new(EmbeddedLog::open(path).await.unwrap()),
         _ => panic!("no log has the address {address:?}"),
     }
 }
@@ -44,6 +44,11 @@ pub fn kafka() -> Box<dyn Subject> {
     static SHARED: OnceLock<KafkaBroker> = OnceLock::new();
     let broker = SHARED.get_or_init(KafkaBroker::start);
     Box::new(Kafka { bootstrap: broker.bootstrap().to_owned() })
+}
+
+/// A log in a file of its own.
+pub fn embedded() -> Box<dyn Subject> {
+    Box::new(Embedded { folder: tempfile::tempdir().unwrap() })
 }
 
 pub fn kafka_options(bootstrap: &str) -> KafkaOptions {
@@ -70,17 +75,11 @@ impl Subject for Kafka {
         format!("kafka={}", self.bootstrap)
     }
 
-    async fn truncate(&self, partition: &TopicPartition, below: i64) {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(below)).unwrap();
-        let deleted = self.admin().delete_records(&list, &AdminOptions::new()).await.unwrap();
-        deleted.elements()[0].error().unwrap();
-    }
-
-    async fn delete(&self, topic: &str) {
+    async fn without(&self, topic: &str) -> Arc<dyn EventLog> {
         let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
         let deleted = self.admin().delete_topics(&[topic], &options).await.unwrap();
         deleted[0].as_ref().unwrap();
+        self.open().await
     }
 
     async fn hasten(&self, topic: &str) {
@@ -104,5 +103,31 @@ impl Subject for Kafka {
             .iter()
             .fold(AlterConfig::new(ResourceSpecifier::Topic(topic)), |alter, (name, value)| alter.set(name, value));
         admin.alter_configs(&[alter], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    }
+}
+
+struct Embedded {
+    folder: tempfile::TempDir,
+}
+
+#[async_trait]
+impl Subject for Embedded {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        Arc::new(EmbeddedLog::open(self.folder.path().join("log.sqlite")).await.unwrap())
+    }
+
+    fn address(&self) -> String {
+        format!("embedded={}", self.folder.path().join("log.sqlite").display())
+    }
+
+    /// Topics go only with the file: here is another.
+    async fn without(&self, _topic: &str) -> Arc<dyn EventLog> {
+        Arc::new(EmbeddedLog::open(self.folder.path().join("another.sqlite")).await.unwrap())
+    }
+
+    async fn hasten(&self, _topic: &str) {
+        let log = EmbeddedLog::open(self.folder.path().join("log.sqlite")).await.unwrap();
+        log.maintain(now_ms()).await.unwrap();
+        log.close().await;
     }
 }

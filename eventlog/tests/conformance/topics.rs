@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Cleanup, LogError, NewRecord, TopicPartition, TopicState};
+use eventlog::{Cleanup, LogError, NewRecord, ReadRequest, Stretch, TopicPartition, TopicState};
 
 use super::world::{World, eventually, now_ms, numbered, numbers, spec, within};
 
@@ -41,18 +41,47 @@ pub async fn a_topic_made_again_has_another_identity(world: &World) {
     world.log.ensure_topics(std::slice::from_ref(&spec)).await.unwrap();
     let first = world.log.topic(&spec.name).await.unwrap();
     assert_eq!(world.log.topic(&spec.name).await.unwrap(), first);
-    world.subject.delete(&spec.name).await;
+    let log = world.subject.without(&spec.name).await;
     eventually(30, "the topic has gone", || async {
-        matches!(world.log.topic(&spec.name).await, Err(LogError::NotFound(_)))
+        matches!(log.topic(&spec.name).await, Err(LogError::NotFound(_)))
     })
     .await;
-    world.log.ensure_topics(std::slice::from_ref(&spec)).await.unwrap();
-    let second = world.log.topic(&spec.name).await.unwrap();
+    log.ensure_topics(std::slice::from_ref(&spec)).await.unwrap();
+    let second = log.topic(&spec.name).await.unwrap();
     assert_ne!(second.id, first.id);
-    assert_eq!(world.read_all(&TopicPartition::new(spec.name.as_str(), 0)).await, []);
+    assert_eq!(log.offsets(&TopicPartition::new(spec.name.as_str(), 0)).await.unwrap().high, 0);
 }
 
 pub async fn old_records_go_when_retention_is_over(world: &World) {
+    let partition = cleaned(world).await;
+    assert_eq!(numbers(&world.read_all(&partition).await), (10..20).collect::<Vec<_>>());
+    assert_eq!(world.log.offsets(&partition).await.unwrap().high, 20, "offsets are never given out twice");
+    world.fill(&partition, 20..21).await;
+    assert_eq!(world.read_all(&partition).await.last().unwrap().offset, 20);
+}
+
+pub async fn what_was_cleaned_away_is_out_of_range(world: &World) {
+    let partition = cleaned(world).await;
+    for wanted in [0, 9, 21] {
+        let stretches = vec![Stretch { partition: partition.clone(), from: wanted, until: None }];
+        // It may be told at once or by the first batch.
+        let outcome = match world.log.read(ReadRequest { stretches, read_committed: true }).await {
+            Ok(mut reader) => within(30, reader.next()).await.map(drop),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(LogError::OutOfRange { wanted: told, low: 10, high: 20, .. }) => assert_eq!(told, wanted),
+            other => panic!("{wanted}: {other:?}"),
+        }
+    }
+    let (mut member, _) = world.join(World::member(&world.name("group"), "a", &partition.topic)).await;
+    member.fetch_from(&partition, 9).unwrap();
+    let told = within(30, member.next()).await;
+    assert!(matches!(told, Err(LogError::OutOfRange { wanted: 9, low: 10, high: 20, .. })), "{told:?}");
+}
+
+/// A partition that had twenty records and of which the first ten are gone, being too old.
+async fn cleaned(world: &World) -> TopicPartition {
     let spec = spec(&world.name("topic"), 1, Cleanup::Delete { retention: Some(Duration::from_hours(1)) });
     world.log.ensure_topics(std::slice::from_ref(&spec)).await.unwrap();
     let partition = TopicPartition::new(spec.name.as_str(), 0);
@@ -69,8 +98,7 @@ pub async fn old_records_go_when_retention_is_over(world: &World) {
         world.log.offsets(&partition).await.unwrap().low == 10
     })
     .await;
-    assert_eq!(numbers(&world.read_all(&partition).await), (10..20).collect::<Vec<_>>());
-    assert_eq!(world.log.offsets(&partition).await.unwrap().high, 20, "offsets are never given out twice");
+    partition
 }
 
 pub async fn compaction_keeps_the_newest_of_each_key(world: &World) {

@@ -60,7 +60,7 @@ async fn a_newcomer_gets_its_share_only_after_it_was_let_go() {
     let taken: Vec<_> = assigned(&mut second).await.into_iter().map(|a| a.partition).collect();
     assert_eq!(taken, given);
     let late = Commit { outputs: vec![], offsets: vec![(given[0].clone(), 0)] };
-    assert!(matches!(first.committer().commit(late).await, Err(CommitError::Fatal(_))));
+    assert!(matches!(first.committer().commit(late).await, Err(CommitError::Aborted(_))));
     drop(second);
     assert_eq!(assigned(&mut first).await.len(), 2, "what a member had is free when it is gone");
 }
@@ -125,7 +125,7 @@ async fn a_member_that_does_not_let_go_loses_its_partitions() {
         }
     };
     let late = Commit { outputs: vec![], offsets: vec![(lost[0].clone(), 0)] };
-    assert!(matches!(slow.committer().commit(late).await, Err(CommitError::Fatal(_))));
+    assert!(matches!(slow.committer().commit(late).await, Err(CommitError::Aborted(_))));
 }
 
 #[tokio::test]

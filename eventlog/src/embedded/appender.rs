@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use metrics::counter;
 
 use super::Handle;
+use super::backlog::Waiting;
 use super::chunk;
 use super::failure::Failure;
-use super::queue::{Request, Settle, Waiting, Work};
+use super::queue::{Request, Settle, Work};
 use crate::{AppendError, AppendOptions, Appender, Backlog, NewRecord, Pending};
 
 /// What a waiting record takes beside its bytes.
@@ -32,7 +34,10 @@ impl Appender for EmbeddedAppender {
     fn append(&self, records: Vec<NewRecord>) -> Result<Pending, AppendError> {
         let (settle, pending) = Pending::new();
         let bytes = request_bytes(&records);
-        let ticket = self.waiting.enter(records.len(), bytes, &self.options).ok_or(AppendError::Full)?;
+        let Some(ticket) = self.waiting.enter(records.len(), bytes, &self.options) else {
+            counter!("playledger_log_appends_shed_total").increment(1);
+            return Err(AppendError::Full);
+        };
         let now = Instant::now();
         let taken = self.handle.store.queue.push(Request {
             work: Work::Append(records),

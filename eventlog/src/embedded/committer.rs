@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -20,7 +21,8 @@ use crate::{Commit, CommitError, Committer, GroupOptions, LogError, TopicPartiti
 /// A member as the file knows it.
 #[derive(Debug)]
 pub(super) struct Member {
-    group: Arc<str>,
+    /// The group's name.
+    pub(super) group: Arc<str>,
     /// Its name.
     pub(super) instance: Arc<str>,
     transactional: bool,
@@ -184,7 +186,19 @@ impl Committer for EmbeddedCommitter {
         if !taken {
             return Err(CommitError::Fatal("the log has been closed".to_owned()));
         }
+        let group = Arc::clone(&self.member.group);
         let ended = |_| Err(CommitError::Fatal("the log ended without a word".to_owned()));
-        outcome.await.unwrap_or_else(ended)
+        let outcome = outcome.await.unwrap_or_else(ended);
+        let cause = match &outcome {
+            Ok(()) => {
+                histogram!("playledger_log_commit_seconds", "group" => group).record(now.elapsed().as_secs_f64());
+                return outcome;
+            }
+            Err(CommitError::Aborted(_)) => "aborted",
+            Err(CommitError::Refused(_)) => "refused",
+            Err(CommitError::Fatal(_)) => "fatal",
+        };
+        counter!("playledger_log_aborts_total", "group" => group, "cause" => cause).increment(1);
+        outcome
     }
 }

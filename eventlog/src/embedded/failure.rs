@@ -27,6 +27,10 @@ enum Kind {
 impl Failure {
     /// The failure behind an error of the driver.
     pub(super) fn of(error: &sqlx::Error, path: &Path) -> Self {
+        if matches!(error, sqlx::Error::RowNotFound) {
+            let sentence = "a topic was deleted while it was in use: try again".to_owned();
+            return Self { kind: Kind::Refused, sentence };
+        }
         let code = match error {
             sqlx::Error::Database(inner) => inner.code().and_then(|code| code.parse::<i32>().ok()),
             _ => None,

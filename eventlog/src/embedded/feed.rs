@@ -75,21 +75,24 @@ impl Feed {
             .bind(last)
             .bind(chunk_id(self.part, 0))
             .fetch(store.readers());
-        let mut records = Vec::new();
-        let (mut bytes, mut end) = (0, from);
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        // Neither a chunk nor an empty partition: the partition is gone.
+        let mut ends = None;
         while let Some(row) = rows.try_next().await.map_err(|e| store.log_error(&e))? {
             let found = FoundRow::of(&row).map_err(|e| store.log_error(&e))?;
             self.check(&found)?;
-            end = found.high;
-            let Some(found) = found.chunk else { continue };
-            bytes += found.payload.len();
-            found.unpack(from, until, &mut records).map_err(|Torn| self.damaged(first_offset(found.id), store))?;
+            // Where no further chunk comes, what is left up to the end holds no record any more.
+            ends = Some((found.high, found.high));
+            let Some(chunk) = found.chunk else { continue };
+            bytes += chunk.payload.len();
+            chunk.unpack(from, until, &mut records).map_err(|Torn| self.damaged(first_offset(chunk.id), store))?;
             if bytes >= BATCH_BYTES || records.len() >= BATCH_RECORDS {
-                return Ok((self.batch(records, found.next.min(until)), end));
+                ends = Some((chunk.next, found.high));
+                break;
             }
         }
-        // Whatever is left up to the end holds no record any more.
-        Ok((self.batch(records, end.min(until)), end))
+        let (read_to, high) = ends.ok_or_else(|| LogError::NotFound(self.partition.to_string()))?;
+        Ok((self.batch(records, read_to.min(until)), high))
     }
 
     fn batch(&self, records: Vec<Record>, next_offset: i64) -> Batch {

@@ -22,7 +22,7 @@ const OFFSET_BITS: u32 = 43;
 /// One past the largest offset that a chunk's id can hold.
 pub(super) const OFFSET_LIMIT: i64 = 1 << OFFSET_BITS;
 
-/// `part` is a row a partition; `claim` is who owns a partition for a group and how far it got;
+/// `part` is a row a partition, whose id is never given out twice and fits above a chunk's offset; `claim` is who owns a partition for a group and how far it got;
 /// `member` is the newest membership under an instance's name.
 const TABLES: &str = "
 CREATE TABLE topic (
@@ -36,7 +36,7 @@ CREATE TABLE topic (
     max_message_bytes INTEGER NOT NULL
 );
 CREATE TABLE part (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id < 1048576),
     topic INTEGER NOT NULL REFERENCES topic,
     number INTEGER NOT NULL,
     low INTEGER NOT NULL DEFAULT 0,

@@ -87,7 +87,8 @@ async fn expire(store: &Store, part: i64, cutoff_ms: i64) -> Result<u64, LogErro
     }
 }
 
-async fn drop_front(store: &Store, part: i64, last: i64, low: i64) -> Result<(), Failure> {
+/// Drops a partition's chunks up to one of them, and moves its low end.
+pub(super) async fn drop_front(store: &Store, part: i64, last: i64, low: i64) -> Result<(), Failure> {
     let mut tx = store.begin().await?;
     sqlx::query("DELETE FROM chunk WHERE id BETWEEN ? AND ?")
         .bind(chunk_id(part, 0))

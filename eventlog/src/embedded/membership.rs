@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use metrics::counter;
 use tokio::sync::watch;
 
 use super::Handle;
@@ -42,6 +43,20 @@ struct Reading {
     feed: Feed,
     /// It has been told that the end was reached, and nothing came since.
     told: bool,
+}
+
+impl Seat {
+    /// Counts what changes hands.
+    fn count(&self, event: &GroupEvent) {
+        let kind = match event {
+            GroupEvent::Assigned(_) => "assigned",
+            GroupEvent::Revoked { lost: false, .. } => "revoked",
+            GroupEvent::Revoked { lost: true, .. } => "lost",
+            GroupEvent::Records(_) | GroupEvent::CaughtUp { .. } => return,
+        };
+        let group = Arc::clone(&self.member.group);
+        counter!("playledger_log_rebalances_total", "group" => group, "kind" => kind).increment(1);
+    }
 }
 
 impl EmbeddedMembership {
@@ -139,6 +154,7 @@ impl Membership for EmbeddedMembership {
                 Ok(None) => self.read().await?,
             };
             if let Some(event) = event {
+                self.seat.count(&event);
                 return Ok(event);
             }
             if self.changes.has_changed().unwrap_or(false) {

@@ -6,6 +6,7 @@
 
 mod appender;
 mod assignment;
+mod backlog;
 mod catalog;
 mod chunk;
 mod committer;
@@ -18,6 +19,7 @@ mod maintain;
 mod membership;
 mod queue;
 mod reader;
+mod remove;
 mod store;
 mod tails;
 #[cfg(test)]
@@ -111,6 +113,24 @@ impl EmbeddedLog {
     pub async fn close(&self) {
         self.handle.store.queue.close();
         self.closed.cancelled().await;
+    }
+
+    /// Drops all records of a partition below an offset, which becomes its low end.
+    ///
+    /// # Errors
+    /// [`LogError::NotFound`] when there is no such partition, [`LogError::OutOfRange`] when it
+    /// ends before that offset, [`LogError::Unavailable`] when the file cannot be written now.
+    pub async fn truncate(&self, partition: &TopicPartition, below: i64) -> Result<(), LogError> {
+        remove::truncate(&self.handle.store, partition, below).await
+    }
+
+    /// Deletes a topic, its records and what groups have committed of it.
+    ///
+    /// # Errors
+    /// [`LogError::NotFound`] when there is none, [`LogError::Unavailable`] when the file cannot be
+    /// written now; records may be gone already then, and a repeat finishes it.
+    pub async fn delete_topic(&self, name: &str) -> Result<(), LogError> {
+        remove::delete_topic(&self.handle.store, name).await
     }
 
     /// Applies every topic's cleanup as of `now_ms` (milliseconds since the epoch), in small

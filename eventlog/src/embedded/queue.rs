@@ -1,14 +1,15 @@
 //! What waits to be written: a bounded queue in front of the one writer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use super::backlog::Ticket;
 use super::failure::Failure;
-use crate::{AppendError, AppendOptions, Backlog, Commit, CommitError, NewRecord};
+use crate::{AppendError, Commit, CommitError, NewRecord};
 
 /// A transaction takes no more once it has this many bytes; one request is never split.
 const BATCH_BYTES: usize = 8 << 20;
@@ -80,31 +81,6 @@ pub(super) enum Settle {
     Append(oneshot::Sender<Result<Vec<i64>, AppendError>>, Ticket),
     /// A commit.
     Commit(oneshot::Sender<Result<(), CommitError>>),
-}
-
-/// What an appender has handed over and not heard of yet.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    state: Mutex<WaitingState>,
-    /// Tells that something was settled.
-    settled: Notify,
-}
-
-#[derive(Debug, Default)]
-struct WaitingState {
-    next: u64,
-    since: BTreeMap<u64, Instant>,
-    records: usize,
-    bytes: usize,
-}
-
-/// A place in an appender's backlog, given up when dropped.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    waiting: Arc<Waiting>,
-    number: u64,
-    records: usize,
-    bytes: usize,
 }
 
 impl Queue {
@@ -228,55 +204,5 @@ impl Settle {
             }
             Self::Commit(settle) => drop(settle.send(commit())),
         }
-    }
-}
-
-impl Waiting {
-    /// A place in the backlog, if there is room for so many records and bytes.
-    pub(super) fn enter(self: &Arc<Self>, records: usize, bytes: usize, options: &AppendOptions) -> Option<Ticket> {
-        let mut state = self.state.lock();
-        if state.records + records > options.max_records || state.bytes + bytes > options.max_bytes {
-            return None;
-        }
-        state.records += records;
-        state.bytes += bytes;
-        let number = state.next;
-        state.next += 1;
-        state.since.insert(number, Instant::now());
-        Some(Ticket { waiting: Arc::clone(self), number, records, bytes })
-    }
-
-    /// How many records wait, and how old the oldest is.
-    pub(super) fn backlog(&self) -> Backlog {
-        let state = self.state.lock();
-        let oldest = state.since.values().next().map_or(Duration::ZERO, Instant::elapsed);
-        Backlog { records: state.records, oldest }
-    }
-
-    /// Waits until all that is there now has been settled.
-    pub(super) async fn drained(&self) {
-        let until = self.state.lock().next;
-        loop {
-            let settled = self.settled.notified();
-            tokio::pin!(settled);
-            // Registers before the look, so that no word of it is missed in between.
-            settled.as_mut().enable();
-            if self.state.lock().since.keys().next().is_none_or(|first| *first >= until) {
-                return;
-            }
-            settled.await;
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        {
-            let mut state = self.waiting.state.lock();
-            state.since.remove(&self.number);
-            state.records -= self.records;
-            state.bytes -= self.bytes;
-        }
-        self.waiting.settled.notify_waiters();
     }
 }

@@ -139,7 +139,7 @@ impl Store {
         topic.map(|topic| self.remember(topic)).ok_or_else(|| LogError::NotFound(name.to_owned()))
     }
 
-    /// A topic that is already known to this process; topics are never changed nor removed.
+    /// A topic that is already known to this process.
     pub(super) fn known_topic(&self, name: &str) -> Option<Arc<Topic>> {
         self.topics.read().get(name).map(Arc::clone)
     }
@@ -151,6 +151,16 @@ impl Store {
         topic
     }
 
+    /// Drops what is known of a topic that is gone.
+    pub(super) fn forget(&self, name: &str) {
+        self.topics.write().remove(name);
+    }
+
+    /// Drops what is known of topics that are not among these names and identities any more.
+    pub(super) fn forget_all_but(&self, there: &HashMap<String, String>) {
+        self.topics.write().retain(|name, topic| there.get(name) == Some(&topic.uuid));
+    }
+
     /// The row of a partition.
     pub(super) async fn part(&self, partition: &TopicPartition) -> Result<i64, LogError> {
         let topic = self.topic(&partition.topic).await?;
@@ -160,12 +170,12 @@ impl Store {
     /// The offsets that a partition holds, from the file.
     pub(super) async fn range(&self, partition: &TopicPartition) -> Result<OffsetRange, LogError> {
         let part = self.part(partition).await?;
-        let (low, high) = sqlx::query_as("SELECT low, next FROM part WHERE id = ?")
+        let row: Option<(i64, i64)> = sqlx::query_as("SELECT low, next FROM part WHERE id = ?")
             .bind(part)
-            .fetch_one(&self.readers)
+            .fetch_optional(&self.readers)
             .await
             .map_err(|e| self.log_error(&e))?;
-        Ok(OffsetRange { low, high })
+        row.map(|(low, high)| OffsetRange { low, high }).ok_or_else(|| LogError::NotFound(partition.to_string()))
     }
 
     /// Folds the write-ahead log into the file, as far as other processes let us, and closes every

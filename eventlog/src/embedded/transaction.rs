@@ -66,7 +66,11 @@ pub(super) async fn write(store: &Store, tx: &mut WriteTx<'_>, works: &[Work]) -
             None => route(store, connection, records(work)).await?.map_err(Outcome::Refused),
         });
     }
-    let mut tails = load_tails(connection, &routes).await?;
+    let Some(mut tails) = load_tails(connection, &routes).await? else {
+        // A topic was deleted by another process just now: what is known of topics is stale.
+        store.forget_all_but(&HashMap::new());
+        return Err(sqlx::Error::RowNotFound);
+    };
     let mut placed = Vec::new();
     let mut outcomes = Vec::with_capacity(works.len());
     for (work, route) in works.iter().zip(routes) {
@@ -164,16 +168,16 @@ async fn find_topic(
     Ok(catalog::load(connection, name).await?.map(|topic| store.remember(topic)))
 }
 
-/// Where the partitions that are appended to end now.
+/// Where the partitions that are appended to end now; none when one of them is gone.
 async fn load_tails(
     connection: &mut SqliteConnection,
     routes: &[Result<Vec<i64>, Outcome>],
-) -> Result<HashMap<i64, Tail>, sqlx::Error> {
+) -> Result<Option<HashMap<i64, Tail>>, sqlx::Error> {
     let mut wanted: Vec<i64> = routes.iter().flatten().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
     if wanted.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Some(HashMap::new()));
     }
     let rows: Vec<(i64, i64, i64)> =
         sqlx::query_as("SELECT id, next, top_ts FROM part WHERE id IN (SELECT value FROM json_each(?))")
@@ -181,9 +185,10 @@ async fn load_tails(
             .fetch_all(connection)
             .await?;
     if rows.len() != wanted.len() {
-        return Err(sqlx::Error::RowNotFound);
+        return Ok(None);
     }
-    Ok(rows.into_iter().map(|(part, next, top_ts)| (part, Tail { top_ts, open: Chunk::starting_at(next) })).collect())
+    let tail = |(part, next, top_ts)| (part, Tail { top_ts, open: Chunk::starting_at(next) });
+    Ok(Some(rows.into_iter().map(tail).collect()))
 }
 
 /// Gives offsets to records and packs them; chunks that are full go to `placed`.

@@ -1,4 +1,4 @@
-//! Notices what other processes append to the file.
+//! Notices what other processes append to the file, and topics that they delete.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::store::Store;
 /// How long one look may wait for a lock.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// Looks at the file's version every few milliseconds and takes in the ends that have moved.
+/// Looks at the file's version every few milliseconds and takes in what has changed.
 ///
 /// The version is a counter in memory shared by all processes: an idle look reads no page.
 pub(super) async fn run(store: Arc<Store>) {
@@ -53,8 +53,11 @@ async fn look(store: &Store, slot: &mut Option<SqliteConnection>, seen: &mut Opt
         return Ok(());
     }
     let ends: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT id, next FROM part").fetch_all(connection).await.map_err(failed)?;
+        sqlx::query_as("SELECT id, next FROM part").fetch_all(&mut *connection).await.map_err(failed)?;
     store.tails.advance(ends);
+    let topics: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, uuid FROM topic").fetch_all(connection).await.map_err(failed)?;
+    store.forget_all_but(&topics.into_iter().collect());
     *seen = Some(version);
     Ok(())
 }

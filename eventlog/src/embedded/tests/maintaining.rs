@@ -113,3 +113,47 @@ async fn room_is_given_back_to_the_disk() {
     let left = std::fs::metadata(world.path()).unwrap().len();
     assert!(full > 30_000_000 && left < 12_000_000, "from {full} to {left} bytes");
 }
+
+#[tokio::test]
+async fn a_truncated_partition_starts_exactly_at_the_offset_asked_for() {
+    let world = World::with_partitions(1).await;
+    append(&world.log, (0..10).map(|n| record(0, "k", &n.to_string(), n)).collect()).await;
+    append(&world.log, (10..20).map(|n| record(0, "k", &n.to_string(), n)).collect()).await;
+    // The last is below what is left: nothing changes.
+    for (below, low) in [(0, 0), (4, 4), (10, 10), (15, 15), (3, 15)] {
+        world.log.truncate(&at(0), below).await.unwrap();
+        assert_eq!(world.log.offsets(&at(0)).await.unwrap(), OffsetRange { low, high: 20 });
+        assert_eq!(read_all(&world.log, 0).await.first().map(|r| r.offset), Some(low));
+        assert_eq!(world.log.offset_at(&at(0), 0).await.unwrap(), Some(low));
+    }
+    assert!(matches!(world.log.truncate(&at(0), 21).await, Err(LogError::OutOfRange { high: 20, .. })));
+    world.log.truncate(&at(0), 20).await.unwrap();
+    assert!(read_all(&world.log, 0).await.is_empty());
+    assert_eq!(append(&world.log, vec![record(0, "k", "next", 1)]).await, [20]);
+}
+
+#[tokio::test]
+async fn a_topic_made_again_is_another_for_every_process() {
+    let world = World::with_partitions(1).await;
+    let beside = world.beside().await;
+    append(&world.log, vec![record(0, "a", "1", 1)]).await;
+    let (first, stretch) = (beside.topic("t").await.unwrap(), Stretch { partition: at(0), from: 0, until: None });
+    let mut reader = beside.read(ReadRequest { stretches: vec![stretch], read_committed: true }).await.unwrap();
+    world.log.delete_topic("t").await.unwrap();
+    assert!(matches!(world.log.topic("t").await, Err(LogError::NotFound(_))));
+    assert!(matches!(reader.next().await, Err(LogError::NotFound(_))));
+    world.log.ensure_topics(&[spec("t", 2, Cleanup::Delete { retention: None })]).await.unwrap();
+    let second = loop {
+        let seen = beside.topic("t").await;
+        if let Ok(seen) = seen.as_ref()
+            && *seen != first
+        {
+            break seen.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_ne!(second.id, first.id);
+    assert_eq!(second.partitions, 2);
+    assert_eq!(append(&beside, vec![record(1, "b", "2", 2)]).await, [0]);
+    assert!(read_all(&world.log, 0).await.is_empty());
+}

@@ -120,9 +120,11 @@ impl Subject for Embedded {
         format!("embedded={}", self.folder.path().join("log.sqlite").display())
     }
 
-    /// Topics go only with the file: here is another.
-    async fn without(&self, _topic: &str) -> Arc<dyn EventLog> {
-        Arc::new(EmbeddedLog::open(self.folder.path().join("another.sqlite")).await.unwrap())
+    async fn without(&self, topic: &str) -> Arc<dyn EventLog> {
+        let log = EmbeddedLog::open(self.folder.path().join("log.sqlite")).await.unwrap();
+        log.delete_topic(topic).await.unwrap();
+        log.close().await;
+        self.open().await
     }
 
     async fn hasten(&self, _topic: &str) {

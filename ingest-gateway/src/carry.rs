@@ -89,7 +89,7 @@ pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> Result<Vec<Outcome>, 
     }
     match failure {
         None if late_kept => Ok(slots.into_iter().enumerate().map(|(index, slot)| outcome(index, slot)).collect()),
-        failure => Err(problem(&facts, failure)),
+        failure => Err(problem(&facts, failure.as_ref())),
     }
 }
 
@@ -158,13 +158,12 @@ fn count(slots: &[Slot], failure: Option<&AppendError>, late_kept: bool) -> Coun
     for Slot(slot) in slots {
         let told = match (slot, failure) {
             (Ok((_, Fate::Appended)), Some(AppendError::Unknown(_))) => Told::Unknown,
-            (_, Some(_)) => Told::Shed,
             (Ok((_, Fate::Appended)), None) => Told::Accepted,
             (Ok((_, Fate::Known)), None) => Told::Duplicate,
             // Which of the conflicts were to be quarantined late is not told apart: if that failed, all are sent again.
             (Ok((_, Fate::Conflicts)), None) if late_kept => Told::Conflict,
-            (Ok((_, Fate::Conflicts | Fate::Follows(_) | Fate::ConflictsIfKept(..))), None) => Told::Shed,
             (Err(_), None) => Told::Rejected,
+            _ => Told::Shed,
         };
         *counts.entry(told).or_default() += 1;
     }
@@ -180,8 +179,8 @@ fn outcome(index: usize, Slot(slot): Slot) -> Outcome {
     }
 }
 
-fn problem(facts: &Facts, failure: Option<AppendError>) -> Problem {
-    let words = failure.as_ref().map_or_else(|| "what another request was appending".into(), ToString::to_string);
+fn problem(facts: &Facts, failure: Option<&AppendError>) -> Problem {
+    let words = failure.map_or_else(|| "what another request was appending".into(), ToString::to_string);
     tracing::warn!(request_id = facts.request_id, error = words, "the log did not acknowledge a request's events");
     match failure {
         Some(AppendError::Full) => {

@@ -78,14 +78,10 @@ fn has_zlib_head(encoded: &[u8]) -> bool {
 }
 
 async fn drain(decoder: impl AsyncRead + Unpin, limit: usize) -> Result<Bytes, DecodeError> {
-    let mut decoded = Vec::new();
+    let mut plain = Vec::new();
     let one_over = limit as u64 + 1;
-    decoder
-        .take(one_over)
-        .read_to_end(&mut decoded)
-        .await
-        .map_err(|error| DecodeError::Malformed(error.to_string()))?;
-    if decoded.len() > limit { Err(DecodeError::TooLarge) } else { Ok(decoded.into()) }
+    decoder.take(one_over).read_to_end(&mut plain).await.map_err(|error| DecodeError::Malformed(error.to_string()))?;
+    if plain.len() > limit { Err(DecodeError::TooLarge) } else { Ok(plain.into()) }
 }
 
 #[cfg(test)]
@@ -95,9 +91,9 @@ mod tests {
     use super::*;
 
     async fn all(mut encoder: impl AsyncRead + Unpin) -> Bytes {
-        let mut encoded = Vec::new();
-        encoder.read_to_end(&mut encoded).await.unwrap();
-        encoded.into()
+        let mut body = Vec::new();
+        encoder.read_to_end(&mut body).await.unwrap();
+        body.into()
     }
 
     async fn encodings(plain: &[u8]) -> [(Encoding, Bytes); 6] {

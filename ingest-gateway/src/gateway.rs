@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use daemon::{Clock, Health};
-use eventlog::Appender;
+use eventlog::{Appender, EventLog};
 use parking_lot::Mutex;
 use schemas::Timestamp;
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use crate::dedup::{Settled, Window};
 use crate::outcomes::Tally;
 use crate::problem::{Code, Problem};
 use crate::publish::Targets;
+use crate::report::Doubt;
 use crate::types::Types;
 
 /// Tells those who wait for it how an append ended; nothing while it is under way.
@@ -23,6 +24,8 @@ pub type Flight = watch::Receiver<Option<Settled>>;
 
 /// The way to the log, once it is open.
 pub struct Link {
+    /// The log itself.
+    pub log: Arc<dyn EventLog>,
     /// What appends.
     pub appender: Arc<dyn Appender>,
     /// Where to.
@@ -49,6 +52,8 @@ pub struct Gateway {
     pub window: Mutex<Window<Flight>>,
     /// What became of the events received.
     pub tally: Tally,
+    /// Counts of which it is not known whether play.outcomes has them.
+    pub doubt: tokio::sync::Mutex<Option<Doubt>>,
     /// Requests that have begun before the drain, and their work.
     pub work: TaskTracker,
     /// Set when the log failed; cleared when it is seen to answer again.
@@ -87,6 +92,7 @@ impl Gateway {
             types: parts.types,
             window: Mutex::new(parts.window),
             tally: Tally::default(),
+            doubt: tokio::sync::Mutex::new(None),
             work: TaskTracker::new(),
             log_failed: AtomicBool::new(false),
             link: OnceLock::new(),

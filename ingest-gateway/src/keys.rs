@@ -12,7 +12,7 @@ use rand::RngCore as _;
 use schemas::{Tenant, Timestamp};
 
 use crate::credentials::{
-    Credential, Credentials, CredentialsError, DEFAULT_TIER, PREFIX, Scope, fingerprint, game_in, hex,
+    Credential, Credentials, CredentialsError, DEFAULT_TIER, PREFIX, Scope, fingerprint, game_in, hex, hexadecimal,
 };
 
 /// What stands at the head of a file that is made here.
@@ -135,7 +135,7 @@ pub fn revoke(path: &Path, id: &str, now: Timestamp) -> Result<(), KeysError> {
         edited.push_str(line);
         edited.push('\n');
         if names_it(line) {
-            edited.push_str(&format!("revoked_at = {now}\n"));
+            edited.extend(["revoked_at = ", now.to_string().as_str(), "\n"]);
         }
     }
     let now_known = parse(path, &edited)?;
@@ -161,7 +161,7 @@ fn entry(new: &NewKey, environment: &str, id: &str, secret: &str, now: Timestamp
         toml::Value::from(new.tier.as_deref().unwrap_or(DEFAULT_TIER)),
     );
     if let Some(at) = new.expires_at {
-        text.push_str(&format!("expires_at = {at}\n"));
+        text.extend(["expires_at = ", at.to_string().as_str(), "\n"]);
     }
     text
 }
@@ -176,7 +176,7 @@ fn secret() -> String {
 fn random_hex() -> String {
     let mut bytes = [0; 6];
     rand::rng().fill_bytes(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&bytes)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Credentials, KeysError> {

@@ -26,7 +26,7 @@ pub mod problem;
 pub mod publish;
 mod reach;
 mod readback;
-mod report;
+pub mod report;
 pub mod submission;
 pub mod types;
 mod upkeep;
@@ -125,7 +125,7 @@ async fn work(
 ) -> anyhow::Result<()> {
     let (link, ends) = tokio::select! {
         () = shell.shutdown.draining() => return Ok(()),
-        reached = reach::reach(gateway, &**log, config, health) => reached?,
+        reached = reach::reach(gateway, log, config, health) => reached?,
     };
     report::started(gateway, &link).await;
     gateway.open(link);
@@ -136,7 +136,7 @@ async fn work(
     shell.ready.announce().context("--ready-file: can't write it")?;
     tokio::select! {
         () = shell.shutdown.draining() => {}
-        () = upkeep::run(gateway, link, log, health) => {}
+        () = upkeep::run(gateway, link, health) => {}
     }
     Ok(())
 }

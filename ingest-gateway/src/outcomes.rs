@@ -50,7 +50,7 @@ type Bucket = (Tenant, Game, i64);
 pub struct Tally(Mutex<BTreeMap<Bucket, Counts>>);
 
 /// Counts on their way to the log.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Taken(BTreeMap<Bucket, Counts>);
 
 impl Tally {
@@ -85,6 +85,11 @@ impl Taken {
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Takes out what the log turned out to have.
+    pub fn forget(&mut self, tenant: &Tenant, game: &Game, minute: Timestamp) {
+        self.0.remove(&(tenant.clone(), game.clone(), minute.ms()));
     }
 
     /// One record a tenant, game and minute.

@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// When a person must act.
 pub(crate) async fn reach(
     gateway: &Gateway,
-    log: &dyn EventLog,
+    log: &Arc<dyn EventLog>,
     config: &Config,
     health: &Component,
 ) -> anyhow::Result<(Link, Ends)> {
@@ -55,7 +55,7 @@ pub(crate) async fn reach(
     }
 }
 
-async fn attempt(gateway: &Gateway, log: &dyn EventLog, config: &Config) -> Result<(Link, Ends), LogError> {
+async fn attempt(gateway: &Gateway, log: &Arc<dyn EventLog>, config: &Config) -> Result<(Link, Ends), LogError> {
     let targets = Targets {
         events: target(log, Topic::Events, config).await?,
         quarantine: target(log, Topic::Quarantine, config).await?,
@@ -68,11 +68,12 @@ async fn attempt(gateway: &Gateway, log: &dyn EventLog, config: &Config) -> Resu
         max_records: MAX_WAITING_RECORDS,
     };
     let appender = log.appender(options).await?;
-    let ends = readback::fill(gateway, log, &targets.events, config.dedup_window).await?;
-    Ok((Link { appender: Arc::clone(&appender), targets, deadline: config.produce_deadline + PATIENCE }, ends))
+    let ends = readback::fill(gateway, &**log, &targets.events, config.dedup_window).await?;
+    let deadline = config.produce_deadline + PATIENCE;
+    Ok((Link { log: Arc::clone(log), appender, targets, deadline }, ends))
 }
 
-async fn target(log: &dyn EventLog, topic: Topic, config: &Config) -> Result<Target, LogError> {
+async fn target(log: &Arc<dyn EventLog>, topic: Topic, config: &Config) -> Result<Target, LogError> {
     let partitions = log.topic(&topic.name(&config.topic_prefix)).await?.partitions;
     Ok(Target::new(topic, &config.topic_prefix, partitions))
 }

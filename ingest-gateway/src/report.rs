@@ -1,16 +1,34 @@
 //! Writes play.outcomes: the gateway's starts and stops, and what became of the events that it received.
+//!
+//! Counts are to be added up by whoever reads them, so none may be told twice. Where the log did not
+//! say whether it took some, that is looked up before more are told.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use eventlog::{AppendError, Headers, NewRecord};
+use eventlog::{AppendError, Headers, LogError, NewRecord, ReadRequest, Stretch, TopicPartition};
+use schemas::Timestamp;
 use schemas::record::VERSION;
 use schemas::record::outcome::{OutcomeRecord, Told};
+use schemas::topics;
 use tokio::time::timeout;
 
 use crate::gateway::{Gateway, Link};
 use crate::metrics;
+use crate::outcomes::Taken;
+
+/// Counts of which it is not known whether the log has them.
+#[derive(Debug)]
+pub struct Doubt {
+    taken: Taken,
+    /// When they were told: stands in their records.
+    at: Timestamp,
+    /// Where the partition ended before.
+    from: i64,
+}
 
 /// Tells that the gateway started.
-pub(crate) async fn started(gateway: &Gateway, link: &Link) {
+pub async fn started(gateway: &Gateway, link: &Link) {
     let record = of(gateway, Told::Started);
     if let Err(error) = append(gateway, link, vec![record]).await {
         tracing::warn!(%error, "the gateway's start is not in play.outcomes");
@@ -19,9 +37,25 @@ pub(crate) async fn started(gateway: &Gateway, link: &Link) {
 
 /// Tells the counts since the last time, and, with `stopped`, that no more will come. Counts that
 /// did not reach the log are kept for the next time. True when the log has everything.
-pub(crate) async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
-    let taken = gateway.tally.take();
-    let mut records = taken.records(&gateway.name, gateway.now());
+pub async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
+    let mut doubt = gateway.doubt.lock().await;
+    if let Some(doubtful) = &mut *doubt {
+        if let Err(error) = settle(gateway, link, doubtful).await {
+            tracing::warn!(%error, "play.outcomes can't be looked up; no more counts are told until it can");
+            return false;
+        }
+        gateway.tally.put_back(std::mem::take(&mut doubtful.taken));
+        *doubt = None;
+    }
+    let from = match link.log.offsets(&partition(gateway, link)).await {
+        Ok(range) => range.high,
+        Err(error) => {
+            tracing::warn!(%error, "play.outcomes can't be reached; the counts are kept");
+            return false;
+        }
+    };
+    let (taken, at) = (gateway.tally.take(), gateway.now());
+    let mut records = taken.records(&gateway.name, at);
     if stopped {
         records.push(of(gateway, Told::Stopped));
     }
@@ -29,9 +63,9 @@ pub(crate) async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> boo
     match append(gateway, link, records).await {
         Ok(()) => true,
         Err(AppendError::Unknown(error)) => {
-            // Told again they might count twice; a sum that is too low says where to look, the log settles it.
+            tracing::warn!(error, records = count, "it is not known yet whether play.outcomes has these counts");
             metrics::outcomes_doubtful(count);
-            tracing::error!(error, records = count, "it is not known whether play.outcomes has these counts");
+            *doubt = Some(Doubt { taken, at, from });
             false
         }
         Err(error) => {
@@ -40,6 +74,35 @@ pub(crate) async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> boo
             false
         }
     }
+}
+
+/// Leaves of doubtful counts what the log has not.
+async fn settle(gateway: &Gateway, link: &Link, doubt: &mut Doubt) -> Result<(), LogError> {
+    let partition = partition(gateway, link);
+    let until = link.log.offsets(&partition).await?.high;
+    if until <= doubt.from {
+        return Ok(());
+    }
+    let stretches = vec![Stretch { partition, from: doubt.from, until: Some(until) }];
+    let mut reader = link.log.read(ReadRequest { stretches, read_committed: false }).await?;
+    while let Some(batch) = reader.next().await? {
+        for value in batch.records.iter().filter_map(|record| record.value.as_ref()) {
+            // Another's record, or one of another form, is none of ours.
+            let Ok(found) = serde_json::from_slice::<OutcomeRecord>(value) else { continue };
+            if let Told::Counts { tenant, game, minute, .. } = &found.told
+                && found.gateway == *gateway.name
+                && found.at == doubt.at
+            {
+                doubt.taken.forget(tenant, game, *minute);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn partition(gateway: &Gateway, link: &Link) -> TopicPartition {
+    let target = &link.targets.outcomes;
+    TopicPartition::new(Arc::clone(&target.name), topics::partition(gateway.name.as_bytes(), target.partitions))
 }
 
 fn of(gateway: &Gateway, told: Told) -> OutcomeRecord {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daemon::Component;
-use eventlog::{EventLog, TopicPartition};
+use eventlog::TopicPartition;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::gateway::{Gateway, Link};
@@ -18,7 +18,7 @@ const COUNTS_EVERY: u32 = 10;
 const PROBE: Duration = Duration::from_secs(2);
 
 /// Runs until it is dropped.
-pub(crate) async fn run(gateway: &Gateway, link: &Link, log: &Arc<dyn EventLog>, health: &Component) {
+pub(crate) async fn run(gateway: &Gateway, link: &Link, health: &Component) {
     let mut turns = interval(EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
@@ -43,7 +43,7 @@ pub(crate) async fn run(gateway: &Gateway, link: &Link, log: &Arc<dyn EventLog>,
             }
             failing = true;
             health.not_ready("the log does not acknowledge");
-            if answers(link, log).await {
+            if answers(link).await {
                 gateway.log_failed.store(false, Ordering::Relaxed);
             }
         } else {
@@ -57,7 +57,7 @@ pub(crate) async fn run(gateway: &Gateway, link: &Link, log: &Arc<dyn EventLog>,
 }
 
 /// Whether the log answers at all; the next request shows whether it acknowledges, too.
-async fn answers(link: &Link, log: &Arc<dyn EventLog>) -> bool {
+async fn answers(link: &Link) -> bool {
     let first = TopicPartition::new(Arc::clone(&link.targets.events.name), 0);
-    matches!(timeout(PROBE, log.offsets(&first)).await, Ok(Ok(_)))
+    matches!(timeout(PROBE, link.log.offsets(&first)).await, Ok(Ok(_)))
 }

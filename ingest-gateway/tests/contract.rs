@@ -2,7 +2,9 @@
 //!
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
 //! failures), `bodies` (encodings, limits, slow senders), `repeats` (duplicates and conflicts), `closing`,
-//! `keys`, `informing`, `outage` and `ending`.
+//! `keys`, `informing`, `outage`, `starting` and `ending`.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "contract/batches.rs"]
 mod batches;
@@ -24,5 +26,9 @@ mod outage;
 mod repeats;
 #[path = "contract/requests.rs"]
 mod requests;
+#[path = "contract/starting.rs"]
+mod starting;
+#[path = "contract/told.rs"]
+mod told;
 #[path = "contract/world.rs"]
 mod world;

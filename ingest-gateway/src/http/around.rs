@@ -73,6 +73,7 @@ pub(super) async fn request(State(gateway): State<Arc<Gateway>>, mut request: Re
 }
 
 /// The response to a panic: nothing of the inside leaks.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer asks for")]
 pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let words = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
     tracing::error!(cause = words.unwrap_or("not in words"), "a request's handler panicked");

@@ -5,7 +5,8 @@ use schemas::topics::Topic;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{World, event, now, value, with};
+use crate::told::{event, now, value, with};
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_stamped_and_kept_in_its_order_and_bytes() {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::{Setting, Told, World, event};
+use crate::told::{Told, event};
+use crate::world::{Setting, World};
 
 async fn encoded(mut encoder: impl AsyncRead + Unpin) -> Vec<u8> {
     let mut bytes = Vec::new();

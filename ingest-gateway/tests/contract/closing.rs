@@ -3,7 +3,8 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::world::{World, at, now};
+use crate::told::{at, now};
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_close_is_written_once_whatever_the_bodies_say() {

@@ -4,7 +4,8 @@ use ingest_gateway::credentials::Scope;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{World, at, event, with};
+use crate::told::{at, event, with};
+use crate::world::World;
 
 /// Sends events one by one; each must be refused with its pointer and code.
 async fn refused(world: &World, cases: Vec<(Value, &str, &str)>) {

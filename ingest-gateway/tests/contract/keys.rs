@@ -8,7 +8,8 @@ use reqwest::Method;
 use schemas::Timestamp;
 use serde_json::json;
 
-use crate::world::{World, event};
+use crate::told::event;
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bad_credential_is_the_same_401() {

@@ -9,10 +9,12 @@ use eventlog::{
     AppendError, AppendOptions, Appender, Backlog, EventLog, GroupOptions, LogError, Membership, NewRecord,
     OffsetRange, Pending, ReadRequest, Reader, TopicCheck, TopicInfo, TopicPartition, TopicSpec,
 };
+use schemas::topics::Topic;
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use crate::world::{Setting, World, event};
+use crate::told::{event, value};
+use crate::world::{Setting, World};
 
 const SOUND: u8 = 0;
 const FULL: u8 = 1;
@@ -86,7 +88,7 @@ impl Appender for FailingAppender {
                 tokio::spawn(async move {
                     kept.kept().await.unwrap();
                     if mode == SILENT {
-                        tokio::time::sleep(Duration::from_secs(60)).await;
+                        tokio::time::sleep(Duration::from_mins(1)).await;
                     }
                     let _ = settle.send(Err(AppendError::Unknown("cut off".into())));
                 });
@@ -187,4 +189,27 @@ async fn readiness_tells_of_a_log_that_does_not_acknowledge() {
     MODE.store(SOUND, Ordering::SeqCst);
     world.post("/v1/events", &event()).await.accepted();
     became(200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_of_an_unknown_outcome_are_told_exactly_once() {
+    let _turn = TURN.lock().await;
+    MODE.store(SOUND, Ordering::SeqCst);
+    let mut world = World::with(setting("local")).await;
+    world.post("/v1/batch", &json!({"events": [event(), event()]})).await.accepted();
+    MODE.store(FORGETS, Ordering::SeqCst);
+    // The counts go out every ten seconds; these land, and the gateway is not told so.
+    let landed = async {
+        while world.records(Topic::Outcomes).await.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), landed).await.expect("counts are told");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    MODE.store(SOUND, Ordering::SeqCst);
+    world.post("/v1/events", &event()).await.accepted();
+    world.stop().await;
+    let records: Vec<_> = world.records(Topic::Outcomes).await.iter().map(value).collect();
+    let accepted: u64 = records.iter().filter_map(|record| record["outcomes"]["accepted"].as_u64()).sum();
+    assert_eq!(accepted, 3, "{records:?}");
 }

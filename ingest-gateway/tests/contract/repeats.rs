@@ -5,7 +5,8 @@ use std::sync::Arc;
 use schemas::topics::Topic;
 use serde_json::json;
 
-use crate::world::{Setting, World, event};
+use crate::told::event;
+use crate::world::{Setting, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_body_is_a_duplicate_however_it_is_written() {

@@ -3,7 +3,8 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::world::{World, event, now};
+use crate::told::{event, now};
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_json_or_no_batch_is_400_and_leaves_nothing() {

@@ -1,6 +1,6 @@
 //! A gateway on a port of its own, over an embedded log in a folder of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use eventlog::{Cleanup, EventLog, ReadRequest, Record, Stretch, TopicPartition, 
 use ingest_gateway::Config;
 use ingest_gateway::credentials::Scope;
 use ingest_gateway::keys::{self, NewKey};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder};
 use schemas::topics::Topic;
 use schemas::{Tenant, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
+
+use crate::told::{Told, read, value};
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 3;
@@ -37,6 +38,9 @@ pub(crate) struct World {
     running: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
+/// Puts a log in front of another one.
+pub(crate) type Between = fn(Arc<dyn EventLog>) -> Arc<dyn EventLog>;
+
 /// How a world differs from the plain one.
 #[derive(Default)]
 pub(crate) struct Setting {
@@ -45,14 +49,7 @@ pub(crate) struct Setting {
     /// Schema files: name below the folder, text.
     pub(crate) schemas: Vec<(String, String)>,
     /// Stands between the gateway and the log.
-    pub(crate) between: Option<fn(Arc<dyn EventLog>) -> Arc<dyn EventLog>>,
-}
-
-/// An answer, read whole.
-pub(crate) struct Told {
-    pub(crate) status: u16,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: Value,
+    pub(crate) between: Option<Between>,
 }
 
 impl World {
@@ -86,17 +83,7 @@ impl World {
 
     /// Starts a gateway; the one before must have been stopped.
     pub(crate) async fn start(&mut self, setting: &Setting) {
-        let credentials = self.credentials();
-        let mut line =
-            vec!["gateway", "--listen", "127.0.0.1:0", "--instance", "gw", "--linger", "0ms", "--credentials"];
-        line.push(credentials.to_str().unwrap());
-        let schemas = self.folder.path().join("schemas");
-        if !setting.schemas.is_empty() {
-            line.extend(["--schemas", schemas.to_str().unwrap()]);
-        }
-        line.extend(setting.flags.iter().map(String::as_str));
-        let command = Config::augment_args(clap::Command::new("gateway"));
-        let config = Config::from_arg_matches(&command.get_matches_from(line)).unwrap();
+        let config = config(self.folder.path(), setting);
         self.shell = Shell::detached();
         let log = setting.between.map_or_else(|| Arc::clone(&self.log), |between| between(Arc::clone(&self.log)));
         self.running = Some(tokio::spawn(ingest_gateway::run(config, log, self.shell.clone())));
@@ -224,86 +211,21 @@ impl World {
     }
 }
 
-impl Told {
-    #[track_caller]
-    pub(crate) fn is(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
-        assert_eq!(self.headers["content-type"], "application/problem+json");
-        assert_eq!(self.body["request_id"].as_str(), self.headers["x-request-id"].to_str().ok());
-        assert_eq!(self.body["status"], status);
-        assert!(self.body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{}", self.body);
-        self
+/// The settings of a gateway in a world's folder.
+pub(crate) fn config(folder: &Path, setting: &Setting) -> Config {
+    let credentials = folder.join("credentials.toml");
+    let schemas = folder.join("schemas");
+    let mut line = vec!["gateway", "--listen", "127.0.0.1:0", "--instance", "gw", "--linger", "0ms", "--credentials"];
+    line.push(credentials.to_str().unwrap());
+    if !setting.schemas.is_empty() {
+        line.extend(["--schemas", schemas.to_str().unwrap()]);
     }
-
-    #[track_caller]
-    pub(crate) fn accepted(self) -> Self {
-        assert_eq!(self.status, 202, "{}", self.body);
-        self
-    }
-
-    /// accepted, duplicates, conflicts, rejected
-    pub(crate) fn counts(&self) -> [u64; 4] {
-        ["accepted", "duplicates", "conflicts", "rejected"].map(|name| self.body[name].as_u64().unwrap())
-    }
-
-    /// Pointer and code of the only fault of the only result.
-    #[track_caller]
-    pub(crate) fn fault(&self) -> (String, String) {
-        let results = self.body["results"].as_array().unwrap();
-        assert_eq!(results.len(), 1, "{}", self.body);
-        let errors = results[0]["errors"].as_array().unwrap();
-        assert_eq!(errors.len(), 1, "{}", self.body);
-        assert!(errors[0]["message"].as_str().is_some_and(|words| !words.is_empty()));
-        (errors[0]["pointer"].as_str().unwrap().to_owned(), errors[0]["code"].as_str().unwrap().to_owned())
-    }
+    line.extend(setting.flags.iter().map(String::as_str));
+    let command = Config::augment_args(clap::Command::new("gateway")).args_override_self(true);
+    Config::from_arg_matches(&command.get_matches_from(line)).unwrap()
 }
 
-/// A sound event of a session of its own, now.
-pub(crate) fn event() -> Value {
-    json!({
-        "event_id": Uuid::now_v7(),
-        "session_id": Uuid::new_v4(),
-        "player_id": "p-1207",
-        "seq": 0,
-        "event_type": "task.started",
-        "timestamp": now(),
-        "data": {"task_id": "L07"},
-    })
-}
-
-/// An event with one member changed; null takes it out.
-pub(crate) fn with(member: &str, value: Value) -> Value {
-    let mut event = event();
-    let members = event.as_object_mut().unwrap();
-    if value.is_null() {
-        members.remove(member);
-    } else {
-        members.insert(member.to_owned(), value);
-    }
-    event
-}
-
-/// The time, as a client writes it.
-pub(crate) fn now() -> String {
-    at(0)
-}
-
-/// So many milliseconds from now.
-pub(crate) fn at(offset_ms: i64) -> String {
-    Timestamp::from_ms(daemon::Clock::system().now_ms() + offset_ms).to_string()
-}
-
-pub(crate) fn value(record: &Record) -> Value {
-    serde_json::from_slice(record.value.as_ref().unwrap()).unwrap()
-}
-
-pub(crate) async fn read(response: Response) -> Told {
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let bytes = response.bytes().await.unwrap();
-    Told { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
-}
-
-fn new_key(file: &std::path::Path, games: &[&str], scopes: &[Scope]) -> String {
+fn new_key(file: &Path, games: &[&str], scopes: &[Scope]) -> String {
     let new = NewKey {
         tenant: Tenant::parse("acme").unwrap(),
         games: games.iter().map(|game| (*game).to_owned()).collect(),

@@ -1,10 +1,12 @@
-//! The whole projector on an embedded log: from records to rows, through stops, kills and rivals.
+//! The whole projector: from records to rows, through stops, kills and rivals. On an embedded log, and
+//! where `PLAYLEDGER_TEST_KAFKA` names a cluster on Kafka too; tests/ runs it there as a process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use daemon::Shell;
 use eventlog::embedded::EmbeddedLog;
+use eventlog::kafka::{KafkaLog, KafkaOptions};
 use eventlog::{AppendOptions, Appender, Cleanup, EventLog, NewRecord, TopicPartition, TopicSpec};
 use projector::Config;
 use schemas::topics::{self, Topic};
@@ -21,12 +23,14 @@ const PARTITIONS: i32 = 4;
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A log in a folder of its own, and a database.
+/// A log with topics of its own, and a database.
 struct Pipeline {
-    log: EmbeddedLog,
+    log: Arc<dyn EventLog>,
+    prefix: String,
     appender: Arc<dyn Appender>,
     database: Database,
-    folder: tempfile::TempDir,
+    /// Where the log lies; none for Kafka.
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// A projector at work.
@@ -36,15 +40,25 @@ struct Running {
 }
 
 impl Pipeline {
-    async fn new() -> Self {
+    async fn embedded() -> Self {
         Self::filling(database().await).await
     }
 
     async fn filling(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
+        Self::on(Arc::new(log), "play.", database, Some(folder)).await
+    }
+
+    async fn kafka(brokers: String) -> Self {
+        let log = KafkaLog::open(KafkaOptions { brokers, client_id: "test".to_owned(), ..Default::default() }).unwrap();
+        let prefix = format!("{}.", Uuid::new_v4());
+        Self::on(Arc::new(log), &prefix, database().await, None).await
+    }
+
+    async fn on(log: Arc<dyn EventLog>, prefix: &str, database: Database, folder: Option<tempfile::TempDir>) -> Self {
         let specs = Topic::ALL.map(|topic| TopicSpec {
-            name: topic.name("play."),
+            name: topic.name(prefix),
             partitions: PARTITIONS,
             replication: 1,
             cleanup: Cleanup::Delete { retention: None },
@@ -52,18 +66,23 @@ impl Pipeline {
         });
         log.ensure_topics(&specs).await.unwrap();
         let appender = log.appender(AppendOptions::default()).await.unwrap();
-        Self { log, appender, database, folder }
+        Self { log, prefix: prefix.to_owned(), appender, database, _folder: folder }
     }
 
     fn start(&self, instance: &str) -> Running {
-        let config = Config { instance: Some(instance.to_owned()), ..config(&self.database) };
+        let config = Config {
+            instance: Some(instance.to_owned()),
+            topic_prefix: self.prefix.clone(),
+            group: format!("{}projector", self.prefix),
+            ..config(&self.database)
+        };
         let shell = Shell::detached();
-        let task = tokio::spawn(projector::run(config, Arc::new(self.log.clone()), shell.clone()));
+        let task = tokio::spawn(projector::run(config, Arc::clone(&self.log), shell.clone()));
         Running { shell, task }
     }
 
     async fn append(&self, topic: Topic, given: Vec<Given>) {
-        let name: Arc<str> = topic.name("play.").into();
+        let name: Arc<str> = topic.name(&self.prefix).into();
         let records = given.into_iter().map(|given| {
             let partition = topics::partition(given.key.as_bytes(), PARTITIONS);
             NewRecord {
@@ -104,6 +123,15 @@ impl Pipeline {
     }
 }
 
+/// Runs a scenario on the embedded log, and on Kafka where there is one.
+async fn on_every_log(scenario: impl AsyncFn(Pipeline)) {
+    scenario(Pipeline::embedded().await).await;
+    match std::env::var("PLAYLEDGER_TEST_KAFKA") {
+        Ok(brokers) => scenario(Pipeline::kafka(brokers).await).await,
+        Err(_) => println!("not run on Kafka: PLAYLEDGER_TEST_KAFKA names no cluster"),
+    }
+}
+
 /// One number; −1 while there are no tables.
 async fn count(pool: &PgPool, query: &str) -> i64 {
     let sql = sqlx::AssertSqlSafe(format!("SELECT ({query})::bigint"));
@@ -128,7 +156,10 @@ impl Running {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_of_every_topic_become_rows_and_refused_ones_are_listed() {
-    let pipeline = Pipeline::new().await;
+    on_every_log(every_topic).await;
+}
+
+async fn every_topic(pipeline: Pipeline) {
     let running = pipeline.start("one");
     pipeline.append_reports(0..50).await;
     let second_life = crate::records::with(report(Uuid::from_u128(7), 2), "/provenance/first_offset", json!(9_000));
@@ -153,11 +184,12 @@ async fn records_of_every_topic_become_rows_and_refused_ones_are_listed() {
     .fetch_all(&pipeline.database.pool)
     .await
     .unwrap();
+    let topic = Topic::Sessions.name(&pipeline.prefix);
     assert_eq!(
         rows,
         [
-            json!({"reason": "poison", "topic": "play.sessions", "tenant": null}),
-            json!({"reason": "second_life", "topic": "play.sessions", "tenant": "acme"}),
+            json!({"reason": "poison", "topic": topic, "tenant": null}),
+            json!({"reason": "second_life", "topic": topic, "tenant": "acme"}),
         ]
     );
     assert!(running.shell.health.readiness().ok);
@@ -166,7 +198,10 @@ async fn records_of_every_topic_become_rows_and_refused_ones_are_listed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stops_and_kills_lose_nothing_and_double_nothing() {
-    let pipeline = Pipeline::new().await;
+    on_every_log(stops_and_kills).await;
+}
+
+async fn stops_and_kills(pipeline: Pipeline) {
     let mut told = 0_u128;
     for round in 0..6 {
         let running = pipeline.start("one");
@@ -187,7 +222,10 @@ async fn stops_and_kills_lose_nothing_and_double_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projectors_share_the_partitions_and_take_over_from_each_other() {
-    let pipeline = Pipeline::new().await;
+    on_every_log(sharing).await;
+}
+
+async fn sharing(pipeline: Pipeline) {
     let one = pipeline.start("one");
     pipeline.append_reports(0..200).await;
     pipeline.until("SELECT count(*) FROM play.sessions", 200).await;
@@ -250,7 +288,7 @@ async fn a_postgres_that_is_away_or_crashes_is_waited_for_and_nothing_is_lost() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_a_later_release_stops_the_projector_with_a_message() {
-    let pipeline = Pipeline::new().await;
+    let pipeline = Pipeline::embedded().await;
     let running = pipeline.start("one");
     pipeline.append(Topic::Sessions, vec![Given::json(&json!({"v": 2, "tenant": "acme"}))]).await;
     let error = tokio::time::timeout(PATIENCE, running.task).await.unwrap().unwrap().unwrap_err().to_string();
@@ -259,14 +297,13 @@ async fn a_record_of_a_later_release_stops_the_projector_with_a_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_log_under_the_same_names_is_refused() {
-    let pipeline = Pipeline::new().await;
+    let pipeline = Pipeline::embedded().await;
     let running = pipeline.start("one");
     pipeline.append_reports(0..10).await;
     pipeline.until("SELECT count(*) FROM play.sessions", 10).await;
     running.stop().await;
-    let other = Pipeline { database: pipeline.database, ..Pipeline::new().await };
+    let other = Pipeline::filling(pipeline.database).await;
     let error =
         tokio::time::timeout(PATIENCE, other.start("one").task).await.unwrap().unwrap().unwrap_err().to_string();
     assert!(error.contains("another one now"), "{error}");
-    drop((pipeline.folder, other.folder));
 }

@@ -1,11 +1,14 @@
 //! The projector's settings.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::Context as _;
 use clap::Args;
 use daemon::Daemon;
 use eventlog::kafka::KafkaFlags;
+use schemas::games::{GameSettings, Games};
 
 /// What the projector needs to run, whichever log it reads.
 ///
@@ -31,6 +34,9 @@ pub struct Config {
     /// Fills event_log, one row an event; for moderate volume
     #[arg(long)]
     pub event_log: bool,
+    /// Settings by tenant and game, the file that all daemons share; days are counted in UTC as yet
+    #[arg(long, value_name = "FILE")]
+    pub games: Option<PathBuf>,
     /// Group of projectors that share the partitions
     #[arg(long, value_name = "NAME", default_value = "playledger-projector")]
     pub group: String,
@@ -57,9 +63,25 @@ impl Daemon for Process {
     const NAME: &'static str = "projector";
     const OPS: &'static str = "127.0.0.1:9103";
     const ABOUT: &'static str = "Materialises read models into Postgres";
+
+    fn check(&self) -> Result<(), String> {
+        self.config.games().map(drop).map_err(|error| format!("{error:#}"))
+    }
 }
 
 impl Config {
+    /// What holds for each game.
+    ///
+    /// # Errors
+    /// When the file of `--games` can't be read or is not of its form.
+    pub fn games(&self) -> anyhow::Result<Games> {
+        let defaults = GameSettings::default();
+        let Some(path) = &self.games else { return Ok(Games::all(defaults)) };
+        let place = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("--games {place}: can't read it"))?;
+        Games::parse(&text, defaults).with_context(|| format!("--games {place}"))
+    }
+
     /// This projector's name within its group: as told, else of host and process, so that two on one
     /// host never take each other's place.
     pub fn name(&self) -> String {

@@ -47,6 +47,7 @@ pub(crate) fn config(database: &Database) -> Config {
         database_url: database.url.clone(),
         schema: "play".parse::<SchemaName>().unwrap(),
         event_log: true,
+        games: None,
         group: "projector".to_owned(),
         instance: Some("test".to_owned()),
         topic_prefix: "play.".to_owned(),

@@ -18,6 +18,9 @@ pub const MAX_AHEAD_MS: i64 = 5 * 60_000;
 /// So far behind the gateway an event may be, without the scope `backfill`.
 pub const MAX_BEHIND_MS: i64 = 31 * 24 * 3_600_000;
 
+/// So many faults of an event are told: a small event can have thousands.
+const MAX_TOLD: usize = 20;
+
 /// What an event is judged by, beside itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -109,6 +112,7 @@ fn clock_fault(event: &Event<'_>, context: Context<'_>) -> Option<FieldError> {
 
 fn invalid(text: &str, mut errors: Vec<FieldError>, origin: Option<Origin>) -> Refused {
     let rough = parse::rough(text);
+    errors.truncate(MAX_TOLD);
     for error in &mut errors {
         match origin {
             Some(Origin::CloudEvent) => error.pointer = cloudevents::pointer(&error.pointer),

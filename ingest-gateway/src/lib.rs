@@ -51,9 +51,9 @@ use crate::gateway::{Gateway, Parts};
 use crate::types::Types;
 
 /// For so long a drain waits for the requests in flight.
-const DRAIN: Duration = Duration::from_secs(15);
+const DRAIN: Duration = Duration::from_secs(12);
 /// For so long it waits for the log to take what is left.
-const FLUSH: Duration = Duration::from_secs(4);
+const FLUSH: Duration = Duration::from_secs(3);
 /// For so long it waits for connections to close.
 const HANG_UP: Duration = Duration::from_secs(2);
 

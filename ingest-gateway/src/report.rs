@@ -40,14 +40,14 @@ pub async fn started(gateway: &Gateway, link: &Link) {
 pub async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
     let mut doubt = gateway.doubt.lock().await;
     if let Some(doubtful) = &mut *doubt {
-        if let Err(error) = settle(gateway, link, doubtful).await {
+        if let Err(error) = in_time(link, settle(gateway, link, doubtful)).await {
             tracing::warn!(%error, "play.outcomes can't be looked up; no more counts are told until it can");
             return false;
         }
         gateway.tally.put_back(std::mem::take(&mut doubtful.taken));
         *doubt = None;
     }
-    let from = match link.log.offsets(&partition(gateway, link)).await {
+    let from = match in_time(link, link.log.offsets(&partition(gateway, link))).await {
         Ok(range) => range.high,
         Err(error) => {
             tracing::warn!(%error, "play.outcomes can't be reached; the counts are kept");
@@ -74,6 +74,12 @@ pub async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
             false
         }
     }
+}
+
+/// A log that does not answer holds nobody up.
+async fn in_time<T>(link: &Link, answer: impl Future<Output = Result<T, LogError>>) -> Result<T, LogError> {
+    let late = |_| Err(LogError::Unavailable("no answer within the deadline".into()));
+    timeout(link.deadline, answer).await.unwrap_or_else(late)
 }
 
 /// Leaves of doubtful counts what the log has not.

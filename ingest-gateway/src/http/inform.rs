@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
@@ -78,11 +79,11 @@ pub(super) async fn schemas(State(gateway): State<Arc<Gateway>>, headers: Header
 /// GET /v1/schemas/{event_type}
 pub(super) async fn schema(
     State(gateway): State<Arc<Gateway>>,
-    Path(event_type): Path<String>,
+    event_type: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let credential = auth::authenticate(&gateway, &headers)?;
-    let found = gateway.types.schema(&credential.tenant, &event_type);
+    let found = event_type.ok().and_then(|Path(name)| gateway.types.schema(&credential.tenant, &name));
     let detail = "there is no such event type; GET /v1/schemas lists all";
     let text = found.ok_or_else(|| Problem::new(Code::NotFound, detail))?;
     Ok(([(CONTENT_TYPE, "application/schema+json")], text).into_response())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -51,7 +51,7 @@ pub(super) async fn batch(
         Media::CloudEvents => Submission::cloudevents(&body, &head.query)?,
     };
     // What a client claims beside its events concerns the whole request.
-    if media == Media::Json && claims_another_around(&body, &head.credential) {
+    if media == Media::Json && claims_another_tenant(&body, &head.credential) {
         return Err(another());
     }
     take(&head, submission).await
@@ -80,7 +80,7 @@ pub(super) async fn close(
     State(gateway): State<Arc<Gateway>>,
     Extension(id): Extension<RequestId>,
     Extension(trace): Extension<TraceParent>,
-    Path(session): Path<String>,
+    session: Result<Path<String>, PathRejection>,
     query: Parameters,
     headers: HeaderMap,
     body: Body,
@@ -90,9 +90,11 @@ pub(super) async fn close(
         return Err(Problem::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
     }
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    if claims_another_around(&body, &head.credential) {
+    if text(&body).is_some_and(|text| claims_another(text, &head.credential)) {
         return Err(another());
     }
+    // A path that is no text names no session.
+    let session = session.map_or_else(|_| String::new(), |Path(session)| session);
     let mut submission = close::submission(&session, &body)?;
     submission.game_id = head.query.game_id.as_deref().map(Into::into);
     take(&head, submission).await
@@ -139,9 +141,14 @@ fn accepted(answer: &Answer) -> Response {
     response
 }
 
-/// The body has been read as JSON in UTF-8 before.
-fn claims_another_around(body: &Bytes, credential: &Credential) -> bool {
-    std::str::from_utf8(body).is_ok_and(|text| claims_another(text, credential))
+/// Whether a batch claims another tenant; its game has been judged. Hardly any batch names a tenant
+/// at all: those that don't are not parsed again.
+fn claims_another_tenant(body: &Bytes, credential: &Credential) -> bool {
+    text(body).is_some_and(|text| text.contains("\"tenant") && claims_another(text, credential))
+}
+
+fn text(body: &Bytes) -> Option<&str> {
+    std::str::from_utf8(body).ok()
 }
 
 fn another() -> Problem {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::told::{at, event, with};
-use crate::world::World;
+use crate::world::{Setting, World};
 
 /// Sends events one by one; each must be refused with its pointer and code.
 async fn refused(world: &World, cases: Vec<(Value, &str, &str)>) {
@@ -104,6 +104,17 @@ async fn every_type_of_the_catalogue_is_taken() {
         let told = world.post_as(&evidence, "/v1/events", &event).await;
         assert_eq!(told.status, 202, "{event} {}", told.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_thousands_of_faults_only_some_are_told() {
+    let schema = json!({"properties": {"list": {"items": {"type": "string"}}}}).to_string();
+    let schemas = vec![("boss.defeated.json".to_owned(), schema)];
+    let world = World::with(Setting { schemas, ..Default::default() }).await;
+    let mut event = with("event_type", json!("boss.defeated"));
+    event["data"] = json!({"list": vec![1; 4_000]});
+    let told = world.post("/v1/events", &event).await.is(422, "validation_failed");
+    assert!((2..=20).contains(&told.body["results"][0]["errors"].as_array().unwrap().len()));
 }
 
 const MINUTE: i64 = 60_000;

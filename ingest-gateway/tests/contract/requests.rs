@@ -101,6 +101,8 @@ async fn other_paths_and_methods_are_problems_too() {
     let world = World::new().await;
     world.get("/v1/nothing").await.is(404, "not_found");
     world.get("/metrics").await.is(404, "not_found");
+    world.as_key(&world.key, "/v1/schemas/%ff").await.is(404, "not_found");
+    world.post("/v1/sessions/%ff/close", &json!({})).await.is(400, "malformed_body");
     let told = world.get("/v1/batch").await.is(405, "method_not_allowed");
     assert_eq!(told.headers["allow"], "POST");
     world.send(world.request(Method::DELETE, "/v1/whoami")).await.is(405, "method_not_allowed");

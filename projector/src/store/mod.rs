@@ -60,7 +60,7 @@ impl Store {
         let options = options.options([
             ("search_path", data.as_str()),
             ("synchronous_commit", "off"),
-            ("idle_in_transaction_session_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "15s"),
         ]);
         let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE).connect_with(options).await?;
         Ok(Self { pool, data })

@@ -163,8 +163,7 @@ async fn every_topic(pipeline: Pipeline) {
     let running = pipeline.start("one");
     pipeline.append_reports(0..50).await;
     let second_life = crate::records::with(report(Uuid::from_u128(7), 2), "/provenance/first_offset", json!(9_000));
-    let mut second_life = Given::json(&second_life);
-    second_life.key = "acme/p-7".to_owned();
+    let second_life = Given { key: "acme/p-7".to_owned(), ..Given::json(&second_life) };
     pipeline.append(Topic::Sessions, vec![second_life, Given::bytes(b"{")]).await;
     pipeline.append(Topic::Live, vec![Given::json(&live(SESSION, 3))]).await;
     pipeline.append(Topic::Activity, vec![Given::json(&activity(&json!({"task.started": 5})))]).await;

@@ -15,9 +15,6 @@ pub mod readback;
 pub mod tag;
 pub mod told;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 
 use schemas::data::CloseReason;

@@ -1,0 +1,302 @@
+//! A small log in memory around the machine, one partition.
+
+mod arrival;
+mod commits;
+mod lifecycle;
+mod property;
+mod setting_aside;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use eventlog::{Headers, Record};
+use schemas::games::{GameSettings, Games};
+use schemas::record::activity::Activity;
+use schemas::record::live::Live;
+use schemas::report::Report;
+use schemas::{Event, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Command, Input, Machine, Output, Quarantined, Settings};
+use crate::fold::Bounds;
+use crate::oracle;
+
+/// 2026-01-05T08:00:00Z: when the tests begin, on every clock.
+pub(super) const BEGIN: i64 = 1_767_600_000_000;
+pub(super) const SECOND: i64 = 1_000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+pub(super) const MARGIN: i64 = 60 * SECOND;
+pub(super) const SESSION: &str = "8f14e45f-0000-4000-8000-000000000001";
+
+/// What becomes of the next commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Kept,
+    Aborted,
+    /// It stays under way until told otherwise.
+    Open,
+}
+
+pub(super) struct World {
+    pub(super) machine: Machine,
+    /// The monotonic clock.
+    pub(super) now: i64,
+    pub(super) fate: Fate,
+    events: Vec<Record>,
+    fetched: Option<i64>,
+    under_way: Option<(Vec<Output>, Vec<(i32, i64)>)>,
+    pub(super) state: BTreeMap<Bytes, Bytes>,
+    pub(super) committed: Option<i64>,
+    pub(super) reports: Vec<Report>,
+    pub(super) live: Vec<Live>,
+    pub(super) gone: usize,
+    pub(super) activity: Vec<Activity>,
+    pub(super) quarantine: Vec<Quarantined>,
+    pub(super) commits: usize,
+    pub(super) stopped: Option<Option<String>>,
+    pub(super) released: Vec<u64>,
+    batch: usize,
+}
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        games: Games::all(GameSettings::default()),
+        bounds: Bounds::default(),
+        commit_interval_ms: 200,
+        margin_ms: MARGIN,
+        snapshot_ms: 5 * SECOND,
+        worker: "test".into(),
+    }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(settings())
+    }
+
+    pub(super) fn with(settings: Settings) -> Self {
+        let mut world = Self {
+            machine: Machine::new(settings),
+            now: 0,
+            fate: Fate::Kept,
+            events: Vec::new(),
+            fetched: None,
+            under_way: None,
+            state: BTreeMap::new(),
+            committed: None,
+            reports: Vec::new(),
+            live: Vec::new(),
+            gone: 0,
+            activity: Vec::new(),
+            quarantine: Vec::new(),
+            commits: 0,
+            stopped: None,
+            released: Vec::new(),
+            batch: usize::MAX,
+        };
+        world.step(Input::Assigned { partition: 0, committed: None });
+        world
+    }
+
+    /// Hands records over so many at a time.
+    pub(super) fn by(mut self, batch: usize) -> Self {
+        self.batch = batch;
+        self
+    }
+
+    /// The process dies and another takes over: only what was committed is left.
+    pub(super) fn crash(&mut self, settings: Settings) {
+        self.machine = Machine::new(settings);
+        self.under_way = None;
+        self.fetched = None;
+        self.step(Input::Assigned { partition: 0, committed: self.committed });
+    }
+
+    /// Appends an event as the gateway would.
+    pub(super) fn put(&mut self, event: &Value, received_at: i64) {
+        self.put_stamped(event, received_at, json!({}));
+    }
+
+    pub(super) fn put_stamped(&mut self, event: &Value, received_at: i64, more: Value) {
+        let mut stamp = stamp(received_at);
+        stamp["event"] = event.clone();
+        stamp.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.put_raw(event["session_id"].as_str().unwrap_or("?"), stamp.to_string(), received_at);
+    }
+
+    pub(super) fn put_hole(&mut self, seq: u64, received_at: i64) {
+        let mut stamp = stamp(received_at);
+        stamp["hole"] = json!({"session_id": SESSION, "seq": seq, "reason": "invalid"});
+        self.put_raw(SESSION, stamp.to_string(), received_at);
+    }
+
+    pub(super) fn put_raw(&mut self, session: &str, value: String, timestamp_ms: i64) {
+        self.events.push(Record {
+            offset: i64::try_from(self.events.len()).unwrap(),
+            timestamp_ms,
+            key: format!("acme/{session}").into(),
+            value: Some(value.into()),
+            headers: Headers::new(),
+        });
+    }
+
+    /// Hands over all that is there, and lets a commit happen.
+    pub(super) fn run(&mut self) {
+        loop {
+            let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok()) else { break };
+            let records: Vec<Record> = self.events.iter().skip(from).take(self.batch).cloned().collect();
+            if records.is_empty() {
+                break;
+            }
+            let next_offset = records.last().unwrap().offset + 1;
+            self.fetched = Some(next_offset);
+            self.step(Input::Batch { partition: 0, records, next_offset });
+            if self.stopped.is_some() {
+                return;
+            }
+        }
+        self.step(Input::CaughtUp { partition: 0 });
+        self.wait(200);
+    }
+
+    /// Lets time go on while nothing comes.
+    pub(super) fn wait(&mut self, ms: i64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now = (self.now + (ms / 20).max(200)).min(end);
+            self.step(Input::Tick);
+        }
+    }
+
+    pub(super) fn settle(&mut self, fate: Fate) {
+        let (outputs, offsets) = self.under_way.take().expect("a commit is under way");
+        self.fate = fate;
+        self.commit(outputs, offsets);
+    }
+
+    pub(super) fn step(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for command in self.machine.step(self.now, input) {
+                match command {
+                    Command::Restore { partition, epoch } => {
+                        let state = self.state.iter().map(|(key, value)| record(key, value)).collect();
+                        inputs.push_back(Input::Restored { partition, epoch, records: state });
+                        inputs.push_back(Input::RestoreDone { partition, epoch });
+                    }
+                    Command::FetchFrom { offset, .. } => self.fetched = Some(offset.unwrap_or(0)),
+                    Command::ReadBack { partition, epoch, from, until, sessions } => {
+                        let keys: Vec<_> = sessions.iter().map(crate::state::SessionKey::to_bytes).collect();
+                        let asked = |record: &&Record| {
+                            (from..until).contains(&record.offset) && keys.contains(&record.key)
+                        };
+                        let records = self.events.iter().filter(asked).cloned().collect();
+                        inputs.push_back(Input::ReadBack { partition, epoch, records });
+                    }
+                    Command::Commit { outputs, offsets } => self.commit(outputs, offsets),
+                    Command::Release { token } => self.released.push(token),
+                    Command::Stop { error } => self.stopped = Some(error),
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, outputs: Vec<Output>, offsets: Vec<(i32, i64)>) {
+        match self.fate {
+            Fate::Open => {
+                self.under_way = Some((outputs, offsets));
+                return;
+            }
+            Fate::Aborted => {
+                self.fate = Fate::Kept;
+                return self.step(Input::Aborted);
+            }
+            Fate::Kept => {}
+        }
+        self.commits += 1;
+        self.committed = offsets.first().map(|(_, next)| *next);
+        for output in outputs {
+            match output {
+                Output::Report(report) => self.reports.push(*report),
+                Output::Live(live) => self.live.push(*live),
+                Output::Gone(_) => self.gone += 1,
+                Output::Activity(counts) => self.activity.push(counts),
+                Output::Quarantine(aside) => self.quarantine.push(*aside),
+                Output::State { key, value: Some(value), .. } => drop(self.state.insert(key, value)),
+                Output::State { key, value: None, .. } => drop(self.state.remove(&key)),
+            }
+        }
+        self.step(Input::Committed);
+    }
+
+    /// The latest report of the session.
+    pub(super) fn report(&self) -> &Report {
+        self.reports.last().expect("no report")
+    }
+
+    pub(super) fn applied(&self) -> u64 {
+        self.activity.iter().flat_map(|counts| counts.applied.values()).sum()
+    }
+
+    pub(super) fn repeats(&self) -> u64 {
+        self.activity.iter().map(|counts| counts.repeats).sum()
+    }
+
+    pub(super) fn set_aside(&self, reason: &str) -> u64 {
+        self.activity.iter().filter_map(|counts| counts.set_aside.get(reason)).sum()
+    }
+
+    /// What the quarantine holds, by reason.
+    pub(super) fn reasons(&self) -> Vec<&'static str> {
+        self.quarantine.iter().map(|aside| aside.reason.as_str()).collect()
+    }
+}
+
+fn record(key: &Bytes, value: &Bytes) -> Record {
+    Record { offset: 0, timestamp_ms: 0, key: key.clone(), value: Some(value.clone()), headers: Headers::new() }
+}
+
+fn stamp(received_at: i64) -> Value {
+    json!({
+        "v": 1, "tenant": "acme", "game": "demo", "received_at": Timestamp::from_ms(received_at).to_string(),
+        "request_id": "req_1", "key_id": "k1", "gateway": "g1",
+    })
+}
+
+/// An attempt of the session, a second after the one before it.
+pub(super) fn attempt(seq: u64) -> Value {
+    event(Some(seq), "task.attempted", json!({"task_id": "L1", "outcome": if seq % 3 == 0 { "success" } else { "failure" }}))
+}
+
+/// Any event of the session: its place in time and its id follow from `seq`, or from its type without.
+pub(super) fn event(seq: Option<u64>, event_type: &str, data: Value) -> Value {
+    let number = seq.map_or_else(|| event_type.len() as u64, |seq| seq + 1_000);
+    event_at(number, seq, event_type, data)
+}
+
+/// As [`event`], under an id and at a time of its own.
+pub(super) fn event_at(number: u64, seq: Option<u64>, event_type: &str, data: Value) -> Value {
+    let at = BEGIN + i64::try_from(seq.unwrap_or(number)).unwrap() * SECOND;
+    let mut event = json!({
+        "event_id": Uuid::from_u128(u128::from(number) | 7 << 76), "session_id": SESSION, "player_id": "p-1",
+        "event_type": event_type, "timestamp": Timestamp::from_ms(at).to_string(), "data": data,
+    });
+    if let Some(seq) = seq {
+        event["seq"] = seq.into();
+    }
+    event
+}
+
+pub(super) fn close(seq: Option<u64>, reason: &str) -> Value {
+    event(seq, "session.closed", json!({"reason": reason}))
+}
+
+/// What the oracle makes of events.
+pub(super) fn expected(events: &[Value]) -> schemas::metrics::Metrics {
+    let lines: Vec<String> = events.iter().map(Value::to_string).collect();
+    let parsed: Vec<Event<'_>> =
+        lines.iter().map(|line| schemas::parse::stamped(line, Some(schemas::record::stamp::Origin::Close)).unwrap()).collect();
+    oracle::Session::new(&parsed, 60_000).metrics()
+}

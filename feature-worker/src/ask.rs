@@ -20,7 +20,13 @@ const RETRY: Duration = Duration::from_millis(250);
 pub(crate) type Answers = mpsc::Sender<Result<Input, WorkerError>>;
 
 /// Reads a partition's state up to what it holds now, open transactions included, and hands it in.
-pub(crate) async fn restore(log: Arc<dyn EventLog>, state: TopicPartition, epoch: u64, clock: daemon::Clock, answers: Answers) {
+pub(crate) async fn restore(
+    log: Arc<dyn EventLog>,
+    state: TopicPartition,
+    epoch: u64,
+    clock: daemon::Clock,
+    answers: Answers,
+) {
     let partition = state.partition;
     let begun = clock.monotonic_ms();
     let outcome = loop {

@@ -83,7 +83,8 @@ impl Config {
         if let Some(name) = &self.instance {
             return Ok(name.clone());
         }
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+        let host =
+            std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
         let host = host.map(|name| name.trim().to_owned()).unwrap_or_default();
         anyhow::ensure!(!host.is_empty(), "this host does not tell its name: give --instance NAME");
         Ok(host)

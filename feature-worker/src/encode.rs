@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use eventlog::{Headers, NewRecord};
-use schemas::record::header;
 use schemas::record::VERSION;
+use schemas::record::header;
 use schemas::{Timestamp, topics as keys};
 
 use crate::machine::{Output, Quarantined};

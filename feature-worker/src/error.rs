@@ -17,7 +17,9 @@ impl From<LogError> for WorkerError {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Unavailable(_) | LogError::Fatal(_) => Self::Rejoin(error.to_string()),
-            LogError::NotFound(_) | LogError::OutOfRange { .. } | LogError::Invalid(_) => Self::Fatal(error.to_string()),
+            LogError::NotFound(_) | LogError::OutOfRange { .. } | LogError::Invalid(_) => {
+                Self::Fatal(error.to_string())
+            }
         }
     }
 }

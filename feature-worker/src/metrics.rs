@@ -32,7 +32,11 @@ pub fn describe() {
     describe_counter!(REPEATS, "Records that told again what was known.");
     describe_counter!(HOLES, "Places of refused events.");
     describe_counter!(SET_ASIDE, "Events set aside in the quarantine, by reason.");
-    describe_gauge!(LAG_SECONDS, Unit::Seconds, "Age of the newest record read of the partition that lags most; 0 when all is read.");
+    describe_gauge!(
+        LAG_SECONDS,
+        Unit::Seconds,
+        "Age of the newest record read of the partition that lags most; 0 when all is read."
+    );
     describe_gauge!(PARTITIONS, "Partitions owned.");
     describe_gauge!(SESSIONS, "Sessions in memory.");
     describe_gauge!(MARKERS, "Markers of evicted sessions in memory.");

@@ -114,12 +114,12 @@ pub fn encode<T: Serialize>(state: &T) -> Result<Bytes, serde_json::Error> {
 /// # Errors
 /// When it is of a later release or not of the form.
 pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Record>, StateError> {
-    let malformed =
-        |error: String| StateError::Malformed { key: String::from_utf8_lossy(key).into_owned(), error };
+    let malformed = |error: String| StateError::Malformed { key: String::from_utf8_lossy(key).into_owned(), error };
     if key == PARTITION_KEY {
         return value.map(|value| Ok(Record::Partition(versioned(value, malformed)?))).transpose();
     }
-    let session = SessionKey::parse(key).ok_or_else(|| malformed("neither a session's key nor the partition's".into()))?;
+    let session =
+        SessionKey::parse(key).ok_or_else(|| malformed("neither a session's key nor the partition's".into()))?;
     let entry = value.map(|value| versioned(value, malformed)).transpose()?;
     Ok(Some(Record::Session(session, entry)))
 }

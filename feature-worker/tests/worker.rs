@@ -139,10 +139,7 @@ fn stamped(event: &Value, received_at: i64) -> NewRecord {
         "request_id": "req_1", "key_id": "k1", "gateway": "g1", "event": event,
     });
     NewRecord {
-        partition: TopicPartition::new(
-            Topic::Events.name("play."),
-            topics::partition(key.as_bytes(), PARTITIONS),
-        ),
+        partition: TopicPartition::new(Topic::Events.name("play."), topics::partition(key.as_bytes(), PARTITIONS)),
         key: key.into(),
         value: Some(value.to_string().into()),
         headers: Headers::new(),
@@ -262,7 +259,10 @@ async fn topics_that_are_missing_or_disagree_stop_the_worker_with_a_sentence() {
         if uneven {
             let specs: Vec<TopicSpec> = Topic::ALL
                 .iter()
-                .map(|topic| TopicSpec { partitions: if *topic == Topic::SessionState { 2 } else { 4 }, ..spec(*topic) })
+                .map(|topic| TopicSpec {
+                    partitions: if *topic == Topic::SessionState { 2 } else { 4 },
+                    ..spec(*topic)
+                })
                 .collect();
             log.ensure_topics(&specs).await.unwrap();
         }

@@ -150,14 +150,7 @@ impl Partition {
     }
 
     /// Counts what became of an event; sends it to the quarantine where it was set aside.
-    fn count(
-        &mut self,
-        stamp: &Stamp<'_>,
-        event: &Event<'_>,
-        record: &Record,
-        raw: &RawValue,
-        judgement: &Judgement,
-    ) {
+    fn count(&mut self, stamp: &Stamp<'_>, event: &Event<'_>, record: &Record, raw: &RawValue, judgement: &Judgement) {
         let counts = self.open.counts.of(&stamp.tenant, &stamp.game, stamp.received_at.ms());
         match judgement.verdict {
             Verdict::Applied => counts.applied(&event.event_type),

@@ -43,7 +43,9 @@ pub(super) enum Halt {
         found: i64,
     },
     /// Too much that can't be read.
-    #[error("partition {partition}: {count} records in a row up to offset {offset} are not of play.events; is --topic-prefix right?")]
+    #[error(
+        "partition {partition}: {count} records in a row up to offset {offset} are not of play.events; is --topic-prefix right?"
+    )]
     Flood {
         /// Which.
         partition: i32,
@@ -53,4 +55,3 @@ pub(super) enum Halt {
         count: u32,
     },
 }
-

@@ -251,7 +251,9 @@ impl Machine {
                 }
             }
             Input::Batch { partition, records, next_offset } => {
-                if !self.draining && let Some(partition) = self.partitions.get_mut(&partition) {
+                if !self.draining
+                    && let Some(partition) = self.partitions.get_mut(&partition)
+                {
                     partition.batch(&records, next_offset, &self.settings)?;
                 }
             }

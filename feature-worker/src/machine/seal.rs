@@ -76,8 +76,13 @@ impl Partition {
             None => None,
             Some(slot) => {
                 if let Entry::Live(session) = &mut slot.entry {
-                    let place =
-                        Place { partition, tenant: &key.tenant, session: key.session, log_time, worker: &settings.worker };
+                    let place = Place {
+                        partition,
+                        tenant: &key.tenant,
+                        session: key.session,
+                        log_time,
+                        worker: &settings.worker,
+                    };
                     settle(session, &place, settings, key, outputs)?;
                 }
                 let due = show(slot, key, now, settings, outputs);

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eventlog::Record;
-use schemas::{Event, Text, Timestamp};
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Stamp;
+use schemas::{Event, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -60,7 +60,13 @@ struct Again<'a> {
 impl ReadBack {
     /// Asks for all of a live session.
     pub fn of(trail: &Trail) -> Self {
-        Self { from: trail.first_offset, until: trail.last_offset + 1, waiting: BTreeMap::new(), closes: BTreeMap::new(), marker: None }
+        Self {
+            from: trail.first_offset,
+            until: trail.last_offset + 1,
+            waiting: BTreeMap::new(),
+            closes: BTreeMap::new(),
+            marker: None,
+        }
     }
 
     /// Asks for all of an evicted session.
@@ -175,8 +181,11 @@ impl Session {
         if (found.len() + filling) as u64 != self.prefix.events() {
             return Ok(false);
         }
-        let waiting: Vec<(u64, Event<'_>)> =
-            readback.waiting.range(..next).map(|(seq, held)| Ok((*seq, reread(&held.raw)?))).collect::<Result<_, _>>()?;
+        let waiting: Vec<(u64, Event<'_>)> = readback
+            .waiting
+            .range(..next)
+            .map(|(seq, held)| Ok((*seq, reread(&held.raw)?)))
+            .collect::<Result<_, _>>()?;
         found.extend(waiting.iter().map(|(seq, event)| (*seq, event)));
         let mut anew = Told::default();
         for (seq, event) in found {

@@ -55,7 +55,9 @@ pub struct Unreadable(String);
 impl Told {
     /// Takes in the next event of the record.
     pub fn apply(&mut self, event: &Event<'_>, game: &Game, context: &Context<'_>) {
-        if self.rules.is_none() && let Some(at) = event.timestamp {
+        if self.rules.is_none()
+            && let Some(at) = event.timestamp
+        {
             self.rules = Some(Rules::at(at, game, context));
         }
         // Before the first time there is no gap that the threshold could judge.

@@ -9,7 +9,11 @@ fn a_session_in_order_is_final_at_its_close() {
     let mut world = World::new();
     let events: Vec<Value> = (0..5).map(attempt).chain([close(Some(5), "completed")]).collect();
     for (n, event) in events.iter().enumerate() {
-        world.put_stamped(event, BEGIN + n as i64 * SECOND + 300, json!({"sent_at": Timestamp::from_ms(BEGIN + n as i64 * SECOND).to_string(), "app_version": "1.2"}));
+        world.put_stamped(
+            event,
+            BEGIN + n as i64 * SECOND + 300,
+            json!({"sent_at": Timestamp::from_ms(BEGIN + n as i64 * SECOND).to_string(), "app_version": "1.2"}),
+        );
     }
     world.run();
     let report = world.report();

@@ -106,18 +106,17 @@ fn closes_without_seq_stand_last_by_id_and_the_highest_gives_the_reason() {
 #[test]
 fn a_session_longer_than_the_cap_takes_only_what_fills_its_gaps() {
     let mut world = World::new();
-    for seq in (0..72).filter(|seq| *seq != 5) {
-        // Under a time-out of thirty minutes, with the fifth left out too.
-        world.put(&attempt(seq), BEGIN + i64::try_from(seq).unwrap() * 20 * MINUTE + if seq == 4 { 15 * MINUTE } else { 0 });
+    for seq in (0..103).filter(|seq| *seq != 5) {
+        world.put(&attempt(seq), BEGIN + i64::try_from(seq).unwrap() * 14 * MINUTE);
     }
-    world.put(&attempt(72), BEGIN + 24 * HOUR + SECOND);
+    world.put(&attempt(103), BEGIN + 24 * HOUR + SECOND);
     world.put(&attempt(5), BEGIN + 24 * HOUR + 2 * SECOND);
     world.run();
     world.wait(2 * HOUR);
     assert_eq!(world.reasons(), ["late"]);
     let report = world.report();
     assert_eq!((report.facts.close_reason.as_str(), report.status), ("too_long", Status::Final));
-    assert_eq!((report.facts.complete, report.facts.metrics.event_count), (Some(true), 72));
+    assert_eq!((report.facts.complete, report.facts.metrics.event_count), (Some(true), 103));
 }
 
 #[test]
@@ -164,7 +163,10 @@ fn evidence_alone_is_final_after_grace() {
     world.put(&event(None, "evidence.recorded", piece), BEGIN);
     world.run();
     world.wait(HOUR + MARGIN + SECOND);
-    assert_eq!((world.report().kind, world.report().status, world.report().revision), (Kind::Evidence, Status::Final, 2));
+    assert_eq!(
+        (world.report().kind, world.report().status, world.report().revision),
+        (Kind::Evidence, Status::Final, 2)
+    );
     assert!(world.live.is_empty());
 }
 

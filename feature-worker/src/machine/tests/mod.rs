@@ -189,9 +189,8 @@ impl World {
                     Command::FetchFrom { offset, .. } => self.fetched = Some(offset.unwrap_or(0)),
                     Command::ReadBack { partition, epoch, from, until, sessions } => {
                         let keys: Vec<_> = sessions.iter().map(crate::state::SessionKey::to_bytes).collect();
-                        let asked = |record: &&Record| {
-                            (from..until).contains(&record.offset) && keys.contains(&record.key)
-                        };
+                        let asked =
+                            |record: &&Record| (from..until).contains(&record.offset) && keys.contains(&record.key);
                         let records = self.events.iter().filter(asked).cloned().collect();
                         inputs.push_back(Input::ReadBack { partition, epoch, records });
                     }
@@ -267,7 +266,11 @@ fn stamp(received_at: i64) -> Value {
 
 /// An attempt of the session, a second after the one before it.
 pub(super) fn attempt(seq: u64) -> Value {
-    event(Some(seq), "task.attempted", json!({"task_id": "L1", "outcome": if seq % 3 == 0 { "success" } else { "failure" }}))
+    event(
+        Some(seq),
+        "task.attempted",
+        json!({"task_id": "L1", "outcome": if seq % 3 == 0 { "success" } else { "failure" }}),
+    )
 }
 
 /// Any event of the session: its place in time and its id follow from `seq`, or from its type without.
@@ -296,7 +299,9 @@ pub(super) fn close(seq: Option<u64>, reason: &str) -> Value {
 /// What the oracle makes of events.
 pub(super) fn expected(events: &[Value]) -> schemas::metrics::Metrics {
     let lines: Vec<String> = events.iter().map(Value::to_string).collect();
-    let parsed: Vec<Event<'_>> =
-        lines.iter().map(|line| schemas::parse::stamped(line, Some(schemas::record::stamp::Origin::Close)).unwrap()).collect();
+    let parsed: Vec<Event<'_>> = lines
+        .iter()
+        .map(|line| schemas::parse::stamped(line, Some(schemas::record::stamp::Origin::Close)).unwrap())
+        .collect();
     oracle::Session::new(&parsed, 60_000).metrics()
 }

@@ -19,7 +19,10 @@ fn another_event_under_a_taken_seq_is_set_aside() {
     world.run();
     assert_eq!(world.reasons(), ["seq_conflict"; 3]);
     assert_eq!(world.set_aside("seq_conflict"), 3);
-    assert_eq!(world.report().facts.metrics, expected(&[attempt(0), attempt(1), attempt(2), close(Some(3), "completed")]));
+    assert_eq!(
+        world.report().facts.metrics,
+        expected(&[attempt(0), attempt(1), attempt(2), close(Some(3), "completed")])
+    );
     let aside = &world.quarantine[0];
     assert_eq!((aside.partition, aside.offset), (0, 1));
     assert_eq!(serde_json::from_slice::<Value>(&aside.raw).unwrap(), intruder(0));

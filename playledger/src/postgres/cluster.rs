@@ -12,6 +12,8 @@ use super::place::Place;
 use super::programs::Programs;
 use crate::folder::{describe, read_if_there, write_private};
 
+/// What the name of a cluster begins with until it is whole.
+const UNFINISHED: &str = "cluster.new-";
 /// The superuser of the private Postgres.
 pub(super) const USER: &str = "playledger";
 
@@ -40,13 +42,12 @@ pub(super) async fn prepare(place: &Place, programs: &Programs, account: &Accoun
 
 /// Runs `initdb` beside the cluster's own name, which a half-made cluster thus never bears.
 async fn initdb(place: &Place, programs: &Programs, account: &Account, password: &str) -> anyhow::Result<()> {
-    let fresh = place.home.join("cluster.new");
+    // A name of its own: an `initdb` whose `up` was killed may still be writing to the last one.
+    let fresh = place.home.join(format!("{UNFINISHED}{}", uuid::Uuid::new_v4().simple()));
     let secret = place.home.join("cluster.password");
     let failed =
         |path: &Path, error: &std::io::Error| anyhow::anyhow!(describe("can't prepare the cluster", path, error));
-    if fresh.exists() {
-        std::fs::remove_dir_all(&fresh).map_err(|error| failed(&fresh, &error))?;
-    }
+    clear_unfinished(&place.home);
     write_private(&secret, password.as_bytes())?;
     account.give(&secret).map_err(|error| failed(&secret, &error))?;
     let mut command = account.command(programs.path("initdb"));
@@ -71,6 +72,16 @@ async fn initdb(place: &Place, programs: &Programs, account: &Account, password:
     }
     let cluster = place.cluster();
     std::fs::rename(&fresh, &cluster).map_err(|error| failed(&cluster, &error))
+}
+
+/// Takes away what killed starts left; what resists stays until the next start.
+fn clear_unfinished(home: &Path) {
+    let Ok(entries) = std::fs::read_dir(home) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The last lines that a program said, on one line.

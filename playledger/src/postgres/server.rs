@@ -38,6 +38,8 @@ pub struct Server {
     leash: Option<ChildStdin>,
     place: Place,
     url: String,
+    /// How long its log was when it started.
+    log_before: u64,
 }
 
 /// Starts the server on its cluster and makes the database where there is none.
@@ -86,6 +88,10 @@ impl Server {
     pub async fn stop(mut self, patience: Duration) -> anyhow::Result<()> {
         drop(self.leash.take());
         if tokio::time::timeout(patience, self.guard.wait()).await.is_ok() {
+            if !self.place.sockets.starts_with(&self.place.home) {
+                // Made anew at the next start.
+                let _ = std::fs::remove_dir(&self.place.sockets);
+            }
             return Ok(());
         }
         if let Some(pid) = leftover::running(&self.place.cluster())? {
@@ -143,13 +149,14 @@ impl Server {
     /// Why the server ended, as far as its log says.
     fn last_words(&self, status: Option<ExitStatus>) -> String {
         let said = std::fs::read(&self.place.log).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said[said.len().saturating_sub(4096)..]).into_owned();
+        let before = usize::try_from(self.log_before).unwrap_or(usize::MAX).max(said.len().saturating_sub(4096));
+        let said = String::from_utf8_lossy(said.get(before..).unwrap_or_default()).into_owned();
         if said.contains("No space left on device") {
             return format!("the disk under {} is full: make room, then start again", self.place.home.display());
         }
         let telling: Vec<_> = said
             .lines()
-            .filter(|line| ["FATAL", "PANIC", "ERROR", "HINT", "could not"].iter().any(|word| line.contains(word)))
+            .filter(|line| ["FATAL", "PANIC", "HINT", "could not"].iter().any(|word| line.contains(word)))
             .collect();
         let words = if telling.is_empty() { last_words(&said) } else { last_words(&telling.join("\n")) };
         match status {
@@ -169,6 +176,7 @@ fn spawn(place: Place, programs: &Programs, account: &Account, port: u16, passwo
         .mode(0o600)
         .open(&place.log)
         .map_err(|error| anyhow::anyhow!(describe("can't open Postgres's log", &place.log, &error)))?;
+    let log_before = log.metadata().map_or(0, |log| log.len());
     let mut command = account.command("/bin/sh");
     command.args(["-c", GUARD, "playledger-postgres"]).arg(programs.path("postgres"));
     command.arg("-D").arg(place.cluster());
@@ -179,7 +187,7 @@ fn spawn(place: Place, programs: &Programs, account: &Account, port: u16, passwo
     let mut guard = Command::from(command).spawn().context("/bin/sh: can't start Postgres's guard")?;
     let leash = guard.stdin.take();
     let url = format!("postgres://{USER}:{password}@127.0.0.1:{port}/{DATABASE}");
-    Ok(Server { guard, leash, place, url })
+    Ok(Server { guard, leash, place, url, log_before })
 }
 
 /// What differs from Postgres's own defaults: given at each start, so that they are always those

@@ -99,7 +99,7 @@ impl House {
             }
         };
         tokio::select! {
-            said = postgres => anyhow!("the private Postgres ended: {said}"),
+            said = postgres => anyhow!("the private Postgres ended: {said}; start again: nothing acknowledged is lost"),
             ended = ends.recv() => match ended {
                 Some(Ended { name, outcome: Err(error) }) => error.context(format!("the {name} ended")),
                 Some(Ended { name, outcome: Ok(()) }) => anyhow!("the {name} ended by itself"),

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use eventlog::EventLog as _;
 use eventlog::kafka::KafkaFlags;
-use sqlx::{Connection as _, PgConnection};
 
 use super::Finding;
-use crate::postgres::programs::OLDEST;
-use crate::topics;
+use crate::{postgres, topics};
 
 /// A server that has not answered for so long does not.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,16 +45,8 @@ pub(super) async fn kafka(brokers: &str) -> Vec<Finding> {
 /// Whether the server answers and is new enough.
 pub(super) async fn database(url: &str) -> Finding {
     const WHAT: &str = "Postgres server";
-    let asked = tokio::time::timeout(PATIENCE, async {
-        let mut connection = PgConnection::connect(url).await?;
-        sqlx::query_scalar::<_, String>("SHOW server_version_num").fetch_one(&mut connection).await
-    });
-    match asked.await {
-        Err(_) => Finding::bad(WHAT, "no answer", "look at --database-url (or DATABASE_URL)"),
-        Ok(Err(error)) => Finding::bad(WHAT, error.to_string(), "look at --database-url (or DATABASE_URL)"),
-        Ok(Ok(number)) => match number.parse::<u32>().unwrap_or(0) / 10_000 {
-            major if major >= OLDEST => Finding::ok(WHAT, format!("Postgres {major} answers")),
-            major => Finding::bad(WHAT, format!("is Postgres {major}"), format!("use Postgres {OLDEST} or newer")),
-        },
+    match postgres::reach(url).await {
+        Ok(major) => Finding::ok(WHAT, format!("Postgres {major} answers")),
+        Err(words) => Finding::bad(WHAT, words, "look at --database-url (or DATABASE_URL)"),
     }
 }

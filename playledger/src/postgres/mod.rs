@@ -8,12 +8,14 @@ mod cluster;
 mod leftover;
 mod place;
 pub mod programs;
+mod reach;
 mod server;
 
 use crate::folder::Folder;
 
 pub use account::Account;
 pub use place::{elsewhere, home_of};
+pub use reach::reach;
 pub use server::Server;
 
 /// Starts the folder's Postgres, and makes it on the first start.

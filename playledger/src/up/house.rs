@@ -20,8 +20,10 @@ use crate::postgres::{self, Server};
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// A start that takes longer than this says what it waits for, and again after as long.
 const SAY_AFTER: Duration = Duration::from_secs(10);
-/// How long the private Postgres may take to stop. With the parts' own, all is within 25 s.
-const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the private Postgres may take to stop, and the log before it. With the parts' own and
+/// the players', all is within 25 s.
+const POSTGRES_PATIENCE: Duration = Duration::from_secs(4);
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything that runs.
 pub(super) struct House {
@@ -114,7 +116,9 @@ impl House {
         for part in self.parts {
             part.stop().await;
         }
-        self.log.close().await;
+        if tokio::time::timeout(LOG_PATIENCE, self.log.close()).await.is_err() {
+            tracing::warn!("the log did not close within {} s; what was acknowledged is in it", LOG_PATIENCE.as_secs());
+        }
         if let Some(server) = self.postgres
             && let Err(error) = server.stop(POSTGRES_PATIENCE).await
         {
@@ -139,7 +143,10 @@ impl House {
 /// The private Postgres; none where the tables are elsewhere.
 async fn tables(arguments: &Arguments, folder: &Folder) -> anyhow::Result<Option<Server>> {
     match &arguments.database_url {
-        Some(_) => Ok(None),
+        Some(url) => match postgres::reach(url).await {
+            Ok(_) => Ok(None),
+            Err(words) => Err(anyhow!("--database-url: {words}")),
+        },
         None => Ok(Some(postgres::start(folder).await?)),
     }
 }
@@ -153,18 +160,19 @@ fn start_parts(
     database_url: &str,
     ends: &mpsc::UnboundedSender<Ended>,
 ) -> anyhow::Result<Vec<Part>> {
-    let gateway = settings::gateway(arguments, folder)?;
-    let worker = settings::worker(arguments)?;
-    let projector = settings::projector(arguments, database_url)?;
+    let instance = settings::instance(folder);
+    let gateway = settings::gateway(arguments, folder, &instance)?;
+    let worker = settings::worker(arguments, &instance)?;
+    let projector = settings::projector(arguments, database_url, &instance)?;
     let dashboard = settings::dashboard(arguments, database_url)?;
     let seconds = Duration::from_secs;
     let log = || Arc::clone(&log.shared);
     let clock = &shell.clock;
     Ok(vec![
-        Part::start("gateway", seconds(8), clock, ends, |shell| ingest_gateway::run(gateway, log(), shell)),
+        Part::start("gateway", seconds(7), clock, ends, |shell| ingest_gateway::run(gateway, log(), shell)),
         Part::start("worker", seconds(4), clock, ends, |shell| feature_worker::run(worker, log(), shell)),
         Part::start("projector", seconds(3), clock, ends, |shell| projector::run(projector, log(), shell)),
-        Part::start("dashboard", seconds(2), clock, ends, |shell| dashboard::run(dashboard, shell)),
+        Part::start("dashboard", seconds(1), clock, ends, |shell| dashboard::run(dashboard, shell)),
     ])
 }
 

@@ -63,23 +63,22 @@ async fn run(arguments: &Arguments, recorder: PrometheusHandle) -> anyhow::Resul
         // Told to end before anything was ready: whatever was started ends with its handle.
         () = shell.shutdown.draining() => return Ok(()),
     };
-    let outcome = live(arguments, &folder, &shell, house).await;
+    let mut house = house;
+    let outcome = live(arguments, &folder, &shell, &mut house).await;
+    shell.health.draining();
     Running::forget(folder.path());
+    house.stop().await;
     outcome
 }
 
-/// From the start of the parts to the end of the last of them.
-async fn live(arguments: &Arguments, folder: &Folder, shell: &Shell, mut house: House) -> anyhow::Result<()> {
-    let ready = tokio::select! {
-        ready = house.ready() => ready,
-        () = shell.shutdown.draining() => { house.stop().await; return Ok(()) }
-    };
-    let running = match ready {
-        Ok(running) => running,
-        Err(failure) => {
-            house.stop().await;
-            return Err(failure);
-        }
+/// From the start of the parts until they are to be stopped.
+///
+/// # Errors
+/// Why, where nobody asked for it.
+async fn live(arguments: &Arguments, folder: &Folder, shell: &Shell, house: &mut House) -> anyhow::Result<()> {
+    let running = tokio::select! {
+        running = house.ready() => running?,
+        () = shell.shutdown.draining() => return Ok(()),
     };
     running.write(folder.path())?;
     if arguments.json {
@@ -88,16 +87,15 @@ async fn live(arguments: &Arguments, folder: &Folder, shell: &Shell, mut house: 
         say(&summary::text(&running, shell.clock.now_ms()));
     }
     let players = Players::start(arguments, folder, shell, &running);
-    let failure = tokio::select! {
-        () = shell.shutdown.draining() => None,
-        failure = house.failure() => Some(failure),
+    let outcome = tokio::select! {
+        () = shell.shutdown.draining() => Ok(()),
+        failure = house.failure() => Err(failure),
     };
-    if !arguments.json && failure.is_none() {
+    if !arguments.json && outcome.is_ok() {
         say("stopping; again ends at once");
     }
     players.stop().await;
-    house.stop().await;
-    failure.map_or(Ok(()), Err)
+    outcome
 }
 
 impl Arguments {

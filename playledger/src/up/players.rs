@@ -11,7 +11,7 @@ use crate::gateway::Gateway;
 use crate::simulate::{self, Options, Tally};
 
 /// How long the last requests may take to be answered when all stops.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Players at this process's own gateway; none where none were asked for.
 pub(super) struct Players {

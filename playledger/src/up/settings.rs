@@ -8,8 +8,8 @@ use clap::{Args, FromArgMatches};
 use super::Arguments;
 use crate::folder::Folder;
 
-/// The name of every daemon within local mode, stable over restarts.
-const INSTANCE: &str = "local";
+/// What the names of topics begin with where nothing else is said.
+const PREFIX: &str = "play.";
 /// Gateways and workers of one machine need no long wait for stragglers.
 const LATE_MARGIN: &str = "3s";
 
@@ -18,26 +18,38 @@ const LATE_MARGIN: &str = "3s";
 /// # Errors
 /// A sentence that names the flag.
 pub(super) fn judge(arguments: &Arguments) -> Result<(), String> {
-    worker(arguments).map_err(|error| format!("{error:#}"))?.check()
+    worker(arguments, "local").map_err(|error| format!("{error:#}"))?.check()
+}
+
+/// The daemons' name: stable over restarts, and another one for another folder, so that two may use
+/// one Kafka cluster.
+pub(super) fn instance(folder: &Folder) -> String {
+    let id = folder.id().simple().to_string();
+    format!("local-{}", &id[..8])
 }
 
 /// The gateway's settings.
-pub(super) fn gateway(arguments: &Arguments, folder: &Folder) -> anyhow::Result<ingest_gateway::Config> {
+pub(super) fn gateway(
+    arguments: &Arguments,
+    folder: &Folder,
+    instance: &str,
+) -> anyhow::Result<ingest_gateway::Config> {
     let mut flags = Flags::new("ingest-gateway");
     flags.set("--listen", &arguments.listen);
     flags.set("--credentials", folder.file(super::key::CREDENTIALS));
     flags.set("--topic-prefix", &arguments.topic_prefix);
-    flags.set("--instance", INSTANCE);
+    flags.set("--instance", instance);
     flags.set_if("--games", arguments.games.as_ref());
     flags.set_if("--schemas", arguments.schemas.as_ref());
     flags.read()
 }
 
 /// The worker's.
-pub(super) fn worker(arguments: &Arguments) -> anyhow::Result<feature_worker::Config> {
+pub(super) fn worker(arguments: &Arguments, instance: &str) -> anyhow::Result<feature_worker::Config> {
     let mut flags = Flags::new("feature-worker");
     flags.set("--topic-prefix", &arguments.topic_prefix);
-    flags.set("--instance", INSTANCE);
+    flags.set("--instance", instance);
+    flags.set_if("--group", group(arguments, "playledger-worker"));
     flags.set("--late-margin", LATE_MARGIN);
     flags.set_if("--games", arguments.games.as_ref());
     let words = |duration: std::time::Duration| humantime::format_duration(duration).to_string();
@@ -47,11 +59,16 @@ pub(super) fn worker(arguments: &Arguments) -> anyhow::Result<feature_worker::Co
 }
 
 /// The projector's.
-pub(super) fn projector(arguments: &Arguments, database_url: &str) -> anyhow::Result<projector::Config> {
+pub(super) fn projector(
+    arguments: &Arguments,
+    database_url: &str,
+    instance: &str,
+) -> anyhow::Result<projector::Config> {
     let mut flags = Flags::new("projector");
     flags.set("--database-url", database_url);
     flags.set("--topic-prefix", &arguments.topic_prefix);
-    flags.set("--instance", INSTANCE);
+    flags.set("--instance", instance);
+    flags.set_if("--group", group(arguments, "playledger-projector"));
     flags.add("--event-log");
     flags.read()
 }
@@ -63,6 +80,11 @@ pub(super) fn dashboard(arguments: &Arguments, database_url: &str) -> anyhow::Re
     flags.set("--database-url", database_url);
     flags.set_if("--games", arguments.games.as_ref());
     flags.read()
+}
+
+/// A group of its own where the topics have names of their own.
+fn group(arguments: &Arguments, name: &str) -> Option<String> {
+    (arguments.topic_prefix != PREFIX).then(|| format!("{name}-{}", arguments.topic_prefix))
 }
 
 /// A daemon's command line. Its environment and file are not read: local mode's own flags decide.

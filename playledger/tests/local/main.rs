@@ -107,6 +107,33 @@ async fn a_file_is_sent_with_its_bad_lines_named_and_taken_up_where_it_was_left(
     assert_eq!(up.stop(), Some(0), "{}", world.said());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_send_goes_on_where_it_was_and_nothing_counts_twice() {
+    let world = World::new();
+    let up = Up::start(&world, &[]);
+    let file = world.path("many.ndjson");
+    let sessions: Vec<_> = (0..60).map(|_| world::session(50)).collect();
+    let lines: Vec<String> = sessions.iter().flatten().map(Value::to_string).collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let send = ["send", file.to_str().unwrap(), "--batch", "10"];
+
+    let mut first = command(&world, &send).spawn().unwrap();
+    let began = Instant::now();
+    while !world.path("many.ndjson.playledger-progress").exists() && began.elapsed() < STOP_LIMIT {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    first.kill().unwrap();
+    assert!(!first.wait().unwrap().success(), "the file was sent before it could be interrupted");
+
+    let second = finished(command(&world, &send));
+    assert_eq!(second.status, Some(0), "{}", second.err);
+    assert!(second.err.contains("going on after line"), "{}", second.err);
+    up.wait_for_rows("SELECT count(*) FROM play.sessions WHERE status = 'final'", 60).await;
+    assert_eq!(up.rows("SELECT sum(event_count)::bigint FROM play.sessions").await, 3_000);
+    assert_eq!(up.rows("SELECT count(*) FROM play.event_log").await, 3_000);
+    assert_eq!(up.stop(), Some(0), "{}", world.said());
+}
+
 #[test]
 fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let world = World::new();
@@ -119,6 +146,21 @@ fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let refused = finished(command(&world, &["up", "--session-timeout", "0s"]));
     assert_eq!(refused.status, Some(2), "{}", refused.err);
     assert!(refused.err.contains("session-timeout"), "{}", refused.err);
+
+    let refused = finished(command(
+        &world,
+        &[
+            "up",
+            "--database-url",
+            "postgres://me:secret@127.0.0.1:1/x",
+            "--listen",
+            "127.0.0.1:0",
+            "--dashboard",
+            "127.0.0.1:0",
+        ],
+    ));
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.err.contains("--database-url") && !refused.err.contains("secret"), "{}", refused.err);
 
     let newer = world.path("newer");
     std::fs::create_dir(&newer).unwrap();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use metrics::counter;
+use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use tokio::sync::{Notify, oneshot};
@@ -52,6 +52,7 @@ impl Queue {
         let all_records = self.records.fetch_add(records, Ordering::AcqRel) + records;
         let all_bytes = self.bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         if all_records <= options.max_records && all_bytes <= options.max_bytes {
+            show(all_records);
             return Ok(());
         }
         self.release(records, bytes);
@@ -62,6 +63,7 @@ impl Queue {
     fn release(&self, records: usize, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         if self.records.fetch_sub(records, Ordering::AcqRel) == records {
+            show(0);
             self.emptied.notify_waiters();
         }
     }
@@ -175,6 +177,10 @@ impl Receipt {
         // Last, so that whoever sees the queue empty finds every request settled.
         queue.release(1, bytes);
     }
+}
+
+fn show(records: usize) {
+    gauge!("playledger_log_queue_records").set(f64::from(u32::try_from(records).unwrap_or(u32::MAX)));
 }
 
 fn sweep(requests: &mut VecDeque<(Instant, Weak<Request>)>) {

@@ -141,5 +141,7 @@ fn make(config: &ClientConfig, queue: &Arc<Queue>) -> Result<Producer, KafkaErro
 
 /// Dropping a producer waits for its thread; whoever drops it here should not.
 fn drop_aside(producer: Arc<Producer>) {
-    std::thread::spawn(move || drop(producer));
+    if let Err(error) = super::membership::spawn("log-drop", move || drop(producer)) {
+        tracing::warn!(%error, "a producer was dropped on the spot");
+    }
 }

@@ -93,8 +93,10 @@ pub(super) struct Member {
 impl Member {
     /// Polls until told to end or until the membership is beyond repair.
     pub(super) fn run(mut self) {
+        let link = Arc::clone(&self.link);
+        // Goes before `self`, and with it the link's hold on the queue, which must go before its client.
+        let _ending = link.ending();
         while self.step().is_continue() {}
-        self.link.end();
     }
 
     fn step(&mut self) -> ControlFlow<()> {

@@ -140,14 +140,27 @@ impl<Command, Notice, Item> Link<Command, Notice, Item> {
         state.has_room()
     }
 
-    /// Thread: it ends now.
-    pub(super) fn end(&self) {
+    /// Thread: what it returns ends the link when it is dropped, also when the thread panics.
+    pub(super) fn ending(&self) -> Ending<'_, Command, Notice, Item> {
+        Ending(self)
+    }
+
+    fn end(&self) {
         let mut state = self.state.lock();
         state.queue = None;
         // Whoever waits for the answer to a command learns that none will come.
         state.commands.clear();
         drop(state);
         self.for_task.notify_one();
+    }
+}
+
+/// Ends a link when it is dropped.
+pub(super) struct Ending<'a, Command, Notice, Item>(&'a Link<Command, Notice, Item>);
+
+impl<Command, Notice, Item> Drop for Ending<'_, Command, Notice, Item> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

@@ -148,7 +148,7 @@ impl KafkaOptions {
     pub(super) fn transactional(&self, group: &str, instance: &str) -> ClientConfig {
         let mut config = self.producer();
         config
-            .set("transactional.id", format!("{group}-{instance}"))
+            .set("transactional.id", format!("{group}/{instance}"))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
             // A record fails before the broker gives the transaction up, so that the failure is told.
             .set("message.timeout.ms", (TRANSACTION_TIMEOUT.as_millis() - 2_000).to_string())

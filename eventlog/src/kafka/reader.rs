@@ -130,6 +130,9 @@ impl Drop for KafkaReader {
 impl Reading {
     /// Reads until every stretch is done, or until told to stop.
     fn run(mut self) {
+        let link = Arc::clone(&self.link);
+        // Goes before `self`, and with it the link's hold on the queue, which must go before its client.
+        let _ending = link.ending();
         while self.stretches.iter().any(|progress| !progress.done) {
             if self.link.next_command().is_some() {
                 break;
@@ -142,7 +145,6 @@ impl Reading {
                 break;
             }
         }
-        self.link.end();
     }
 
     fn burst(&mut self) -> Result<(), LogError> {

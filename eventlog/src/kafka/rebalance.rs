@@ -21,6 +21,8 @@ const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
 const COMMITTED_DEADLINE: Duration = Duration::from_secs(30);
 /// So long may a partition take until it can be moved.
 const SEEK_DEADLINE: Duration = Duration::from_secs(30);
+/// A question whose answer can be done without.
+const LOOK: Duration = Duration::from_secs(1);
 /// One question to the cluster.
 const CALL: Duration = Duration::from_secs(5);
 
@@ -157,7 +159,7 @@ impl Member {
         slot.epoch = epoch;
         slot.position = offset;
         // librdkafka tells of a wrong offset late and stops the partition for good: look first.
-        match self.observer.range(partition, CALL) {
+        match self.observer.range(partition, LOOK) {
             Ok(range) if offset < range.low || offset > range.high => {
                 slot.state = State::Idle;
                 self.link.notice(Notice::Failed(error::out_of_range(partition, range, offset)));

@@ -25,7 +25,8 @@ use crate::{Commit, CommitError, LogError, NewRecord, TopicPartition};
 
 /// So long may the cluster take to make ready for this member's transactions.
 const INIT_DEADLINE: Duration = Duration::from_mins(1);
-/// So long may each call within a transaction take; then its outcome counts as unknown.
+/// So long may each call within a transaction take; then its outcome counts as unknown. Longer makes
+/// no sense: the broker has given the transaction up by then.
 const CALL_DEADLINE: Duration = TRANSACTION_TIMEOUT;
 /// So long may the consumer's thread take to say in which generation it is.
 const METADATA_DEADLINE: Duration = Duration::from_secs(10);

@@ -90,8 +90,7 @@ async fn measure(log: Arc<dyn EventLog>, args: &Args) -> anyhow::Result<String> 
 async fn append(log: &dyn EventLog, topic: &str, args: &Args) -> anyhow::Result<()> {
     let appender =
         log.appender(AppendOptions { deadline: Duration::from_secs(30), ..AppendOptions::default() }).await?;
-    let value = Vec::from_iter((0..args.bytes).map(|i| b"{\"level\":7,\"attempt\":3},"[i % 24]));
-    let value = bytes::Bytes::from(value);
+    let value: bytes::Bytes = b"{\"level\":7,\"attempt\":3},".iter().copied().cycle().take(args.bytes).collect();
     let headers = Headers::from_pairs([("event_id", [7; 16].as_slice()), ("fingerprint", &[9; 8])]);
     let mut latency = Histogram::<u64>::new(3)?;
     let mut open = VecDeque::new();

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use eventlog::{AppendOptions, Commit, EventLog, GroupEvent, TopicPartition};
+use eventlog::{AppendOptions, Commit, EventLog, GroupEvent, Membership, TopicPartition};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -61,6 +61,42 @@ pub async fn a_commit_is_seen_whole_or_not_at_all_though_the_writer_dies(world: 
     }
 }
 
+/// Only on Kafka: the members of a group on the embedded log live in one process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_was_frozen_past_its_session_is_refused() {
+    let world = &World::new(subject::kafka()).await;
+    let input = TopicPartition::new(world.topic(1).await, 0);
+    let output = world.topic(2).await;
+    world.fill(&input, 0..10_000).await;
+    let group = world.name("group");
+    let (mut child, mut lines) = spawn(world, &format!("commit {} {output} {group}", input.topic));
+    for _ in 0..20 {
+        next_line(&mut lines).await;
+    }
+    signal(&child, "-STOP").await;
+    // Another gets the partition once the group has missed the frozen one.
+    let mut heir = world.log.join(World::member(&group, "heir", &input.topic)).await.unwrap();
+    let mut next = within(60, first_share(&mut *heir)).await;
+    let commit = async |next: &mut i64| {
+        *next += 1;
+        heir.committer().commit(numbered_commit(&input, &output, *next)).await.unwrap();
+    };
+    for _ in 0..10 {
+        within(60, commit(&mut next)).await;
+    }
+    signal(&child, "-CONT").await;
+    // The child's commit fails, and with it the child.
+    assert!(!within(60, child.wait()).await.unwrap().success());
+    for _ in 0..10 {
+        within(60, commit(&mut next)).await;
+    }
+    for partition in 0..2 {
+        let seen = numbers(&world.read_all(&TopicPartition::new(output.as_str(), partition)).await);
+        let whole = u32::try_from(next).unwrap() * COMMIT;
+        assert_eq!(seen, (0..whole).collect::<Vec<_>>(), "partition {partition}");
+    }
+}
+
 /// The child. In the parent's own run of the tests it has no task.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
@@ -101,23 +137,33 @@ async fn append(log: &dyn EventLog, topic: &str, first: u32) {
 /// Commits numbered outputs to two partitions, one input record a commit, for ever.
 async fn commit_for_ever(log: &dyn EventLog, input: &TopicPartition, output: &str, group: &str) {
     let mut member = log.join(World::member(group, "child", &input.topic)).await.unwrap();
-    let mut next = loop {
+    let mut next = first_share(&mut *member).await;
+    let committer = member.committer();
+    loop {
+        next += 1;
+        committer.commit(numbered_commit(input, output, next)).await.unwrap();
+        println!(">{next}");
+    }
+}
+
+/// Where to go on with the only partition, once it is this member's.
+async fn first_share(member: &mut dyn Membership) -> i64 {
+    loop {
         if let GroupEvent::Assigned(share) = member.next().await.unwrap()
             && let Some(assignment) = share.first()
         {
-            break assignment.committed.unwrap_or(0);
+            return assignment.committed.unwrap_or(0);
         }
-    };
-    let committer = member.committer();
-    loop {
-        let first = u32::try_from(next).unwrap() * COMMIT;
-        let outputs = (first..first + COMMIT)
-            .flat_map(|number| (0..2).map(move |p| numbered(&TopicPartition::new(output, p), number)))
-            .collect();
-        next += 1;
-        committer.commit(Commit { outputs, offsets: vec![(input.clone(), next)] }).await.unwrap();
-        println!(">{next}");
     }
+}
+
+/// The commit that ends at `next`: its numbers follow those of the one before.
+fn numbered_commit(input: &TopicPartition, output: &str, next: i64) -> Commit {
+    let end = u32::try_from(next).unwrap() * COMMIT;
+    let outputs = (end - COMMIT..end)
+        .flat_map(|number| (0..2).map(move |p| numbered(&TopicPartition::new(output, p), number)))
+        .collect();
+    Commit { outputs, offsets: vec![(input.clone(), next)] }
 }
 
 fn spawn(world: &World, task: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
@@ -143,6 +189,11 @@ async fn next_line(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
         }
     })
     .await
+}
+
+async fn signal(child: &Child, signal: &str) {
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
 }
 
 /// As `kill -9` does.

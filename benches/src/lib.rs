@@ -1,1 +1,16 @@
-//! Stub.
+//! What the benches are made of: real play as load, stages as processes, and how they are measured.
+//!
+//! Figures come from Linux's /proc and are printed by the programs in `src/bin`; docs/performance.md
+//! tells how to print them again.
+
+pub mod drain;
+pub mod embedded;
+pub mod figures;
+pub mod latency;
+pub mod load;
+pub mod process;
+pub mod send;
+pub mod stages;
+pub mod up;
+pub mod usage;
+pub mod world;

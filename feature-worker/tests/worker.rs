@@ -1,5 +1,7 @@
 //! The worker on the embedded log: events in, reports out, through crashes and hand-overs.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 const PARTITIONS: i32 = 4;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A log of its own with the topics.
 struct World {
@@ -45,9 +47,9 @@ impl World {
             group: "workers".into(),
             instance: Some(instance.into()),
             games: None,
-            session_timeout: Duration::from_secs(1_800),
-            grace: Duration::from_secs(3_600),
-            idle: Duration::from_secs(60),
+            session_timeout: Duration::from_mins(30),
+            grace: Duration::from_hours(1),
+            idle: Duration::from_mins(1),
             commit_interval: Duration::from_millis(20),
             late_margin: Duration::from_secs(3),
         };

@@ -76,17 +76,13 @@ impl Partition {
             Some(Entry::Marker(marker)) => marker.judge(event, &arrival),
             _ => None,
         };
-        let judgement = match judged {
-            Some(verdict) => verdict.into(),
-            None => {
-                let session = self.session(&key, &arrival, settings);
-                let judgement = match session {
-                    Some(session) => session.event(event, raw, &arrival, &context(settings, &key))?,
-                    None => return Ok(()),
-                };
-                self.wake(&key);
-                judgement
-            }
+        let judgement = if let Some(verdict) = judged {
+            verdict.into()
+        } else {
+            let Some(session) = self.session(&key, &arrival, settings) else { return Ok(()) };
+            let judgement = session.event(event, raw, &arrival, &context(settings, &key))?;
+            self.wake(&key);
+            judgement
         };
         self.count(stamp, event, record, raw, &judgement);
         for released in judgement.released {

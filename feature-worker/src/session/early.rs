@@ -41,32 +41,25 @@ impl Session {
 
     /// Judges the closes that came before the first event, now that it is known whose session it is.
     pub(super) fn release_closes(&mut self, context: &Context<'_>) -> Result<Vec<Released>, Unreadable> {
+        let Some(owner) = self.owner.clone() else { return Ok(Vec::new()) };
         let mut released = Vec::new();
-        let Some(owner) = self.owner.clone() else { return Ok(released) };
-        let theirs = |held: &Held| -> Result<Option<Reason>, Unreadable> {
-            let event = reread(&held.raw)?;
+        // A close that is the owner's stays; any other goes.
+        let mut stays = |held: &Held| -> Result<bool, Unreadable> {
             let game = held.game.as_ref().unwrap_or(&owner.game);
-            Ok(owner.refuses(&event, game))
+            let refused = owner.refuses(&reread(&held.raw)?, game);
+            let verdict = refused.map_or(Verdict::Applied, Verdict::SetAside);
+            released.push(Released { held: held.clone(), verdict });
+            Ok(refused.is_none())
         };
-        let (mut by_log, mut kept) = (Vec::new(), Vec::new());
+        let mut by_log = Vec::new();
         for (seq, waiting) in self.buffer.drain() {
-            match (waiting, self.order) {
-                (Waiting::Hole, Order::Seq) => kept.push((seq, Waiting::Hole)),
-                (Waiting::Hole, _) => {}
-                (Waiting::Event(held), order) => match theirs(&held)? {
-                    Some(reason) => released.push(Released { held, verdict: Verdict::SetAside(reason) }),
-                    None => {
-                        released.push(Released { held: held.clone(), verdict: Verdict::Applied });
-                        match order {
-                            Order::Seq => kept.push((seq, Waiting::Event(held))),
-                            _ => by_log.push(held),
-                        }
-                    }
-                },
+            match waiting {
+                Waiting::Hole if self.order == Order::Seq => self.buffer.insert(seq, waiting),
+                Waiting::Hole => {}
+                Waiting::Event(held) if !stays(&held)? => {}
+                Waiting::Event(held) if self.order == Order::Log => by_log.push(held),
+                Waiting::Event(_) => self.buffer.insert(seq, waiting),
             }
-        }
-        for (seq, waiting) in kept {
-            self.buffer.insert(seq, waiting);
         }
         by_log.sort_by_key(|held| held.offset);
         for held in by_log {
@@ -74,12 +67,8 @@ impl Session {
             self.told.apply(&reread(&held.raw)?, &owner.game, context);
         }
         for (id, held) in std::mem::take(&mut self.closes) {
-            match theirs(&held)? {
-                Some(reason) => released.push(Released { held, verdict: Verdict::SetAside(reason) }),
-                None => {
-                    released.push(Released { held: held.clone(), verdict: Verdict::Applied });
-                    self.closes.insert(id, held);
-                }
+            if stays(&held)? {
+                self.closes.insert(id, held);
             }
         }
         self.closed = released.iter().any(|close| close.verdict == Verdict::Applied);

@@ -146,7 +146,7 @@ impl Session {
         }
         match (self.order, event.seq) {
             (Order::Seq, Some(seq)) => self.by_seq(seq, event, raw, arrival, context),
-            (Order::Log, None) => self.by_log(event, raw, arrival, context),
+            (Order::Log, None) => Ok(self.by_log(event, raw, arrival, context)),
             _ => Ok(Verdict::SetAside(Reason::SeqMixed)),
         }
     }
@@ -167,7 +167,7 @@ impl Session {
         match (self.order, event.seq) {
             (Order::Seq, Some(seq)) => self.by_seq(seq, event, raw, arrival, context),
             // A close's place in the log is as good as a seq where nothing else counts.
-            (Order::Log, Some(_)) => self.by_log(event, raw, arrival, context),
+            (Order::Log, Some(_)) => Ok(self.by_log(event, raw, arrival, context)),
             (_, None) | (Order::Open, _) => {
                 let waits = self.readback.as_ref().is_some_and(|readback| readback.has_close(event.event_id));
                 if waits || self.closes.contains_key(&event.event_id) {

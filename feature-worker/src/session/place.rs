@@ -86,23 +86,23 @@ impl Session {
         raw: &RawValue,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
-    ) -> Result<Verdict, Unreadable> {
+    ) -> Verdict {
         if self.ids.contains(event.event_id) {
-            return Ok(Verdict::Repeat);
+            return Verdict::Repeat;
         }
         if self.is_shut(arrival) {
-            return Ok(Verdict::SetAside(Reason::Late));
+            return Verdict::SetAside(Reason::Late);
         }
         self.ids.insert(event.event_id);
         if self.is_reopening() {
             let place = arrival.offset.unsigned_abs();
             self.await_readback(place, kept_whole(event, raw, arrival));
-            return Ok(Verdict::Held);
+            return Verdict::Held;
         }
         if let Some(owner) = &self.owner {
             self.told.apply(event, &owner.game, context);
         }
-        Ok(Verdict::Applied)
+        Verdict::Applied
     }
 
     /// Folds what has waited for its turn, and passes a gap when too much waits behind it.

@@ -19,7 +19,6 @@ impl Tag {
     pub const UNREAD: Self = Self(1);
 
     /// The tag of an id.
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is what is kept")]
     pub fn of(id: Uuid) -> Self {
         Self(((mixed(id) >> 32) as u32).max(2))
     }

@@ -8,12 +8,9 @@ use super::*;
 fn a_session_in_order_is_final_at_its_close() {
     let mut world = World::new();
     let events: Vec<Value> = (0..5).map(attempt).chain([close(Some(5), "completed")]).collect();
-    for (n, event) in events.iter().enumerate() {
-        world.put_stamped(
-            event,
-            BEGIN + n as i64 * SECOND + 300,
-            json!({"sent_at": Timestamp::from_ms(BEGIN + n as i64 * SECOND).to_string(), "app_version": "1.2"}),
-        );
+    for (event, at) in events.iter().zip((BEGIN..).step_by(1_000)) {
+        let sent_at = Timestamp::from_ms(at).to_string();
+        world.put_stamped(event, at + 300, &json!({"sent_at": sent_at, "app_version": "1.2"}));
     }
     world.run();
     let report = world.report();
@@ -162,7 +159,7 @@ fn too_much_behind_a_gap_passes_it_and_says_so() {
     assert_eq!(report.status, schemas::report::Status::Provisional);
     assert_eq!(world.reasons(), ["late"]);
     // Sent again out of the quarantine, it comes into its place.
-    world.put_stamped(&attempt(3), BEGIN + 2, redriven());
+    world.put_stamped(&attempt(3), BEGIN + 2, &redriven());
     world.run();
     world.wait(2 * MINUTE);
     let events: Vec<Value> = (0..20).map(attempt).chain([close(Some(20), "completed")]).collect();
@@ -176,9 +173,9 @@ pub(super) fn redriven() -> Value {
 #[test]
 fn a_session_without_seq_stands_in_the_order_of_the_log() {
     let mut world = World::new();
-    let start = event_at(1, None, "task.started", json!({"task_id": "L1"}));
-    let second = event_at(5, None, "task.attempted", json!({"task_id": "L1", "outcome": "success"}));
-    let third = event_at(3, None, "task.completed", json!({"task_id": "L1"}));
+    let start = event_at(1, None, "task.started", &json!({"task_id": "L1"}));
+    let second = event_at(5, None, "task.attempted", &json!({"task_id": "L1", "outcome": "success"}));
+    let third = event_at(3, None, "task.completed", &json!({"task_id": "L1"}));
     let end = close(None, "completed");
     for event in [&end, &start, &second, &third, &second, &end] {
         world.put(event, BEGIN);

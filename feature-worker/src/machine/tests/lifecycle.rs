@@ -30,7 +30,7 @@ fn a_session_closes_by_time_out_in_log_time_and_is_final_after_grace() {
 
 /// An event of another session, without seq.
 fn other(number: u64) -> Value {
-    let mut event = event_at(number, None, "task.started", json!({"task_id": "L1"}));
+    let mut event = event_at(number, None, "task.started", &json!({"task_id": "L1"}));
     event["session_id"] = "8f14e45f-0000-4000-8000-000000000002".into();
     event
 }
@@ -83,16 +83,16 @@ fn a_late_close_within_grace_gives_its_reason_and_the_same_facts() {
 
 #[test]
 fn closes_without_seq_stand_last_by_id_and_the_highest_gives_the_reason() {
-    let first = event_at(50, None, "session.closed", json!({"reason": "abandoned"}));
-    let second = event_at(60, None, "session.closed", json!({"reason": "error"}));
-    let mut untimed = event_at(40, None, "session.closed", json!({"reason": "completed"}));
+    let first = event_at(50, None, "session.closed", &json!({"reason": "abandoned"}));
+    let second = event_at(60, None, "session.closed", &json!({"reason": "error"}));
+    let mut untimed = event_at(40, None, "session.closed", &json!({"reason": "completed"}));
     untimed.as_object_mut().unwrap().remove("timestamp");
     let events = [attempt(0), attempt(1), first, second, untimed];
     for order in [[3, 0, 2, 1, 4], [0, 1, 2, 3, 4], [4, 2, 3, 1, 0]] {
         let mut world = World::new();
         for index in order {
             let more = if index == 4 { json!({"origin": "close"}) } else { json!({}) };
-            world.put_stamped(&events[index], BEGIN, more);
+            world.put_stamped(&events[index], BEGIN, &more);
         }
         world.run();
         world.wait(2 * HOUR);
@@ -145,7 +145,7 @@ fn revisions_are_spaced_and_a_final_one_goes_at_once() {
 fn evidence_alone_is_reported_at_once_and_play_makes_it_a_session_of_play() {
     let mut world = World::new();
     let piece = json!({"skill": "empathy", "source": "teacher", "score": 0.5});
-    world.put(&event(Some(1), "evidence.recorded", piece.clone()), BEGIN);
+    world.put(&event(Some(1), "evidence.recorded", &piece), BEGIN);
     world.run();
     assert_eq!((world.report().kind, world.report().status), (Kind::Evidence, Status::Provisional));
     assert_eq!(world.report().facts.evidence.len(), 1);
@@ -160,7 +160,7 @@ fn evidence_alone_is_reported_at_once_and_play_makes_it_a_session_of_play() {
 fn evidence_alone_is_final_after_grace() {
     let mut world = World::new();
     let piece = json!({"skill": "empathy", "source": "teacher", "score": 0.5});
-    world.put(&event(None, "evidence.recorded", piece), BEGIN);
+    world.put(&event(None, "evidence.recorded", &piece), BEGIN);
     world.run();
     world.wait(HOUR + MARGIN + SECOND);
     assert_eq!(

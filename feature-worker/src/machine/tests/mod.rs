@@ -2,6 +2,7 @@
 
 mod arrival;
 mod commits;
+mod events;
 mod lifecycle;
 mod property;
 mod setting_aside;
@@ -10,17 +11,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use eventlog::{Headers, Record};
+use schemas::Timestamp;
 use schemas::games::{GameSettings, Games};
 use schemas::record::activity::Activity;
 use schemas::record::live::Live;
 use schemas::report::Report;
-use schemas::{Event, Timestamp};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{Command, Input, Machine, Output, Quarantined, Settings};
 use crate::fold::Bounds;
-use crate::oracle;
+pub(super) use events::{attempt, close, event, event_at, expected};
 
 /// 2026-01-05T08:00:00Z: when the tests begin, on every clock.
 pub(super) const BEGIN: i64 = 1_767_600_000_000;
@@ -39,6 +39,8 @@ pub(super) enum Fate {
     Open,
 }
 
+type UnderWay = (Vec<Output>, Vec<(i32, i64)>);
+
 pub(super) struct World {
     pub(super) machine: Machine,
     /// The monotonic clock.
@@ -46,7 +48,7 @@ pub(super) struct World {
     pub(super) fate: Fate,
     events: Vec<Record>,
     fetched: Option<i64>,
-    under_way: Option<(Vec<Output>, Vec<(i32, i64)>)>,
+    under_way: Option<UnderWay>,
     pub(super) state: BTreeMap<Bytes, Bytes>,
     pub(super) committed: Option<i64>,
     pub(super) reports: Vec<Report>,
@@ -55,7 +57,8 @@ pub(super) struct World {
     pub(super) activity: Vec<Activity>,
     pub(super) quarantine: Vec<Quarantined>,
     pub(super) commits: usize,
-    pub(super) stopped: Option<Option<String>>,
+    /// Why it stopped; empty after a drain.
+    pub(super) stopped: Option<String>,
     pub(super) released: Vec<u64>,
     batch: usize,
 }
@@ -116,10 +119,10 @@ impl World {
 
     /// Appends an event as the gateway would.
     pub(super) fn put(&mut self, event: &Value, received_at: i64) {
-        self.put_stamped(event, received_at, json!({}));
+        self.put_stamped(event, received_at, &json!({}));
     }
 
-    pub(super) fn put_stamped(&mut self, event: &Value, received_at: i64, more: Value) {
+    pub(super) fn put_stamped(&mut self, event: &Value, received_at: i64, more: &Value) {
         let mut stamp = stamp(received_at);
         stamp["event"] = event.clone();
         stamp.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -144,13 +147,10 @@ impl World {
 
     /// Hands over all that is there, and lets a commit happen.
     pub(super) fn run(&mut self) {
-        loop {
-            let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok()) else { break };
+        while let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok()) {
             let records: Vec<Record> = self.events.iter().skip(from).take(self.batch).cloned().collect();
-            if records.is_empty() {
-                break;
-            }
-            let next_offset = records.last().unwrap().offset + 1;
+            let Some(last) = records.last() else { break };
+            let next_offset = last.offset + 1;
             self.fetched = Some(next_offset);
             self.step(Input::Batch { partition: 0, records, next_offset });
             if self.stopped.is_some() {
@@ -196,7 +196,7 @@ impl World {
                     }
                     Command::Commit { outputs, offsets } => self.commit(outputs, offsets),
                     Command::Release { token } => self.released.push(token),
-                    Command::Stop { error } => self.stopped = Some(error),
+                    Command::Stop { error } => self.stopped = Some(error.unwrap_or_default()),
                 }
             }
         }
@@ -262,46 +262,4 @@ fn stamp(received_at: i64) -> Value {
         "v": 1, "tenant": "acme", "game": "demo", "received_at": Timestamp::from_ms(received_at).to_string(),
         "request_id": "req_1", "key_id": "k1", "gateway": "g1",
     })
-}
-
-/// An attempt of the session, a second after the one before it.
-pub(super) fn attempt(seq: u64) -> Value {
-    event(
-        Some(seq),
-        "task.attempted",
-        json!({"task_id": "L1", "outcome": if seq % 3 == 0 { "success" } else { "failure" }}),
-    )
-}
-
-/// Any event of the session: its place in time and its id follow from `seq`, or from its type without.
-pub(super) fn event(seq: Option<u64>, event_type: &str, data: Value) -> Value {
-    let number = seq.map_or_else(|| event_type.len() as u64, |seq| seq + 1_000);
-    event_at(number, seq, event_type, data)
-}
-
-/// As [`event`], under an id and at a time of its own.
-pub(super) fn event_at(number: u64, seq: Option<u64>, event_type: &str, data: Value) -> Value {
-    let at = BEGIN + i64::try_from(seq.unwrap_or(number)).unwrap() * SECOND;
-    let mut event = json!({
-        "event_id": Uuid::from_u128(u128::from(number) | 7 << 76), "session_id": SESSION, "player_id": "p-1",
-        "event_type": event_type, "timestamp": Timestamp::from_ms(at).to_string(), "data": data,
-    });
-    if let Some(seq) = seq {
-        event["seq"] = seq.into();
-    }
-    event
-}
-
-pub(super) fn close(seq: Option<u64>, reason: &str) -> Value {
-    event(seq, "session.closed", json!({"reason": reason}))
-}
-
-/// What the oracle makes of events.
-pub(super) fn expected(events: &[Value]) -> schemas::metrics::Metrics {
-    let lines: Vec<String> = events.iter().map(Value::to_string).collect();
-    let parsed: Vec<Event<'_>> = lines
-        .iter()
-        .map(|line| schemas::parse::stamped(line, Some(schemas::record::stamp::Origin::Close)).unwrap())
-        .collect();
-    oracle::Session::new(&parsed, 60_000).metrics()
 }

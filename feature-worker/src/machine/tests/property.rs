@@ -14,9 +14,9 @@ use super::*;
 fn reports(events: &[Value], disturb: Option<&mut ChaCha8Rng>) -> World {
     let mut world = World::new();
     let mut disturb = disturb;
-    for (n, event) in events.iter().enumerate() {
+    for (event, at) in events.iter().zip((BEGIN..).step_by(100)) {
         let more = if event["timestamp"].is_null() { json!({"origin": "close"}) } else { json!({}) };
-        world.put_stamped(event, BEGIN + n as i64 * 100, more);
+        world.put_stamped(event, at, &more);
         if let Some(rng) = &mut disturb {
             match rng.random_range(0..20) {
                 0 => {

@@ -15,6 +15,8 @@ use eventlog::{
     Stretch, TopicPartition, TopicSpec,
 };
 
+use playledger_benches::usage::cpu;
+
 /// Measures the embedded log.
 #[derive(Debug, Parser)]
 struct Args {
@@ -69,7 +71,7 @@ async fn main() -> anyhow::Result<()> {
 async fn append(log: &EmbeddedLog, args: &Arc<Args>) -> anyhow::Result<()> {
     let appender =
         log.appender(AppendOptions { deadline: Duration::from_secs(30), ..AppendOptions::default() }).await?;
-    let meter = Meter::start();
+    let meter = Meter::start()?;
     let mut callers = Vec::new();
     for caller in 0..args.callers {
         let (args, appender) = (Arc::clone(args), Arc::clone(&appender));
@@ -83,7 +85,7 @@ async fn append(log: &EmbeddedLog, args: &Arc<Args>) -> anyhow::Result<()> {
     meter.report(
         &format!("append, {} callers, batches of {}, {} B", args.callers, args.batch, args.value_bytes),
         records,
-    );
+    )?;
     report_waits(waits);
     Ok(())
 }
@@ -97,7 +99,7 @@ async fn append_as(caller: usize, args: &Args, appender: Arc<dyn Appender>) -> a
         let record = |n: usize| NewRecord {
             partition: TopicPartition::new(
                 Arc::clone(&topic),
-                i32::try_from((caller + n) % args.partitions as usize).unwrap_or(0),
+                i32::try_from(caller + n).unwrap_or(0).checked_rem(args.partitions).unwrap_or(0),
             ),
             key: Bytes::from(format!("player-{caller}-{}", n % 50)),
             value: Some(value.clone()),
@@ -127,7 +129,7 @@ async fn read(log: &EmbeddedLog, args: &Args) -> anyhow::Result<()> {
         let range = log.offsets(&partition).await?;
         stretches.push(Stretch { partition, from: range.low, until: Some(range.high) });
     }
-    let meter = Meter::start();
+    let meter = Meter::start()?;
     let mut reader = log.read(ReadRequest { stretches, read_committed: true }).await?;
     let (mut records, mut bytes) = (0, 0);
     while let Some(batch) = reader.next().await? {
@@ -135,7 +137,7 @@ async fn read(log: &EmbeddedLog, args: &Args) -> anyhow::Result<()> {
         bytes += batch.records.iter().filter_map(|record| record.value.as_ref()).map(Bytes::len).sum::<usize>();
     }
     anyhow::ensure!(bytes == records * args.value_bytes, "values came back with another length");
-    meter.report("read", records);
+    meter.report("read", records)?;
     Ok(())
 }
 
@@ -148,7 +150,7 @@ async fn consume(log: &EmbeddedLog, args: &Args) -> anyhow::Result<()> {
         transactional: true,
         read_committed: true,
     };
-    let meter = Meter::start();
+    let meter = Meter::start()?;
     let mut member = log.join(options).await?;
     let committer = member.committer();
     let (mut records, mut caught_up, mut waits) = (0, 0, Vec::new());
@@ -179,7 +181,7 @@ async fn consume(log: &EmbeddedLog, args: &Args) -> anyhow::Result<()> {
             GroupEvent::Revoked { .. } => anyhow::bail!("nobody else should want a share"),
         }
     }
-    meter.report("consume and commit 1 in 10", records);
+    meter.report("consume and commit 1 in 10", records)?;
     report_waits(waits);
     Ok(())
 }
@@ -187,7 +189,7 @@ async fn consume(log: &EmbeddedLog, args: &Args) -> anyhow::Result<()> {
 /// One record at a time, waiting for each: what the disk's flush costs.
 async fn one_by_one(log: &EmbeddedLog) -> anyhow::Result<()> {
     let appender = log.appender(AppendOptions { linger: Duration::ZERO, ..AppendOptions::default() }).await?;
-    let meter = Meter::start();
+    let meter = Meter::start()?;
     let mut waits = Vec::new();
     for n in 0..500 {
         let record = NewRecord {
@@ -201,7 +203,7 @@ async fn one_by_one(log: &EmbeddedLog) -> anyhow::Result<()> {
         appender.append(vec![record])?.kept().await?;
         waits.push(since.elapsed());
     }
-    meter.report("append one by one", waits.len());
+    meter.report("append one by one", waits.len())?;
     report_waits(waits);
     Ok(())
 }
@@ -209,34 +211,25 @@ async fn one_by_one(log: &EmbeddedLog) -> anyhow::Result<()> {
 /// Wall and processor time since a start.
 struct Meter {
     since: Instant,
-    cpu: f64,
+    cpu: Duration,
 }
 
 impl Meter {
-    fn start() -> Self {
-        Self { since: Instant::now(), cpu: cpu_seconds() }
+    fn start() -> anyhow::Result<Self> {
+        Ok(Self { since: Instant::now(), cpu: cpu(std::process::id())? })
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a bench fit a double")]
-    fn report(&self, what: &str, records: usize) {
-        let (seconds, cpu) = (self.since.elapsed().as_secs_f64(), cpu_seconds() - self.cpu);
+    fn report(&self, what: &str, records: usize) -> anyhow::Result<()> {
+        let (seconds, cpu) = (self.since.elapsed().as_secs_f64(), cpu(std::process::id())?.saturating_sub(self.cpu));
         let records = records as f64;
         println!(
             "{what}: {records} records in {seconds:.2} s: {:.0}/s; {:.2} CPU-seconds a million",
             records / seconds,
-            cpu / records * 1e6
+            cpu.as_secs_f64() / records * 1e6
         );
+        Ok(())
     }
-}
-
-/// Processor time of this process so far, of all threads; 0 where the system does not tell.
-#[expect(clippy::cast_precision_loss, reason = "ticks of a bench fit a double")]
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the program's name in brackets: user and system time are the 12th and 13th, in 1/100 s.
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    ticks as f64 / 100.0
 }
 
 fn report_waits(mut waits: Vec<Duration>) {

@@ -63,10 +63,11 @@ pub(super) async fn request(State(gateway): State<Arc<Gateway>>, mut request: Re
     metrics::answered(route, status, took);
     span.in_scope(|| {
         let ms = took.as_millis();
-        if status < 500 {
-            tracing::debug!(%method, status, ms, "answered");
+        // Why a 503 was given has been told where it came from; in an outage every request gets one.
+        if status == 500 {
+            tracing::error!(%method, status, ms, "answered");
         } else {
-            tracing::warn!(%method, status, ms, "answered");
+            tracing::debug!(%method, status, ms, "answered");
         }
     });
     response

@@ -27,12 +27,13 @@ enum Kind {
 impl Failure {
     /// The failure behind an error of the driver.
     pub(super) fn of(error: &sqlx::Error, path: &Path) -> Self {
-        if matches!(error, sqlx::Error::RowNotFound) {
-            let sentence = "a topic was deleted while it was in use: try again".to_owned();
-            return Self { kind: Kind::Refused, sentence };
-        }
         let code = match error {
             sqlx::Error::Database(inner) => inner.code().and_then(|code| code.parse::<i32>().ok()),
+            sqlx::Error::RowNotFound => {
+                let sentence = "a topic was deleted while it was in use: try again".to_owned();
+                return Self { kind: Kind::Refused, sentence };
+            }
+            sqlx::Error::PoolClosed => return Self::closed(),
             _ => None,
         };
         Self::of_code(code, &error.to_string(), path)
@@ -114,7 +115,9 @@ impl Failure {
             ),
             Some(3 | 14 | 23) => (
                 Kind::Refused,
-                format!("{path} cannot be opened: its folder must exist and this user must be allowed to write there"),
+                format!(
+                    "{path} cannot be opened: its folder must exist, this user must be allowed to write there, and its disk must not be mounted read-only"
+                ),
             ),
             Some(10) => (Kind::Broken, format!("the disk under {path} reports an error: {message}")),
             Some(11) => (

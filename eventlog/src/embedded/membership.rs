@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::Handle;
 use super::assignment::MemberId;
 use super::committer::{Claim, EmbeddedCommitter, Member};
+use super::failure::Failure;
 use super::feed::Feed;
 use super::groups::{Fenced, Group, Order};
 use crate::{Assignment, Committer, GroupEvent, GroupOptions, LogError, Membership, Release, TopicPartition};
@@ -162,6 +163,7 @@ impl Membership for EmbeddedMembership {
             }
             // Both senders live as long as this member's handle and seat.
             tokio::select! {
+                () = self.handle.store.closing.cancelled() => return Err(Failure::closed().into_log_error()),
                 _ = self.changes.changed() => {}
                 _ = self.tails.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}

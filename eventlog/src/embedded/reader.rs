@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::Handle;
+use super::failure::Failure;
 use super::feed::Feed;
 use crate::{Batch, LogError, ReadRequest, Reader};
 
@@ -52,8 +53,11 @@ impl Reader for EmbeddedReader {
             if self.feeds.iter().all(Feed::is_done) {
                 return Ok(None);
             }
-            // The sender lives in the store, which the handle keeps.
-            let _ = self.tails.changed().await;
+            // The sender of changes lives in the store, which the handle keeps.
+            tokio::select! {
+                () = self.handle.store.closing.cancelled() => return Err(Failure::closed().into_log_error()),
+                _ = self.tails.changed() => {}
+            }
         }
     }
 

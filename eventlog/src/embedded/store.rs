@@ -193,6 +193,9 @@ impl Store {
     }
 
     async fn connect_writer(&self) -> Result<SqliteConnection, Failure> {
+        if self.closing.is_cancelled() {
+            return Err(Failure::closed());
+        }
         let mut connection = layout::writing(&self.path, BUSY).connect().await.map_err(|e| self.failure(&e))?;
         limit_size(&mut connection, &self.options, &self.path).await?;
         Ok(connection)

@@ -114,6 +114,28 @@ async fn behind_a_lock_appends_end_at_their_deadline_and_were_not_written() {
 }
 
 #[tokio::test]
+async fn after_it_was_closed_everything_says_so() {
+    let world = World::with_partitions(1).await;
+    let appender = world.log.appender(prompt()).await.unwrap();
+    let mut member = join(&world.log, "one").await;
+    assigned(&mut member).await;
+    assert!(matches!(next(&mut member).await, GroupEvent::CaughtUp { .. }));
+    let (waiting, ()) = tokio::join!(member.next(), world.log.close());
+    assert!(matches!(appender.append(vec![record(0, "a", "1", 1)]), Err(AppendError::Unavailable(_))));
+    let commit = crate::Commit { outputs: vec![], offsets: vec![(at(0), 0)] };
+    assert!(matches!(member.committer().commit(commit).await, Err(crate::CommitError::Fatal(_))));
+    let said = [
+        waiting.err().map(|e| e.to_string()),
+        world.log.offsets(&at(0)).await.err().map(|e| e.to_string()),
+        world.log.maintain(0).await.err().map(|e| e.to_string()),
+        world.log.truncate(&at(0), 0).await.err().map(|e| e.to_string()),
+    ];
+    for said in said {
+        assert!(said.as_ref().is_some_and(|said| said.contains("has been closed")), "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn files_that_are_not_ours_are_left_alone_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let open = |name: &str| EmbeddedLog::open(folder.path().join(name));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::native::Message;
+use super::message::Message;
 use crate::{Batch, Headers, Record, TopicPartition};
 
 /// A batch is handed over at the latest when it holds so many bytes …

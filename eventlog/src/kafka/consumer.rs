@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 
 use super::context::MemberContext;
 use super::link::Link;
-use super::native::{Event, EventQueue, Message};
+use super::message::Message;
+use super::native::{Event, EventQueue};
 use super::observer::Observer;
 use super::slots::{Slots, State};
 use crate::{Batch, CommitError, LogError, Release, TopicPartition};

@@ -7,7 +7,7 @@
 //! - `membership`: a member of a group as the task sees it; `consumer`, `rebalance`, `slots`: its
 //!   thread; `transaction`: its commits;
 //! - `reader`: stretches without a group;
-//! - `link`, `batch`, `native`: what passes between thread and task, and how events are read.
+//! - `link`, `batch`: what passes between thread and task; `native`, `message`: how events are read.
 
 mod acknowledge;
 mod admin;
@@ -19,6 +19,7 @@ mod error;
 mod flags;
 mod link;
 mod membership;
+mod message;
 mod native;
 mod observer;
 mod options;

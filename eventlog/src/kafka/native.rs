@@ -3,11 +3,10 @@
 //! The wrapper's poll tells of a partition's end without its topic and its offset, and it makes a
 //! reference count for each message. Both matter here: an end's offset is the only way to know that
 //! markers and aborted records have been passed. So this module takes events from a consumer's queue
-//! itself. All unsafe code of this crate is here and in [`super::topic_id`].
+//! itself. All unsafe code of this crate is here, in [`super::message`] and in [`super::topic_id`].
 #![expect(unsafe_code, reason = "calls into librdkafka that its safe wrapper does not offer")]
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::marker::PhantomData;
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 
+use super::message::Message;
 use crate::TopicPartition;
 
 /// The queue on which a consumer receives all its events.
@@ -104,7 +104,7 @@ impl RawEvent {
         // SAFETY: the event is live for all calls below, and each accessor is the one for its type.
         match unsafe { rd::rd_kafka_event_type(event) } {
             rd::RD_KAFKA_EVENT_FETCH => NonNull::new(unsafe { rd::rd_kafka_event_message_next(event) }.cast_mut())
-                .map_or(Event::Other, |raw| Event::Message(Message { raw, event: PhantomData })),
+                .map_or(Event::Other, |raw| Event::Message(Message::of_event(raw))),
             rd::RD_KAFKA_EVENT_ERROR => self.read_error(),
             rd::RD_KAFKA_EVENT_REBALANCE => {
                 let partitions = self.partition_list();
@@ -167,78 +167,6 @@ impl RawEvent {
     }
 }
 
-/// A record in librdkafka's memory; lives as long as its event.
-pub(super) struct Message<'a> {
-    raw: NonNull<rd::rd_kafka_message_t>,
-    event: PhantomData<&'a RawEvent>,
-}
-
-impl Message<'_> {
-    fn raw(&self) -> &rd::rd_kafka_message_t {
-        // SAFETY: the message belongs to the event, which outlives `self`.
-        unsafe { self.raw.as_ref() }
-    }
-
-    /// Stands for its topic: equal for equal topics as long as one of its partitions is assigned.
-    pub(super) fn topic_handle(&self) -> usize {
-        self.raw().rkt as usize
-    }
-
-    /// Its topic's name.
-    pub(super) fn topic(&self) -> String {
-        // SAFETY: the topic handle is live as long as the message.
-        text(unsafe { rd::rd_kafka_topic_name(self.raw().rkt) })
-    }
-
-    /// Its partition.
-    pub(super) fn partition(&self) -> i32 {
-        self.raw().partition
-    }
-
-    /// Its offset.
-    pub(super) fn offset(&self) -> i64 {
-        self.raw().offset
-    }
-
-    /// Its timestamp in milliseconds; −1 when it has none.
-    pub(super) fn timestamp_ms(&self) -> i64 {
-        let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: the message is live.
-        unsafe { rd::rd_kafka_message_timestamp(self.raw.as_ptr(), &raw mut kind) }
-    }
-
-    /// Its key; empty when it has none.
-    pub(super) fn key(&self) -> &[u8] {
-        bytes_of(self.raw().key, self.raw().key_len).unwrap_or_default()
-    }
-
-    /// Its value; none is a tombstone.
-    pub(super) fn value(&self) -> Option<&[u8]> {
-        bytes_of(self.raw().payload, self.raw().len)
-    }
-
-    /// Calls `each` with every header's name and value, in order.
-    pub(super) fn each_header(&self, mut each: impl FnMut(&[u8], &[u8])) {
-        let mut headers = ptr::null_mut();
-        // SAFETY: the message is live; the headers stay its own.
-        let found = unsafe { rd::rd_kafka_message_headers(self.raw.as_ptr(), &raw mut headers) };
-        if found != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return;
-        }
-        for index in 0.. {
-            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-            // SAFETY: `headers` is live; past its end the call answers with an error.
-            let found =
-                unsafe { rd::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut size) };
-            if found != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return;
-            }
-            // SAFETY: a name is a C string that lives as long as the message.
-            each(unsafe { CStr::from_ptr(name) }.to_bytes(), bytes_of(value.cast_mut(), size).unwrap_or_default());
-        }
-    }
-}
-
 /// Whether a record that was not acknowledged may have been written all the same.
 pub(super) fn possibly_written(message: &BorrowedMessage<'_>) -> bool {
     // SAFETY: the message of a delivery report is live while it is borrowed.
@@ -281,18 +209,11 @@ unsafe fn read_partition(element: &rd::rd_kafka_topic_partition_t) -> TopicParti
     TopicPartition::new(text(element.topic), element.partition)
 }
 
-fn text(raw: *const c_char) -> String {
+/// A copy of one of librdkafka's strings.
+pub(super) fn text(raw: *const c_char) -> String {
     if raw.is_null() {
         return String::new();
     }
     // SAFETY: librdkafka's strings end with a zero and live as long as what they were read from.
     unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
-}
-
-fn bytes_of<'a>(start: *mut c_void, length: usize) -> Option<&'a [u8]> {
-    if start.is_null() {
-        return None;
-    }
-    // SAFETY: librdkafka gives pointer and length of one buffer; callers bind the lifetime to its owner.
-    Some(unsafe { slice::from_raw_parts(start.cast::<u8>(), length) })
 }

@@ -6,7 +6,7 @@ use rdkafka::TopicPartitionList;
 
 use super::batch::BatchBuilder;
 use super::consumer::{Content, Item, MemberLink};
-use super::native::Message;
+use super::message::Message;
 use crate::TopicPartition;
 
 /// All partitions of a consumer. Few, so a list that remembers where it last looked.

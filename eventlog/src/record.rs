@@ -58,6 +58,8 @@ pub struct Record {
 }
 
 /// Records of one partition, in order.
+///
+/// They may share one buffer: whoever keeps a key or a value for long copies it, or keeps them all.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Whose records these are.

@@ -5,7 +5,6 @@
 //! and its new producer fences whatever of the old one is still under way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -49,7 +48,7 @@ pub(super) struct Transactions {
 /// What became of the records of the open transaction.
 #[derive(Default)]
 struct Deliveries {
-    open: AtomicUsize,
+    /// Why the log will never take one of them.
     refused: Mutex<Option<String>>,
 }
 
@@ -147,17 +146,15 @@ impl Transactions {
 
 impl Transaction<'_> {
     fn append(&self, records: &[NewRecord]) -> Result<(), CommitError> {
-        let Transactions { producer, deliveries, .. } = self.transactions;
+        let producer = &self.transactions.producer;
         for record in records {
             let until = Instant::now() + CALL_DEADLINE;
-            deliveries.open.fetch_add(1, Ordering::AcqRel);
             while let Err((failed, _)) = producer.send(produce::outgoing(record, ())) {
                 let full = failed.rdkafka_error_code() == Some(Code::QueueFull);
                 if full && Instant::now() < until {
                     std::thread::sleep(Duration::from_millis(1));
                     continue;
                 }
-                deliveries.open.fetch_sub(1, Ordering::AcqRel);
                 let what = format!("an output to {}: {failed}", record.partition);
                 let refused = failed.rdkafka_error_code().is_some_and(error::is_refusal);
                 return Err(if refused { CommitError::Refused(what) } else { CommitError::Aborted(what) });
@@ -230,7 +227,7 @@ impl Transaction<'_> {
     /// The wrapper's own flush looks only every 100 ms whether all records have their outcome.
     fn wait_for_deliveries(&self) {
         let until = Instant::now() + CALL_DEADLINE;
-        while self.transactions.deliveries.open.load(Ordering::Acquire) > 0 && Instant::now() < until {
+        while self.transactions.producer.in_flight_count() > 0 && Instant::now() < until {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
@@ -278,6 +275,5 @@ impl ProducerContext for Context {
         {
             self.0.refused.lock().get_or_insert_with(|| format!("an output: {failed}"));
         }
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::{
-    Commit, CommitError, Committer, EventLog, GroupEvent, GroupOptions, Membership, Release, TopicPartition,
+    Commit, CommitError, Committer, EventLog, GroupEvent, GroupOptions, LogError, Membership, Release, TopicPartition,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -186,7 +186,11 @@ impl Consumer<'_> {
                     Some(offset) => offset,
                     None => self.worker.log.offsets(&events).await?.low,
                 };
-                self.membership.fetch_from(&events, offset)?;
+                match self.membership.fetch_from(&events, offset) {
+                    // It has gone since; the group tells so next.
+                    Err(LogError::NotFound(_)) => tracing::debug!(%events, "no longer owned"),
+                    outcome => outcome?,
+                }
             }
             Command::ReadBack { partition, epoch, from, until, sessions } => {
                 let events = self.worker.topics.events.numbered(partition);

@@ -38,7 +38,8 @@ pub struct Partition {
     pub(super) layer: u64,
     /// Sessions that wait for the log to be read back.
     unread: HashSet<SessionKey>,
-    reading: bool,
+    /// Those of which the log has been asked, while it has not answered.
+    asked: Option<HashSet<SessionKey>>,
     pub(super) poison_run: u32,
 }
 
@@ -92,7 +93,7 @@ impl Partition {
             sealed: None,
             layer: 1,
             unread: HashSet::new(),
-            reading: false,
+            asked: None,
             poison_run: 0,
         }
     }
@@ -231,7 +232,7 @@ impl Partition {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let deadline = match &slot.entry {
             Entry::Live(session) => {
-                if session.readback.is_some() {
+                if session.readback.is_some() && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
                     self.unread.insert(key.clone());
                 }
                 if let Some(due) = session.report_due() {
@@ -260,26 +261,26 @@ impl Partition {
 
     /// What the log is to be asked for.
     pub(super) fn ask(&mut self) -> Option<Command> {
-        if self.reading || self.phase != Phase::Live {
+        if self.asked.is_some() || self.phase != Phase::Live {
             return None;
         }
         let slots = &self.slots;
-        let asked = |key: &SessionKey| match &slots.get(key)?.entry {
+        let stretch = |key: &SessionKey| match &slots.get(key)?.entry {
             Entry::Live(session) => session.readback.as_ref().map(|readback| (readback.from, readback.until)),
             Entry::Marker(_) => None,
         };
-        self.unread.retain(|key| asked(key).is_some());
-        let from = self.unread.iter().filter_map(asked).map(|(from, _)| from).min()?;
-        let until = self.unread.iter().filter_map(asked).map(|(_, until)| until).max()?;
-        self.reading = true;
-        let sessions = self.unread.iter().cloned().collect();
+        self.unread.retain(|key| stretch(key).is_some());
+        let from = self.unread.iter().filter_map(stretch).map(|(from, _)| from).min()?;
+        let until = self.unread.iter().filter_map(stretch).map(|(_, until)| until).max()?;
+        let asked = std::mem::take(&mut self.unread);
+        let sessions = asked.iter().cloned().collect();
+        self.asked = Some(asked);
         Some(Command::ReadBack { partition: self.number, epoch: self.epoch, from, until, sessions })
     }
 
     /// The sessions that the log was asked for.
     pub(super) fn answered(&mut self) -> HashSet<SessionKey> {
-        self.reading = false;
-        std::mem::take(&mut self.unread)
+        self.asked.take().unwrap_or_default()
     }
 }
 

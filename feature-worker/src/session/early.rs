@@ -27,7 +27,7 @@ impl Session {
         if known {
             return Ok(Verdict::Repeat);
         }
-        if self.is_crowded() {
+        if self.is_crowded() || self.has_many_closes() {
             return Ok(Verdict::SetAside(Reason::NoSession));
         }
         match event.seq {

@@ -126,6 +126,9 @@ impl Session {
         {
             return Ok(Verdict::SetAside(Reason::SeqConflict).into());
         }
+        if self.is_shut(arrival) {
+            return Ok(Verdict::SetAside(Reason::Late).into());
+        }
         self.owner = Some(Owner { game: arrival.game.clone(), player: event.player_id.clone().into_owned() });
         self.order = if event.seq.is_some() { Order::Seq } else { Order::Log };
         let released = self.release_closes(context)?;
@@ -173,7 +176,7 @@ impl Session {
                 if waits || self.closes.contains_key(&event.event_id) {
                     return Ok(Verdict::Repeat);
                 }
-                if self.is_shut(arrival) {
+                if self.is_shut(arrival) || self.has_many_closes() {
                     return Ok(Verdict::SetAside(Reason::Late));
                 }
                 if let Some(readback) = self.readback.as_mut().filter(|readback| readback.is_reopening()) {

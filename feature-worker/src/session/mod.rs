@@ -30,6 +30,8 @@ use told::{Context, Told, Unreadable};
 
 /// Most seqs or ids that a session remembers one by one; a session beyond it counts as too long.
 pub const MOST_EVENTS: usize = 131_072;
+/// Most gaps that a session's fold skips; a session beyond it counts as too long.
+pub const MOST_SKIPPED: usize = 4_096;
 
 /// One live session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -221,9 +223,10 @@ impl Session {
         self.seqs().map(|(events, _)| events == self.reach())
     }
 
-    /// Whether it has more events than are remembered one by one.
+    /// Whether it has more events, or more skipped gaps, than are remembered one by one.
     pub fn is_full(&self) -> bool {
-        self.prefix.len() >= MOST_EVENTS || self.ids.len() >= MOST_EVENTS
+        let prefix = &self.prefix;
+        prefix.len() >= MOST_EVENTS || prefix.stretches() > MOST_SKIPPED || self.ids.len() >= MOST_EVENTS
     }
 }
 

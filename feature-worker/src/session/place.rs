@@ -12,6 +12,11 @@ use super::tag::Tag;
 use super::told::{Context, Unreadable, reread};
 use super::{Order, Session};
 
+/// Most closes without seq that a session keeps.
+const MOST_CLOSES: usize = 256;
+/// Most bytes of closes without seq that a session keeps.
+const MOST_CLOSE_BYTES: usize = 128 << 10;
+
 /// Where an event under a seq goes.
 enum Spot {
     /// Straight into the fold.
@@ -32,8 +37,11 @@ impl Session {
         context: &Context<'_>,
     ) -> Result<Verdict, Unreadable> {
         let tag = Tag::of(event.event_id);
+        let is_laden = self.readback.as_ref().is_some_and(|readback| readback.bytes() > self.terms.buffer_bytes);
         match self.spot(seq, tag, arrival) {
             Err(verdict) => return Ok(verdict),
+            // More waits for the log than the state may hold: the rest can be sent again.
+            Ok(Spot::Passed) if is_laden => return Ok(Verdict::SetAside(Reason::Late)),
             Ok(Spot::Passed) => {
                 self.prefix.fill(seq, tag);
                 self.await_readback(seq, kept_whole(event, raw, arrival));
@@ -134,8 +142,13 @@ impl Session {
     }
 
     pub(super) fn is_crowded(&self) -> bool {
-        let full = self.closes.len() >= self.terms.buffer_events;
-        self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes) || (self.owner.is_none() && full)
+        self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes)
+    }
+
+    /// Whether its closes without seq are more than any client has a use for.
+    pub(super) fn has_many_closes(&self) -> bool {
+        let bytes: usize = self.closes.values().map(|held| held.raw.get().len()).sum();
+        self.closes.len() >= MOST_CLOSES || bytes >= MOST_CLOSE_BYTES
     }
 
     fn await_readback(&mut self, place: u64, held: Held) {

@@ -79,6 +79,11 @@ impl Prefix {
         self.runs.iter().map(|run| run.tags.0.len()).sum()
     }
 
+    /// Stretches that are remembered: one more than gaps were skipped.
+    pub fn stretches(&self) -> usize {
+        self.runs.len()
+    }
+
     /// Whether the fold has passed nothing.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()

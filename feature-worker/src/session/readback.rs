@@ -95,6 +95,11 @@ impl ReadBack {
         self.closes.insert(held.id, held);
     }
 
+    /// Bytes of the events that wait.
+    pub fn bytes(&self) -> usize {
+        self.waiting.values().chain(self.closes.values()).map(|held| held.raw.get().len()).sum()
+    }
+
     /// Whether a close without seq waits.
     pub fn has_close(&self, id: Uuid) -> bool {
         self.closes.contains_key(&id)

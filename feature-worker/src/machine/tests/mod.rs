@@ -1,6 +1,7 @@
 //! A small log in memory around the machine, one partition.
 
 mod arrival;
+mod bounds;
 mod commits;
 mod events;
 mod lifecycle;

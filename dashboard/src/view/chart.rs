@@ -8,7 +8,7 @@ use crate::view::geometry::{Percent, round_top};
 use crate::view::moment::{machine, utc};
 
 /// Height of the plot, in CSS pixels.
-const HEIGHT: f64 = 200.0;
+const HEIGHT: f64 = 240.0;
 /// How many lines cross it.
 const LINES: u32 = 4;
 
@@ -195,7 +195,7 @@ mod tests {
             assert!(bar.y >= 0.0 && (bar.y + bar.height - HEIGHT).abs() < 1e-9, "{bar:?}");
             assert!(bar.x.0 + bar.step.0 <= 100.0 + 1e-9);
         }
-        assert!((chart.bars[10].height - 172.0).abs() < 1e-9, "430 of 500");
+        assert!((chart.bars[10].height - 206.4).abs() < 1e-9, "430 of 500");
         assert!(chart.bars[59].height >= 2.0, "one event can be seen beside many");
         assert!(chart.bars[59].running);
         assert_eq!(

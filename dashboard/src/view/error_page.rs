@@ -35,8 +35,8 @@ impl ErrorPage {
             ),
             Failure::Away(_) => (
                 "The database is away",
-                "This page could not be read because the database does not answer. Nothing is lost: events are kept \
-                 in the log meanwhile."
+                "This page could not be read because the database does not answer, or not in time. Nothing is lost: \
+                 events are kept in the log meanwhile."
                     .to_owned(),
                 "This page tries again by itself every few seconds.",
             ),

@@ -105,7 +105,7 @@ pub fn timeline(events: &[Event], length_ms: i64, idle_ms: i64) -> Option<Timeli
     }];
     rows.extend(sorted.tasks.iter().map(|lane| task_row(scale, lane)));
     rows.push(Row {
-        name: "Other events".to_owned(),
+        name: "Other".to_owned(),
         task: false,
         top: 0.0,
         middle: 0.0,
@@ -122,7 +122,7 @@ pub fn timeline(events: &[Event], length_ms: i64, idle_ms: i64) -> Option<Timeli
         height: top,
         rows,
         ticks: ticks(scale),
-        hidden: (sorted.hidden > 0).then(|| counted(i64::try_from(sorted.hidden).unwrap_or(i64::MAX), "more task")),
+        hidden: (sorted.hidden > 0).then(|| counted(i64::try_from(sorted.hidden).unwrap_or(i64::MAX), "task")),
         summary: summary(length_ms, &attention, sorted.tasks.len() + sorted.hidden),
         active_ms: total(&attention, Attention::Active),
         idle_ms: total(&attention, Attention::Idle),
@@ -240,7 +240,7 @@ mod tests {
         let drawn = timeline(&events, 370_000, 60_000).unwrap();
         let marks: usize = drawn.rows.iter().map(|row| row.marks.len()).sum();
         assert!(marks <= 26 * 241, "{marks}");
-        assert_eq!(drawn.hidden.as_deref(), Some("16 more tasks"));
+        assert_eq!(drawn.hidden.as_deref(), Some("16 tasks"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The pages over a real Postgres, laid out by the projector itself.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on says why by panicking")]
+
 mod answers;
 mod away;
 mod live;

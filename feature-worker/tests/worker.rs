@@ -1,4 +1,6 @@
 //! The worker on the embedded log: events in, reports out, through crashes and hand-overs.
+//!
+//! With `PLAYLEDGER_TEST_KAFKA=HOST:PORT` the same runs on that Kafka, under topics of its own.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use daemon::Shell;
 use eventlog::embedded::EmbeddedLog;
+use eventlog::kafka::{KafkaLog, KafkaOptions};
 use eventlog::{
     AppendOptions, Cleanup, EventLog, Headers, NewRecord, ReadRequest, Record, Stretch, TopicPartition, TopicSpec,
 };
@@ -24,27 +27,41 @@ use tokio::task::JoinHandle;
 const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A log of its own with the topics.
+/// A log with topics of its own.
 struct World {
     log: Arc<dyn EventLog>,
+    prefix: String,
     _folder: tempfile::TempDir,
 }
 
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log: Arc<dyn EventLog> = Arc::new(EmbeddedLog::open(folder.path().join("log.db")).await.unwrap());
-        let specs: Vec<TopicSpec> = Topic::ALL.iter().map(|topic| spec(*topic)).collect();
-        log.ensure_topics(&specs).await.unwrap();
-        Self { log, _folder: folder }
+        let prefix = format!("worker-test-{}.", uuid::Uuid::new_v4());
+        let log: Arc<dyn EventLog> = match std::env::var("PLAYLEDGER_TEST_KAFKA") {
+            Ok(brokers) => {
+                let options = KafkaOptions { brokers, settings: Vec::new(), client_id: "worker-test".into() };
+                Arc::new(KafkaLog::open(options).unwrap())
+            }
+            Err(_) => Arc::new(EmbeddedLog::open(folder.path().join("log.db")).await.unwrap()),
+        };
+        let world = Self { log, prefix, _folder: folder };
+        world.make_topics(|_| PARTITIONS).await;
+        world
+    }
+
+    async fn make_topics(&self, partitions: impl Fn(Topic) -> i32) {
+        let specs: Vec<TopicSpec> =
+            Topic::ALL.iter().map(|topic| spec(*topic, &self.prefix, partitions(*topic))).collect();
+        self.log.ensure_topics(&specs).await.unwrap();
     }
 
     /// Starts a worker under this name.
     fn worker(&self, instance: &str) -> (Shell, JoinHandle<anyhow::Result<()>>) {
         let shell = Shell::detached();
         let config = Config {
-            topic_prefix: "play.".into(),
-            group: "workers".into(),
+            topic_prefix: self.prefix.clone(),
+            group: format!("{}workers", self.prefix),
             instance: Some(instance.into()),
             games: None,
             session_timeout: Duration::from_mins(30),
@@ -59,13 +76,13 @@ impl World {
 
     async fn append(&self, events: &[Value], received_at: i64) {
         let appender = self.log.appender(AppendOptions::default()).await.unwrap();
-        let records = events.iter().map(|event| stamped(event, received_at)).collect();
+        let records = events.iter().map(|event| stamped(event, received_at, &self.prefix)).collect();
         appender.append(records).unwrap().kept().await.unwrap();
     }
 
     /// All that a topic shows.
     async fn read(&self, topic: Topic) -> Vec<Record> {
-        let name = topic.name("play.");
+        let name = topic.name(&self.prefix);
         let mut stretches = Vec::new();
         for number in 0..PARTITIONS {
             let partition = TopicPartition::new(name.as_str(), number);
@@ -118,21 +135,21 @@ impl World {
     }
 }
 
-fn spec(topic: Topic) -> TopicSpec {
+fn spec(topic: Topic, prefix: &str, partitions: i32) -> TopicSpec {
     let cleanup = match topic.kept() {
         Kept::For(retention) => Cleanup::Delete { retention },
         Kept::Newest { tombstones, at_most } => Cleanup::Compact { tombstones, retention: at_most },
     };
     TopicSpec {
-        name: topic.name("play."),
-        partitions: PARTITIONS,
+        name: topic.name(prefix),
+        partitions,
         replication: 1,
         cleanup,
         max_message_bytes: topic.max_message_bytes(),
     }
 }
 
-fn stamped(event: &Value, received_at: i64) -> NewRecord {
+fn stamped(event: &Value, received_at: i64, prefix: &str) -> NewRecord {
     let tenant = Tenant::parse("acme").unwrap();
     let session = event["session_id"].as_str().unwrap().parse().unwrap();
     let key = topics::session_key(&tenant, session);
@@ -141,7 +158,7 @@ fn stamped(event: &Value, received_at: i64) -> NewRecord {
         "request_id": "req_1", "key_id": "k1", "gateway": "g1", "event": event,
     });
     NewRecord {
-        partition: TopicPartition::new(Topic::Events.name("play."), topics::partition(key.as_bytes(), PARTITIONS)),
+        partition: TopicPartition::new(Topic::Events.name(prefix), topics::partition(key.as_bytes(), PARTITIONS)),
         key: key.into(),
         value: Some(value.to_string().into()),
         headers: Headers::new(),
@@ -258,17 +275,10 @@ async fn topics_that_are_missing_or_disagree_stop_the_worker_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let run = async |path: &Path, uneven: bool| {
         let log: Arc<dyn EventLog> = Arc::new(EmbeddedLog::open(path).await.unwrap());
+        let world = World { log, prefix: "play.".into(), _folder: tempfile::tempdir().unwrap() };
         if uneven {
-            let specs: Vec<TopicSpec> = Topic::ALL
-                .iter()
-                .map(|topic| TopicSpec {
-                    partitions: if *topic == Topic::SessionState { 2 } else { 4 },
-                    ..spec(*topic)
-                })
-                .collect();
-            log.ensure_topics(&specs).await.unwrap();
+            world.make_topics(|topic| if topic == Topic::SessionState { 2 } else { PARTITIONS }).await;
         }
-        let world = World { log, _folder: tempfile::tempdir().unwrap() };
         let (_, task) = world.worker("w1");
         task.await.unwrap().unwrap_err().to_string()
     };

@@ -177,8 +177,11 @@ impl Daemons {
         }
         // Started again, the gateway is where its clients know it.
         let address = world.gateway.trim_start_matches("http://").to_owned();
-        if let Some(arguments) = world.arguments.get_mut("ingest-gateway") {
-            arguments.extend(["--listen".to_owned(), address]);
+        if let Some(listen) = world.arguments.get_mut("ingest-gateway").and_then(|arguments| {
+            let flag = arguments.iter().position(|argument| argument == "--listen")?;
+            arguments.get_mut(flag + 1)
+        }) {
+            *listen = address;
         }
         Ok(world)
     }

@@ -60,7 +60,11 @@ pub(super) async fn run(store: &Store, part: i64, times: Times) -> Result<u64, L
         }
         first = false;
         let (newest, horizon) = newest_offsets(store, part, compacted.max(low), next).await?;
-        dropped += rewrite(store, part, horizon, &newest, times).await?;
+        let Some(superseded) = rewrite(store, part, horizon, &newest, times).await? else {
+            // Another process compacts it too; what is left over is seen to the next time.
+            return Ok(dropped);
+        };
+        dropped += superseded;
         let mut tx = store.begin().await.map_err(Failure::into_log_error)?;
         sqlx::query("UPDATE part SET compacted = max(compacted, ?) WHERE id = ?")
             .bind(horizon)
@@ -122,19 +126,20 @@ async fn newest_offsets(
     Ok((newest, feed.position))
 }
 
-/// Rewrites the chunks that end at or before `horizon`.
+/// Rewrites the chunks that end at or before `horizon`; says how many records went, or nothing when
+/// somebody else changed one of these chunks meanwhile.
 async fn rewrite(
     store: &Store,
     part: i64,
     horizon: i64,
     newest: &HashMap<Box<[u8]>, i64>,
     times: Times,
-) -> Result<u64, LogError> {
+) -> Result<Option<u64>, LogError> {
     let mut dropped = 0;
     let mut from = chunk_id(part, 0);
     loop {
         let olds = chunks(store, from, chunk_id(part, horizon)).await?;
-        let Some(last) = olds.last() else { return Ok(dropped) };
+        let Some(last) = olds.last() else { return Ok(Some(dropped)) };
         from = last.found.id + 1;
         let mut changes = Vec::new();
         for old in &olds {
@@ -148,8 +153,8 @@ async fn rewrite(
                 changes.push((old, change(old, &records, times)));
             }
         }
-        if !changes.is_empty() {
-            apply(store, changes).await.map_err(Failure::into_log_error)?;
+        if !changes.is_empty() && !apply(store, changes).await.map_err(Failure::into_log_error)? {
+            return Ok(None);
         }
     }
 }
@@ -190,8 +195,9 @@ async fn chunks(store: &Store, from: i64, until: i64) -> Result<Vec<Old>, LogErr
     rows.iter().map(old).collect::<Result<_, sqlx::Error>>().map_err(|e| store.log_error(&e))
 }
 
-/// Puts changed chunks in place of the old ones, except where another process was faster.
-async fn apply(store: &Store, changes: Vec<(&Old, Change)>) -> Result<(), Failure> {
+/// Puts changed chunks in place of the old ones; false, and nothing is changed, when one of them is
+/// not what it was.
+async fn apply(store: &Store, changes: Vec<(&Old, Change)>) -> Result<bool, Failure> {
     let mut tx = store.begin().await?;
     for (old, change) in changes {
         let (id, sum) = (old.found.id, old.found.sum);
@@ -209,7 +215,11 @@ async fn apply(store: &Store, changes: Vec<(&Old, Change)>) -> Result<(), Failur
             .bind(chunk.sum())
             .bind(chunk.payload),
         };
-        query.execute(tx.connection()).await.map_err(|e| store.failure(&e))?;
+        let done = query.execute(tx.connection()).await.map_err(|e| store.failure(&e))?;
+        if done.rows_affected() != 1 {
+            tx.rollback().await;
+            return Ok(false);
+        }
     }
-    tx.commit().await
+    tx.commit().await.map(|()| true)
 }

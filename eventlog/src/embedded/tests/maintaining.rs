@@ -58,6 +58,30 @@ async fn compaction_keeps_the_newest_of_each_key_at_its_own_offset() {
 }
 
 #[tokio::test]
+async fn two_processes_that_compact_while_one_appends_lose_no_key() {
+    let world = World::with_topic(compacted(Duration::ZERO), Options::default()).await;
+    let beside = world.beside().await;
+    let compacting = |log: EmbeddedLog| async move {
+        for now in 0..40 {
+            log.maintain(now).await.unwrap();
+        }
+    };
+    let writing = async {
+        for n in 0..300 {
+            append(&world.log, vec![record(0, &format!("k{}", n % 7), &n.to_string(), n)]).await;
+        }
+        append(&world.log, vec![tombstone(0, "k0", 300)]).await;
+    };
+    tokio::join!(compacting(world.log.clone()), compacting(beside.clone()), writing);
+    for now in 40..44 {
+        world.log.maintain(now).await.unwrap();
+    }
+    let mut left = read_all(&world.log, 0).await;
+    left.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(values(&left), ["295", "296", "297", "298", "299", "293"], "k1 to k6, and nothing of k0");
+}
+
+#[tokio::test]
 async fn a_time_whose_record_was_compacted_away_leads_to_the_next() {
     let world = World::with_topic(compacted(Duration::from_mins(1)), Options::default()).await;
     append(&world.log, vec![record(0, "a", "old", 100)]).await;

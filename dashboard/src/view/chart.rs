@@ -54,6 +54,8 @@ pub struct Bar {
     pub events: String,
     /// Events a minute in the step.
     pub per_minute: String,
+    /// In words, after the time.
+    pub tip: String,
     /// Whether the step is not over as yet.
     pub running: bool,
 }
@@ -104,6 +106,10 @@ pub fn chart(range: Range, now_ms: i64, steps: &[i64]) -> Chart {
             utc: utc(at),
             events: counted(*events, "event"),
             per_minute: decimal(*rate),
+            tip: match range.step_minutes() {
+                1 => counted(*events, "event"),
+                _ => format!("{} · {} a minute", counted(*events, "event"), decimal(*rate)),
+            },
             running: index + 1 == range.steps(),
         }
     });

@@ -68,8 +68,12 @@ pub fn percent(ratio: f64) -> String {
     format!("{}%", trimmed(bounded, 1))
 }
 
-/// A plain number with at most two decimals: `1.25`, `3`.
+/// A plain number with at most two decimals, none above a thousand: `1.25`, `3`, `1,069`.
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and nothing countable lies beyond i64")]
 pub fn decimal(value: f64) -> String {
+    if value.abs() >= 1_000.0 {
+        return count(value.round() as i64);
+    }
     if value != 0.0 && value.abs() < 0.005 {
         return format!("{}0.01", if value < 0.0 { ">−" } else { "<" });
     }
@@ -141,7 +145,8 @@ mod tests {
 
     #[test]
     fn decimals_bear_two_places() {
-        assert_eq!([0.0, 1.25, 3.0, 0.001, 2.152_79].map(decimal), ["0", "1.25", "3", "<0.01", "2.15"]);
+        let shown = [0.0, 1.25, 3.0, 0.001, 2.152_79, 1_069.4].map(decimal);
+        assert_eq!(shown, ["0", "1.25", "3", "<0.01", "2.15", "1,069"]);
     }
 
     #[test]

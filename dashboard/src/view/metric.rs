@@ -22,8 +22,8 @@ pub struct Metric {
     pub name: &'static str,
     /// Its name for people.
     pub label: String,
-    /// What it means.
-    pub meaning: &'static str,
+    /// What it means; the unit stands with the value.
+    pub meaning: String,
     /// What its value counts.
     pub unit: &'static str,
     /// Its value with its unit; none where it is a ratio over nothing.
@@ -51,7 +51,7 @@ fn metric(definition: &Definition, value: &Value) -> Metric {
     Metric {
         name: definition.name,
         label: label(definition.name),
-        meaning: definition.meaning,
+        meaning: definition.meaning.replace(", in ms.", ".").replace('`', ""),
         unit: definition.unit,
         shown: shown(definition.unit, value),
         exact: if value.is_null() { "null".to_owned() } else { value.to_string() },

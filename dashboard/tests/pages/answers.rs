@@ -30,7 +30,7 @@ async fn the_overview_counts_and_lists_what_is_there() {
         )
         .await;
     let page = world.page("/").await;
-    assert!(page.contains("1,234 events in the last hour, at most 1234 a minute."));
+    assert!(page.contains("1,234 events in the last hour, at most 1,234 a minute."));
     assert!(page.contains(">p-closed<") && page.contains(">p-running<"));
     assert!(page.contains("4 min 12 s") && page.contains("2 of 3"));
     assert!(!page.contains("Nothing has been played yet"));

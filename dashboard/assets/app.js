@@ -126,7 +126,7 @@ function put(html) {
     showTimes(old);
     setUpCopying(old);
   };
-  if (outline(page) === outline(next.content) && regionsKnown()) {
+  if (outline(page) === outline(next.content)) {
     for (const fresh of next.content.querySelectorAll("[data-region]")) {
       const name = fresh.dataset.region;
       if (regions.get(name) === fresh.innerHTML) continue;
@@ -134,15 +134,18 @@ function put(html) {
       replace(page.querySelector(`[data-region="${name}"]`), fresh);
     }
   } else {
+    remember(next.content);
     replace(page, next.content);
-    for (const part of next.content.querySelectorAll("[data-region]")) regions.set(part.dataset.region, part.innerHTML);
   }
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
 // What the server sent for each region: the page itself differs by local times.
 const regions = new Map();
-const regionsKnown = () => regions.size > 0;
+
+function remember(root) {
+  for (const part of root.querySelectorAll("[data-region]")) regions.set(part.dataset.region, part.innerHTML);
+}
 
 function setState(state, words) {
   const status = document.getElementById("status");
@@ -175,7 +178,7 @@ function follow() {
   const received = (text) => {
     const cut = text.indexOf("\n");
     heard();
-    if (text.slice(0, cut) === tag && regionsKnown()) return;
+    if (text.slice(0, cut) === tag) return;
     tag = text.slice(0, cut);
     put(text.slice(cut + 1));
   };
@@ -248,6 +251,7 @@ function retry() {
   }, 5000);
 }
 
+remember(page);
 showTimes(document);
 setInterval(() => showTimes(page), 10_000);
 setUpTheme();

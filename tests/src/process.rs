@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// How long a program may take to become ready or to end; generous, because machines are shared.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running program. Dropped, it is killed and waited for.
 #[derive(Debug)]
@@ -22,9 +22,6 @@ pub struct Process {
 
 impl Process {
     /// Starts a program of this workspace; its log goes to `folder`.
-    ///
-    /// # Errors
-    /// When it was not built, or can't be started.
     pub fn start(program: &str, name: &str, arguments: &[String], folder: &Path) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let lines = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
@@ -40,9 +37,6 @@ impl Process {
     }
 
     /// Waits for the ready file and gives the addresses in it.
-    ///
-    /// # Errors
-    /// When the program ends first or takes too long; with the end of its log.
     pub fn ready(&mut self, file: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         let began = Instant::now();
         loop {
@@ -60,9 +54,6 @@ impl Process {
     }
 
     /// The first line that the program prints to its standard output.
-    ///
-    /// # Errors
-    /// When it ends without one; with the end of its log.
     pub fn first_line(&mut self) -> anyhow::Result<String> {
         use std::io::{BufRead as _, BufReader};
         let out = self.child.stdout.take().context("standard output was taken before")?;
@@ -75,9 +66,6 @@ impl Process {
     }
 
     /// Waits until the program ends by itself; what it printed to its standard output.
-    ///
-    /// # Errors
-    /// When it fails; with the end of its log.
     pub fn output(&mut self) -> anyhow::Result<String> {
         use std::io::Read as _;
         let mut text = String::new();
@@ -88,17 +76,11 @@ impl Process {
     }
 
     /// Sends a signal.
-    ///
-    /// # Errors
-    /// When the process is gone.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         kill(self.pid(), signal).with_context(|| format!("{signal} to {}", self.name))
     }
 
     /// kill −9, and waits until it is gone.
-    ///
-    /// # Errors
-    /// When the process can't be waited for.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -106,9 +88,6 @@ impl Process {
     }
 
     /// SIGTERM, and the exit status; within 25 s, as operators count on.
-    ///
-    /// # Errors
-    /// When it takes longer; with the end of its log.
     pub fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
         self.signal(Signal::SIGTERM)?;
         let began = Instant::now();

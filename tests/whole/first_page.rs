@@ -11,7 +11,11 @@ async fn the_pages_work_in_a_browser_while_players_play() -> anyhow::Result<()> 
     let world = Local::start(&["--simulate", "10", "--session-timeout", "20s", "--grace", "5s"])?;
     world.tables().await?.wait_for("SELECT least(count(*), 1) FROM play.sessions", 1).await?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/run.mjs");
-    let output = Command::new("node").arg(script).args(["--base", &world.line.dashboard]).output()?;
+    let output = Command::new("node")
+        .arg(script)
+        .args(["--base", &world.line.dashboard])
+        .args(["--gateway", &world.line.gateway, "--key", &world.line.api_key])
+        .output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{said}");
     println!("{said}");

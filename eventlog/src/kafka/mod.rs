@@ -6,7 +6,7 @@
 //! - `appender`, `acknowledge`: records and their acknowledgements (`produce`: a record as librdkafka takes it);
 //! - `membership`: a member of a group as the task sees it; `consumer`, `rebalance`, `slots`: its
 //!   thread; `transaction`: its commits;
-//! - `reader`: stretches without a group;
+//! - `reader`: stretches without a group; `reading`: its thread;
 //! - `link`, `batch`: what passes between thread and task; `native`, `message`: how events are read.
 
 mod acknowledge;
@@ -25,6 +25,7 @@ mod observer;
 mod options;
 mod produce;
 mod reader;
+mod reading;
 mod rebalance;
 mod slots;
 mod topic_id;

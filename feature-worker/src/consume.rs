@@ -126,7 +126,7 @@ impl Consumer<'_> {
                 Some(answer) = answered.recv() => self.step(answer?).await?,
                 _ = tick.tick() => {
                     self.step(Input::Tick).await?;
-                    self.stand();
+                    self.stand()?;
                 }
                 event = self.membership.next(), if !draining && self.machine.wants_records() => {
                     let input = self.happened(event?);
@@ -231,8 +231,11 @@ impl Consumer<'_> {
     }
 
     /// Tells how the worker stands, to health and metrics.
-    fn stand(&mut self) {
-        while self.tasks.try_join_next().is_some() {}
+    fn stand(&mut self) -> Result<(), WorkerError> {
+        while let Some(ended) = self.tasks.try_join_next() {
+            // It will not answer, and a commit that does not answer would wait for ever.
+            ended.map_err(|error| WorkerError::Rejoin(format!("a task of the worker ended: {error}")))?;
+        }
         let now = self.worker.shell.clock.monotonic_ms();
         if now >= self.told_at + STANDING_MS {
             self.told_at = now;
@@ -250,6 +253,7 @@ impl Consumer<'_> {
             (true, false) => self.worker.health.not_ready("restoring state"),
             (false, _) => self.worker.health.not_ready("joining the group"),
         }
+        Ok(())
     }
 }
 

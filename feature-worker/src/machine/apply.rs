@@ -20,46 +20,71 @@ use crate::state::{Entry, SessionKey};
 const MOST_POISON: u32 = 10_000;
 
 impl Partition {
-    /// Takes in records, in order.
-    pub(super) fn batch(&mut self, records: &[Record], next_offset: i64, settings: &Settings) -> Result<(), Halt> {
+    /// Takes in records, in order; [`Partition::work`] applies them.
+    pub(super) fn batch(&mut self, records: Vec<Record>, next_offset: i64) {
         if !self.accepts() {
-            return Ok(());
-        }
-        self.open.start.get_or_insert((self.log_time, self.position));
-        for record in records {
-            if self.position.is_none_or(|position| record.offset >= position) {
-                self.record(record, settings)?;
-            }
+            return;
         }
         if !records.is_empty() {
             self.flowing();
         }
-        self.position = self.position.max(Some(next_offset));
-        self.open.records += records.len().max(1);
+        self.backlog.extend(records);
+        self.backlog_end = Some(next_offset);
+    }
+
+    /// Applies records as far as the open layer has room for what they touch.
+    pub(super) fn work(&mut self, now: i64, settings: &Settings, room: usize) -> Result<(), Halt> {
+        while let Some(record) = self.backlog.pop_front() {
+            self.open.start.get_or_insert((self.log_time, self.position));
+            let passed = self.position.is_some_and(|position| record.offset < position);
+            if !passed && !self.record(&record, settings, room)? {
+                self.backlog.push_front(record);
+                return Ok(());
+            }
+            self.position = self.position.max(Some(record.offset + 1));
+            self.open.records += 1;
+        }
+        if let Some(end) = self.backlog_end.take() {
+            self.open.start.get_or_insert((self.log_time, self.position));
+            self.position = self.position.max(Some(end));
+        }
+        self.finished(now);
         Ok(())
     }
 
-    fn record(&mut self, record: &Record, settings: &Settings) -> Result<(), Halt> {
+    /// Applies a record; false where the layer has no room for it before a commit.
+    fn record(&mut self, record: &Record, settings: &Settings, room: usize) -> Result<bool, Halt> {
+        if self.open.is_full(room) {
+            return Ok(false);
+        }
         let value = record.value.clone().unwrap_or_default();
         let stamp = match Stamp::parse(&value) {
             Ok(stamp) => stamp,
             Err(error @ StampError::Newer(_)) => {
                 return Err(Halt::Newer { partition: self.number, offset: record.offset, error });
             }
-            Err(error) => return self.poison(record, None, vec![FieldError::new("", "form", error.to_string())]),
+            Err(error) => {
+                self.poison(record, None, vec![FieldError::new("", "form", error.to_string())])?;
+                return Ok(true);
+            }
         };
         self.log_time = self.log_time.max(stamp.received_at.ms());
-        self.fire(self.log_time, settings)?;
+        if !self.fire(self.log_time, settings, room)? {
+            return Ok(false);
+        }
         if let Some(hole) = &stamp.hole {
             self.hole(&stamp, hole.session_id, hole.seq, record, settings)?;
         } else if let Some(raw) = stamp.event {
             match schemas::parse::stamped(raw.get(), stamp.origin) {
                 Ok(event) => self.event(&stamp, &event, raw, record, settings)?,
-                Err(errors) => return self.poison(record, Some(&stamp), errors),
+                Err(errors) => {
+                    self.poison(record, Some(&stamp), errors)?;
+                    return Ok(true);
+                }
             }
         }
         self.poison_run = 0;
-        Ok(())
+        Ok(true)
     }
 
     fn event(

@@ -18,9 +18,13 @@ use crate::session::life::Expiry;
 use crate::state::{Entry, SessionKey};
 
 impl Partition {
-    /// Lets every deadline up to `until` fire.
-    pub(super) fn fire(&mut self, until: i64, settings: &Settings) -> Result<(), Halt> {
+    /// Lets every deadline up to `until` fire; false where the layer has no room for all of them.
+    pub(super) fn fire(&mut self, until: i64, settings: &Settings, room: usize) -> Result<bool, Halt> {
         while let Some((queued, key)) = self.deadlines.pop(until) {
+            if self.open.is_full(room) {
+                self.deadlines.push(queued, key);
+                return Ok(false);
+            }
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             if slot.queued == queued {
                 slot.queued = i64::MAX;
@@ -35,7 +39,7 @@ impl Partition {
                 self.expire(&key, deadline, settings)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn expire(&mut self, key: &SessionKey, deadline: i64, settings: &Settings) -> Result<(), Halt> {

@@ -6,6 +6,9 @@ use super::counts::Counts;
 use super::output::Output;
 use crate::state::{Entry, SessionKey};
 
+/// Most records of a partition in one commit.
+const MOST_RECORDS: usize = 50_000;
+
 /// What has been done since the last commit was begun.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
@@ -22,6 +25,11 @@ pub(super) struct Layer {
 }
 
 impl Layer {
+    /// Whether a commit should not grow any larger: so many sessions are touched, or so many records read.
+    pub(super) fn is_full(&self, room: usize) -> bool {
+        self.before.len() >= room || self.outputs.len() >= 2 * room || self.records >= MOST_RECORDS
+    }
+
     /// Whether there is nothing to commit.
     pub(super) fn is_clean(&self) -> bool {
         self.before.is_empty() && self.outputs.is_empty() && self.start.is_none()

@@ -14,6 +14,7 @@ mod message;
 mod output;
 mod partition;
 mod seal;
+mod slot;
 mod timers;
 
 #[cfg(test)]
@@ -31,8 +32,10 @@ pub use output::{Output, Quarantined};
 use halt::Halt;
 pub use partition::Partition;
 
-/// Records that may wait for a commit before the machine asks for none.
-const MOST_OPEN: usize = 50_000;
+/// Most sessions that one commit touches, over all partitions: it has to end in time.
+const MOST_TOUCHED: usize = 10_000;
+/// Sessions that a partition may touch in one commit, however many partitions there are.
+const LEAST_ROOM: usize = 500;
 
 /// How the machine behaves. Times in ms.
 #[derive(Clone, Debug)]
@@ -100,9 +103,9 @@ impl Machine {
         commands
     }
 
-    /// Whether more records are welcome: not while too many wait for a commit.
+    /// Whether more records are welcome: not while some wait for a commit to make room.
     pub fn wants_records(&self) -> bool {
-        self.partitions.values().map(Partition::open_records).sum::<usize>() < MOST_OPEN
+        !self.partitions.values().any(Partition::is_behind)
     }
 
     /// Whether every owned partition has its state.
@@ -137,12 +140,12 @@ impl Machine {
                 if !self.draining
                     && let Some(partition) = self.partitions.get_mut(&partition)
                 {
-                    partition.batch(&records, next_offset, &self.settings)?;
+                    partition.batch(records, next_offset);
                 }
             }
             Input::CaughtUp { partition } => {
                 if let Some(partition) = self.partitions.get_mut(&partition) {
-                    partition.caught_up(now);
+                    partition.caught_up();
                 }
             }
             Input::ReadBack { partition, epoch, records } => {
@@ -164,9 +167,11 @@ impl Machine {
 
     /// What every step ends with: deadlines, questions to the log, the next commit.
     fn turn(&mut self, now: i64, commands: &mut Vec<Command>) -> Result<(), Halt> {
-        for partition in self.partitions.values_mut() {
+        let room = (MOST_TOUCHED / self.partitions.len().max(1)).max(LEAST_ROOM);
+        for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
             if !self.draining {
-                partition.tick(now, &self.settings)?;
+                partition.work(now, &self.settings, room)?;
+                partition.tick(now, &self.settings, room)?;
             }
             commands.extend(partition.ask());
         }

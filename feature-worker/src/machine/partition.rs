@@ -1,11 +1,12 @@
 //! One owned partition: its sessions, its log time, its deadlines.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use eventlog::Record;
 
 use super::halt::Halt;
 use super::layer::Layer;
+use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
 use crate::session::told::Context;
@@ -23,6 +24,11 @@ pub struct Partition {
     drained_at: Option<i64>,
     /// The next offset to be read.
     pub(super) position: Option<i64>,
+    /// Records that wait for their turn, and the position after them.
+    pub(super) backlog: VecDeque<Record>,
+    pub(super) backlog_end: Option<i64>,
+    /// The log has nothing beyond them.
+    caught_up: bool,
     /// Where the group says to go on.
     group_offset: Option<i64>,
     pub(super) slots: HashMap<SessionKey, Slot>,
@@ -50,31 +56,6 @@ enum Phase {
     Leaving,
 }
 
-/// A session in its partition.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) entry: Entry,
-    /// The layer that knows what it was before.
-    layer: u64,
-    /// The earliest deadline in the queue.
-    pub(super) queued: i64,
-    /// When its last snapshot went, or the next is to go, by the monotonic clock.
-    pub(super) snapshot: Snapshot,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Snapshot {
-    Never,
-    Sent(i64),
-    Queued,
-}
-
-impl Slot {
-    pub(super) fn new(entry: Entry, layer: u64) -> Self {
-        Self { entry, layer, queued: i64::MAX, snapshot: Snapshot::Never }
-    }
-}
-
 impl Partition {
     pub(super) fn new(number: i32, epoch: u64, group_offset: Option<i64>) -> Self {
         Self {
@@ -84,6 +65,9 @@ impl Partition {
             log_time: i64::MIN,
             drained_at: None,
             position: None,
+            backlog: VecDeque::new(),
+            backlog_end: None,
+            caught_up: false,
             group_offset,
             slots: HashMap::new(),
             deadlines: Timers::default(),
@@ -135,14 +119,21 @@ impl Partition {
 
     pub(super) fn leave(&mut self) {
         self.phase = Phase::Leaving;
+        self.drop_backlog();
+    }
+
+    pub(super) fn drop_backlog(&mut self) {
+        self.backlog.clear();
+        (self.backlog_end, self.caught_up) = (None, false);
     }
 
     pub(super) fn position(&self) -> Option<i64> {
         self.position
     }
 
-    pub(super) fn open_records(&self) -> usize {
-        self.open.records
+    /// Whether records wait for a commit to make room.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.backlog.is_empty()
     }
 
     pub(super) fn is_clean(&self) -> bool {
@@ -183,14 +174,21 @@ impl Partition {
         Ok(self.position)
     }
 
-    /// All has been read: from here on log time goes by the monotonic clock.
-    pub(super) fn caught_up(&mut self, now: i64) {
-        self.drained_at.get_or_insert(now);
+    /// All that the log has was handed in.
+    pub(super) fn caught_up(&mut self) {
+        self.caught_up = true;
+    }
+
+    /// All that was handed in has been applied.
+    pub(super) fn finished(&mut self, now: i64) {
+        if std::mem::take(&mut self.caught_up) {
+            self.drained_at.get_or_insert(now);
+        }
     }
 
     /// Records have come: log time goes by them again.
     pub(super) fn flowing(&mut self) {
-        self.drained_at = None;
+        (self.drained_at, self.caught_up) = (None, false);
     }
 
     /// Log time as it goes on while the partition is drained.
@@ -249,11 +247,11 @@ impl Partition {
     }
 
     /// Lets deadlines fire that time alone has passed.
-    pub(super) fn tick(&mut self, now: i64, settings: &Settings) -> Result<(), Halt> {
+    pub(super) fn tick(&mut self, now: i64, settings: &Settings, room: usize) -> Result<(), Halt> {
         if self.phase == Phase::Live && self.drained_at.is_some() && self.log_time > i64::MIN {
             let fires = self.running_log_time(now).saturating_sub(settings.margin_ms);
             if fires > self.log_time {
-                self.fire(fires, settings)?;
+                self.fire(fires, settings, room)?;
             }
         }
         Ok(())

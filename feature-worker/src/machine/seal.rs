@@ -6,7 +6,8 @@ use schemas::report::Status;
 use super::Settings;
 use super::halt::Halt;
 use super::output::Output;
-use super::partition::{Partition, Slot, Snapshot, context};
+use super::partition::{Partition, context};
+use super::slot::{Slot, Snapshot};
 use crate::report::{Place, report, snapshot};
 use crate::session::Session;
 use crate::session::told::Told;
@@ -136,6 +137,7 @@ impl Partition {
             }
         }
         self.layer += 1;
+        self.drop_backlog();
         self.flowing();
     }
 }

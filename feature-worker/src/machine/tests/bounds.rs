@@ -2,6 +2,7 @@
 
 use schemas::topics::Topic;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::*;
 
@@ -71,4 +72,27 @@ fn many_events_in_the_places_of_holes_wait_within_bounds() {
     world.wait(3 * HOUR);
     assert_eq!(world.applied() + world.quarantine.len() as u64, 201);
     assert_eq!(world.report().facts.metrics.event_count, world.applied());
+}
+
+#[test]
+fn a_jump_of_log_time_that_ends_many_sessions_commits_them_in_parts() {
+    let mut settings = settings();
+    settings.commit_interval_ms = 20;
+    let mut world = World::with(settings);
+    let sessions = 11_000_u64;
+    for number in 0..sessions {
+        let mut event = event_at(1, None, "task.started", &json!({"task_id": "L1"}));
+        event["session_id"] = Uuid::from_u128(u128::from(number) | 7 << 76).to_string().into();
+        event["event_id"] = event["session_id"].clone();
+        world.put(&event, BEGIN);
+    }
+    world.run();
+    world.put(&attempt(0), BEGIN + 3 * HOUR);
+    world.run();
+    world.wait(10 * SECOND);
+    assert!(world.largest < 31_000, "{} outputs in one commit", world.largest);
+    let ended = world.reports.iter().filter(|report| report.status == schemas::report::Status::Final).count();
+    assert_eq!(ended as u64, sessions);
+    assert_eq!(world.applied(), sessions + 1);
+    assert_eq!(world.committed, Some(11_001));
 }

@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) activity: Vec<Activity>,
     pub(super) quarantine: Vec<Quarantined>,
     pub(super) commits: usize,
+    /// Outputs of the largest commit.
+    pub(super) largest: usize,
     /// Why it stopped; empty after a drain.
     pub(super) stopped: Option<String>,
     pub(super) released: Vec<u64>,
@@ -96,6 +98,7 @@ impl World {
             activity: Vec::new(),
             quarantine: Vec::new(),
             commits: 0,
+            largest: 0,
             stopped: None,
             released: Vec::new(),
             batch: usize::MAX,
@@ -216,6 +219,7 @@ impl World {
             Fate::Kept => {}
         }
         self.commits += 1;
+        self.largest = self.largest.max(outputs.len());
         self.committed = offsets.first().map(|(_, next)| *next);
         for output in outputs {
             match output {

@@ -3,8 +3,8 @@
 //! Figures come from Linux's /proc and are printed by the programs in `src/bin`; docs/performance.md
 //! tells how to print them again.
 
+pub mod daemons;
 pub mod drain;
-pub mod embedded;
 pub mod figures;
 pub mod latency;
 pub mod load;

@@ -123,12 +123,12 @@ impl Process {
     }
 }
 
-/// A program of this workspace, which cargo put beside this one.
+/// This program again, under the name of another: see [`crate::daemons`].
 ///
 /// # Errors
-/// When it was not built.
-pub fn built(program: &str) -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name(program);
-    ensure!(path.exists(), "{program} is not built: run `cargo build --release --workspace --bins` first");
-    Ok(path)
+/// When this program's file is gone.
+pub fn program(name: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg0(name);
+    Ok(command)
 }

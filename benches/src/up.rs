@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use sqlx::PgPool;
-use tokio::process::Command;
 
-use crate::process::{Process, built};
+use crate::daemons::PLAYLEDGER;
+use crate::process::{Process, program};
 
 /// A first row that takes longer does not come.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -35,7 +35,7 @@ struct ReadyLine {
 /// When it does not start or no row comes.
 pub async fn measure(folder: &Path, players: usize) -> anyhow::Result<Up> {
     std::fs::create_dir_all(folder)?;
-    let mut command = Command::new(built("playledger")?);
+    let mut command = program(PLAYLEDGER)?;
     command.args(["up", "--json", "--listen", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
     command.args(["--simulate", &players.to_string()]).arg("--data").arg(folder.join("data"));
     // Neither the developer's own database nor their own folder.

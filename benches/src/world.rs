@@ -14,9 +14,9 @@ use playledger::topics;
 use playledger_tests::kafka::KafkaBroker;
 use schemas::topics::Topic;
 use schemas::{Tenant, Timestamp};
-use tokio::process::Command;
 
-use crate::process::{Process, built};
+use crate::daemons::{GATEWAY, PROJECTOR, WORKER};
+use crate::process::{Process, program};
 use crate::send::Gateway;
 
 /// Partitions of every topic, as in local mode.
@@ -104,7 +104,7 @@ impl World {
     pub async fn gateway(&self) -> anyhow::Result<(Process, Gateway)> {
         let credentials = self.folder.join("credentials.toml");
         let own = ["--listen", "127.0.0.1:0", "--instance", "bench", "--credentials", text(&credentials)?];
-        let (process, ready) = self.start("ingest-gateway", "ingest-gateway", &own).await?;
+        let (process, ready) = self.start(GATEWAY, GATEWAY, &own).await?;
         let ready: serde_json::Value = serde_json::from_str(&ready)?;
         let address = ready["gateway"].as_str().context("the gateway's ready file names no address")?;
         Ok((process, Gateway::new(address, &self.key)?))
@@ -116,7 +116,7 @@ impl World {
     /// When it does not become ready.
     pub async fn worker(&self) -> anyhow::Result<Process> {
         let own = ["--instance", "bench", "--group", GROUP];
-        Ok(self.start("feature-worker", "feature-worker", &own).await?.0)
+        Ok(self.start(WORKER, WORKER, &own).await?.0)
     }
 
     /// Starts a projector that fills these tables; gives it when it has joined its group.
@@ -129,7 +129,7 @@ impl World {
         if tables.event_log {
             own.push("--event-log");
         }
-        Ok(self.start("projector", &format!("projector-{}", tables.schema), &own).await?.0)
+        Ok(self.start(PROJECTOR, &format!("projector-{}", tables.schema), &own).await?.0)
     }
 
     /// How far the worker has committed and how far play.events goes, by partition.
@@ -164,18 +164,10 @@ impl World {
         if ready.exists() {
             std::fs::remove_file(&ready)?;
         }
-        let mut command = match &self.ground {
-            // This program, under the daemon's name, is the daemon on this file.
-            Ground::File(file, _) => {
-                let mut command = Command::new(std::env::current_exe()?);
-                command.arg0(daemon).arg("--log-file").arg(file);
-                command
-            }
-            Ground::Broker(broker) => {
-                let mut command = Command::new(built(daemon)?);
-                command.args(["--kafka", broker.bootstrap()]);
-                command
-            }
+        let mut command = program(daemon)?;
+        match &self.ground {
+            Ground::File(file, _) => command.arg("--log-file").arg(file),
+            Ground::Broker(broker) => command.args(["--kafka", broker.bootstrap()]),
         };
         command.args(["--topic-prefix", PREFIX, "--ops", "127.0.0.1:0"]).args(own);
         command.arg("--ready-file").arg(&ready);

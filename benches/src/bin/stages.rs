@@ -1,16 +1,16 @@
 //! Figures of gateway, worker and projector, on both logs, from one run.
 //!
-//! `cargo build --release --workspace --bins && target/release/stages`
+//! `cargo run --release -p playledger-benches --bin stages`
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use playledger_benches::{embedded, stages};
+use playledger_benches::{daemons, stages};
 
 fn main() -> ExitCode {
-    // Started again under a daemon's name, this program is that daemon on the embedded log.
+    // Started again under a daemon's name, this program is that daemon.
     let program = std::env::args_os().next().unwrap_or_default();
-    if let Some(code) = embedded::daemon_named(&program) {
+    if let Some(code) = daemons::run_as(&program) {
         return code;
     }
     match measure(&stages::Arguments::parse()) {

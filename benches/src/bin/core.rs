@@ -146,6 +146,16 @@ fn machine(sessions: Vec<Session>) -> anyhow::Result<()> {
     ensure!(reports >= played, "{reports} reports of {played} sessions");
     let topics = topics();
     measure(
+        "record → stamp",
+        records.len(),
+        || (),
+        |()| {
+            for record in &records {
+                black_box(record.value.as_deref().is_some_and(|value| Stamp::parse(black_box(value)).is_ok()));
+            }
+        },
+    )?;
+    measure(
         "record → session → report (the worker's machine)",
         records.len(),
         || batches.clone(),

@@ -157,10 +157,12 @@ impl Daemons {
         )?;
         let common = ["--kafka", &bootstrap, "--topic-prefix", &prefix, "--ops", "127.0.0.1:0"];
         let with = |own: &[&str]| common.iter().chain(own).map(ToString::to_string).collect::<Vec<_>>();
+        // The worlds of one run share a broker: each has groups of its own, as it has topics.
+        let group = |name: &str| format!("{prefix}{name}");
         let arguments = BTreeMap::from([
             ("ingest-gateway", with(&["--listen", "127.0.0.1:0", "--credentials", &credentials])),
-            ("feature-worker", with(&[&["--instance", "one"], worker].concat())),
-            ("projector", with(&["--database-url", postgres.url()])),
+            ("feature-worker", with(&[&["--instance", "one", "--group", &group("worker")], worker].concat())),
+            ("projector", with(&["--database-url", postgres.url(), "--group", &group("projector")])),
         ]);
         let mut world = Self {
             folder,

@@ -131,7 +131,7 @@ impl Member {
 
     /// The error that ends a membership whose name another has taken.
     pub(super) fn fenced(&self) -> LogError {
-        LogError::Fatal(self.fenced_sentence())
+        LogError::Invalid(self.fenced_sentence())
     }
 
     fn fenced_sentence(&self) -> String {

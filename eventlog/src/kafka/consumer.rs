@@ -79,6 +79,8 @@ pub(super) struct Member {
     pub(super) observer: Arc<Observer>,
     pub(super) group: String,
     pub(super) instance: String,
+    /// What it has subscribed to.
+    pub(super) topics: Vec<String>,
     pub(super) slots: Slots,
     /// Partitions that the group is known to have committed.
     pub(super) progress: HashSet<TopicPartition>,
@@ -198,7 +200,11 @@ impl Member {
 
     /// Tells the task that the membership is over.
     pub(super) fn fail(&self, reason: String) -> ControlFlow<()> {
-        self.link.notice(Notice::Failed(LogError::Fatal(reason)));
+        self.end(LogError::Fatal(reason))
+    }
+
+    pub(super) fn end(&self, why: LogError) -> ControlFlow<()> {
+        self.link.notice(Notice::Failed(why));
         ControlFlow::Break(())
     }
 

@@ -71,6 +71,7 @@ pub(super) fn join(
         observer: Arc::clone(observer),
         group: options.group,
         instance: options.instance,
+        topics: options.topics,
         slots: Slots::default(),
         progress: HashSet::new(),
         commits: VecDeque::new(),

@@ -30,6 +30,14 @@ impl Member {
     /// Takes new partitions in, each waiting for its start.
     pub(super) fn assign(&mut self, partitions: &[TopicPartition]) -> ControlFlow<()> {
         counter!("playledger_log_rebalances_total", "group" => self.group.clone(), "kind" => "assigned").increment(1);
+        if let Some(stranger) = partitions.iter().find(|partition| !self.reads(partition)) {
+            // A static member is given the share of whoever had its name before.
+            return self.end(LogError::Invalid(format!(
+                "group {} gives its member {} {stranger}, which this one does not read: members of other topics \
+                 live in that group under the same name; give each deployment a group of its own",
+                self.group, self.instance
+            )));
+        }
         let assignments = match self.committed(partitions) {
             Ok(assignments) => assignments,
             Err(reason) => return self.fail(reason),
@@ -62,6 +70,10 @@ impl Member {
         }
         self.joined = true;
         ControlFlow::Continue(())
+    }
+
+    fn reads(&self, partition: &TopicPartition) -> bool {
+        self.topics.iter().any(|topic| *topic == *partition.topic)
     }
 
     /// Lets partitions go, as soon as the task has finished with them.
@@ -211,10 +223,11 @@ impl Member {
         partition: Option<(TopicPartition, i64)>,
     ) -> ControlFlow<()> {
         if error::is_fenced(code) {
-            return self.fail(format!(
+            // Joining again would only throw the other out, and so on in turns.
+            return self.end(LogError::Invalid(format!(
                 "another process lives under the name {} in group {}: give each its own name",
                 self.instance, self.group
-            ));
+            )));
         }
         if fatal || matches!(code, Code::GroupAuthorizationFailed | Code::TopicAuthorizationFailed) {
             return self.fail(format!("{code}: {text}"));

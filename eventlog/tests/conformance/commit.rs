@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eventlog::{Commit, CommitError, Committer, GroupOptions, TopicPartition};
+use eventlog::{Commit, CommitError, Committer, GroupOptions, LogError, TopicPartition};
 
 use super::world::{World, numbered, numbers, within};
 
@@ -81,7 +81,7 @@ pub async fn an_earlier_holder_of_a_name_is_refused(world: &World) {
     let (input, output) = (TopicPartition::new(world.topic(1).await, 0), TopicPartition::new(world.topic(1).await, 0));
     world.fill(&input, 0..4).await;
     let group = world.name("group");
-    let (old, _) = world.join(World::member(&group, "same", &input.topic)).await;
+    let (mut old, _) = world.join(World::member(&group, "same", &input.topic)).await;
     let stale = old.committer();
     commit(&stale, vec![numbered(&output, 1)], &input, 1).await.unwrap();
 
@@ -92,6 +92,17 @@ pub async fn an_earlier_holder_of_a_name_is_refused(world: &World) {
     let again = commit(&stale, vec![numbered(&output, 3)], &input, 3).await;
     assert!(matches!(again, Err(CommitError::Fatal(_))), "{again:?}");
     commit(&new.committer(), vec![numbered(&output, 4)], &input, 4).await.unwrap();
+    // It is told why, and not to try again: the two would throw each other out in turns.
+    let told = within(60, async {
+        loop {
+            if let Err(told) = old.next().await {
+                return told;
+            }
+        }
+    });
+    let told = told.await;
+    assert!(matches!(told, LogError::Invalid(_)), "{told:?}");
+    assert!(told.to_string().contains("same"), "{told}");
 
     assert_eq!(numbers(&world.read_all(&output).await), [1, 4]);
     assert_eq!(world.log.committed(&group, &[input]).await.unwrap(), [Some(4)]);

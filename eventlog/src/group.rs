@@ -30,7 +30,8 @@ pub struct GroupOptions {
 pub trait Membership: Send {
     /// The next thing that happened.
     ///
-    /// Cancel safe: a dropped call loses nothing.
+    /// Cancel safe: a dropped call loses nothing, and what it waited for goes on; so who asks in
+    /// snatches, however short, gets on.
     ///
     /// # Errors
     /// [`LogError::Fatal`] ends the membership: drop it, drop all state, join again.

@@ -31,6 +31,9 @@ pub(super) struct Member {
     owned: Mutex<HashMap<TopicPartition, Claim>>,
 }
 
+/// Partitions claimed, and where the group's last commit stands in each.
+pub(super) type Claims = Vec<(TopicPartition, Claim, Option<i64>)>;
+
 /// A claim to a partition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
@@ -72,11 +75,7 @@ impl Member {
 
     /// Claims partitions in the file: whoever had them can no longer commit. Says where the
     /// group's last commit stands.
-    pub(super) async fn claim(
-        &self,
-        store: &Store,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Claim, Option<i64>)>, LogError> {
+    pub(super) async fn claim(&self, store: &Store, partitions: &[TopicPartition]) -> Result<Claims, LogError> {
         let mut by_part = HashMap::with_capacity(partitions.len());
         for partition in partitions {
             by_part.insert(store.part(partition).await?, partition);

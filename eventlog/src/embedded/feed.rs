@@ -24,7 +24,7 @@ FROM part LEFT JOIN chunk ON chunk.id < ?3 AND chunk.id >= coalesce(
 WHERE part.id = ?1 ORDER BY chunk.id";
 
 /// A partition that is being read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Feed {
     /// Which partition.
     pub(super) partition: TopicPartition,
@@ -49,10 +49,15 @@ impl Feed {
         self.until.is_some_and(|until| self.position >= until)
     }
 
+    /// Whether there may be something to read, as far as is known without looking into the file.
+    pub(super) fn has_news(&self, store: &Store) -> bool {
+        let known = self.end.map(|end| end.max(store.tails.end(self.part)));
+        !self.is_done() && known != Some(self.position)
+    }
+
     /// What comes next; none when there is nothing new. Cancel safe.
     pub(super) async fn pull(&mut self, store: &Store) -> Result<Option<Batch>, LogError> {
-        let known = self.end.map(|end| end.max(store.tails.end(self.part)));
-        if self.is_done() || known == Some(self.position) {
+        if !self.has_news(store) {
             return Ok(None);
         }
         let (batch, end) = self.fetch(store).await?;

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use metrics::counter;
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Handle;
 use super::assignment::MemberId;
-use super::committer::{Claim, EmbeddedCommitter, Member};
+use super::committer::{Claim, Claims, EmbeddedCommitter, Member};
 use super::failure::Failure;
 use super::feed::Feed;
 use super::groups::{Fenced, Group, Order};
-use crate::{Assignment, Committer, GroupEvent, GroupOptions, LogError, Membership, Release, TopicPartition};
+use crate::{Assignment, Batch, Committer, GroupEvent, GroupOptions, LogError, Membership, Release, TopicPartition};
 
 /// How often a waiting member looks whether another keeps partitions for too long.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,8 +28,13 @@ pub(super) struct EmbeddedMembership {
     tails: watch::Receiver<u64>,
     /// What is being read; a partition is here from [`Membership::fetch_from`] on.
     feeds: Vec<Reading>,
+    /// How often a start was named.
+    fetches: u64,
     /// Whose turn it is.
     turn: usize,
+    /// A claim or a read under way. It goes on though [`Membership::next`] is dropped: who asks in
+    /// snatches shorter than the disk takes gets on all the same.
+    work: Option<AbortOnDropHandle<Done>>,
     /// It has been told what its share is, be it empty.
     told_share: bool,
 }
@@ -41,9 +47,17 @@ struct Seat {
 }
 
 struct Reading {
+    /// Which of the starts named this is.
+    fetch: u64,
     feed: Feed,
     /// It has been told that the end was reached, and nothing came since.
     told: bool,
+}
+
+/// What came of the work.
+enum Done {
+    Claimed { granted: Vec<TopicPartition>, claims: Result<Claims, LogError> },
+    Read { fetch: u64, feed: Feed, batch: Result<Option<Batch>, LogError> },
 }
 
 impl Seat {
@@ -73,12 +87,20 @@ impl EmbeddedMembership {
         let (changes, tails) = (group.subscribe(), handle.store.tails.subscribe());
         let id = group.join(Arc::clone(&member.instance), wants, Instant::now());
         let seat = Arc::new(Seat { group, id, member });
-        Ok(Self { handle, seat, changes, tails, feeds: Vec::new(), turn: 0, told_share: false })
+        Ok(Self { handle, seat, changes, tails, feeds: Vec::new(), fetches: 0, turn: 0, work: None, told_share: false })
     }
 
-    async fn follow(&mut self, order: Order) -> Result<Option<GroupEvent>, LogError> {
+    /// Does what the group orders; tells of it what is known at once.
+    fn follow(&mut self, order: Order) -> Option<GroupEvent> {
         match order {
-            Order::Take(partitions) => self.take(partitions).await,
+            Order::Take(granted) => {
+                let (handle, member) = (Arc::clone(&self.handle), Arc::clone(&self.seat.member));
+                self.start(async move {
+                    let claims = member.claim(&handle.store, &granted).await;
+                    Done::Claimed { granted, claims }
+                });
+                None
+            }
             Order::Give(partitions) => {
                 self.feeds.retain(|reading| !partitions.contains(&reading.feed.partition));
                 let (release, released) = Release::new();
@@ -90,21 +112,40 @@ impl EmbeddedMembership {
                     seat.member.disown(&given);
                     seat.group.release(seat.id, &given, Instant::now());
                 });
-                Ok(Some(GroupEvent::Revoked { partitions, lost: false, release }))
+                Some(GroupEvent::Revoked { partitions, lost: false, release })
             }
             Order::Lost(partitions) => {
                 self.feeds.retain(|reading| !partitions.contains(&reading.feed.partition));
                 self.seat.member.disown(&partitions);
                 let (release, _) = Release::new();
-                Ok(Some(GroupEvent::Revoked { partitions, lost: true, release }))
+                Some(GroupEvent::Revoked { partitions, lost: true, release })
             }
         }
     }
 
-    /// Claims what was granted. Cut short, it is granted still and claimed anew.
-    async fn take(&mut self, granted: Vec<TopicPartition>) -> Result<Option<GroupEvent>, LogError> {
-        let claims = self.seat.member.claim(&self.handle.store, &granted).await?;
-        let kept = self.seat.group.confirm(self.seat.id, &granted, Instant::now());
+    fn start(&mut self, work: impl Future<Output = Done> + Send + 'static) {
+        self.work = Some(AbortOnDropHandle::new(tokio::spawn(work)));
+    }
+
+    fn done(&mut self, done: Done) -> Result<Option<GroupEvent>, LogError> {
+        match done {
+            Done::Claimed { granted, claims } => Ok(self.taken(&granted, claims?)),
+            Done::Read { fetch, feed, batch } => {
+                // A partition that has gone or has been moved since is not read from there any more.
+                let Some(reading) = self.feeds.iter_mut().find(|reading| reading.fetch == fetch) else {
+                    return Ok(None);
+                };
+                reading.feed = feed;
+                let batch = batch?;
+                reading.told &= batch.is_none();
+                Ok(batch.map(GroupEvent::Records))
+            }
+        }
+    }
+
+    /// What was granted has been claimed in the file.
+    fn taken(&mut self, granted: &[TopicPartition], claims: Claims) -> Option<GroupEvent> {
+        let kept = self.seat.group.confirm(self.seat.id, granted, Instant::now());
         let mut assigned = Vec::with_capacity(kept.len());
         for (partition, claim, committed) in claims {
             if kept.contains(&partition) {
@@ -114,26 +155,30 @@ impl EmbeddedMembership {
         }
         assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
         self.told_share |= !assigned.is_empty();
-        Ok((!assigned.is_empty()).then_some(GroupEvent::Assigned(assigned)))
+        (!assigned.is_empty()).then_some(GroupEvent::Assigned(assigned))
     }
 
-    async fn read(&mut self) -> Result<Option<GroupEvent>, LogError> {
+    /// Starts to read the next partition that has news, or tells that one has been read to its end.
+    fn read(&mut self) -> Option<GroupEvent> {
         for _ in 0..self.feeds.len() {
             let turn = self.turn % self.feeds.len();
-            let Reading { feed, told } = &mut self.feeds[turn];
-            let batch = feed.pull(&self.handle.store).await?;
             self.turn = turn + 1;
-            if let Some(batch) = batch {
-                *told = false;
-                return Ok(Some(GroupEvent::Records(batch)));
+            let Reading { fetch, feed, told } = &mut self.feeds[turn];
+            if feed.has_news(&self.handle.store) {
+                let (handle, fetch, mut feed) = (Arc::clone(&self.handle), *fetch, feed.clone());
+                self.start(async move {
+                    let batch = feed.pull(&handle.store).await;
+                    Done::Read { fetch, feed, batch }
+                });
+                return None;
             }
             if !*told {
                 *told = true;
                 let (partition, position) = (feed.partition.clone(), feed.position);
-                return Ok(Some(GroupEvent::CaughtUp { partition, position }));
+                return Some(GroupEvent::CaughtUp { partition, position });
             }
         }
-        Ok(None)
+        None
     }
 }
 
@@ -141,22 +186,30 @@ impl EmbeddedMembership {
 impl Membership for EmbeddedMembership {
     async fn next(&mut self) -> Result<GroupEvent, LogError> {
         loop {
-            self.changes.mark_unchanged();
-            self.tails.mark_unchanged();
-            let patience = self.handle.store.options.revoke_patience;
-            let order = self.seat.group.poll(self.seat.id, Instant::now(), patience);
-            let event = match order {
-                Err(Fenced) => return Err(self.seat.member.fenced()),
-                Ok(Some(order)) => self.follow(order).await?,
-                Ok(None) if !self.told_share => {
-                    self.told_share = true;
-                    Some(GroupEvent::Assigned(Vec::new()))
+            let event = if let Some(work) = &mut self.work {
+                let done = work.await;
+                self.work = None;
+                self.done(done.map_err(|error| LogError::Fatal(format!("a task of the log ended: {error}")))?)?
+            } else {
+                self.changes.mark_unchanged();
+                self.tails.mark_unchanged();
+                let patience = self.handle.store.options.revoke_patience;
+                match self.seat.group.poll(self.seat.id, Instant::now(), patience) {
+                    Err(Fenced) => return Err(self.seat.member.fenced()),
+                    Ok(Some(order)) => self.follow(order),
+                    Ok(None) if !self.told_share => {
+                        self.told_share = true;
+                        Some(GroupEvent::Assigned(Vec::new()))
+                    }
+                    Ok(None) => self.read(),
                 }
-                Ok(None) => self.read().await?,
             };
             if let Some(event) = event {
                 self.seat.count(&event);
                 return Ok(event);
+            }
+            if self.work.is_some() {
+                continue;
             }
             if self.changes.has_changed().unwrap_or(false) {
                 continue;
@@ -176,7 +229,9 @@ impl Membership for EmbeddedMembership {
             return Err(LogError::NotFound(format!("{partition} among those of {}", self.seat.member.instance)));
         };
         self.feeds.retain(|reading| reading.feed.partition != *partition);
-        self.feeds.push(Reading { feed: Feed::new(partition.clone(), part, offset, None), told: false });
+        self.fetches += 1;
+        let feed = Feed::new(partition.clone(), part, offset, None);
+        self.feeds.push(Reading { fetch: self.fetches, feed, told: false });
         Ok(())
     }
 

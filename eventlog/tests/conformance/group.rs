@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use eventlog::{Commit, GroupEvent, LogError, Membership, TopicPartition};
+use futures_util::FutureExt as _;
 
 use super::world::{World, numbered, numbers, within};
 
@@ -108,6 +109,31 @@ pub async fn a_slow_member_stays_and_misses_nothing(world: &World) {
     within(10, member.committer().commit(commit)).await.unwrap();
     let (read, _) = until_caught_up(&mut *member, &partition).await;
     assert_eq!(read, (0..COUNT).collect::<Vec<_>>());
+}
+
+pub async fn who_asks_in_snatches_gets_on_and_misses_nothing(world: &World) {
+    let partition = TopicPartition::new(world.topic(1).await, 0);
+    world.fill(&partition, 0..5_000).await;
+    let options = World::member(&world.name("group"), "a", &partition.topic);
+    let mut member = within(30, world.log.join(options)).await.unwrap();
+    let (mut read, mut joined) = (Vec::new(), false);
+    within(60, async {
+        while read.len() < 5_000 {
+            match member.next().now_or_never().map(Result::unwrap) {
+                None => tokio::time::sleep(Duration::from_millis(1)).await,
+                Some(GroupEvent::Assigned(share)) if share.is_empty() => {}
+                Some(GroupEvent::Assigned(_)) => {
+                    assert!(!std::mem::replace(&mut joined, true), "it gets its share once");
+                    member.fetch_from(&partition, 0).unwrap();
+                }
+                Some(GroupEvent::Records(batch)) => read.extend(numbers(&batch.records)),
+                Some(GroupEvent::CaughtUp { .. }) => {}
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+    assert_eq!(read, (0..5_000).collect::<Vec<_>>());
 }
 
 pub async fn a_start_beyond_the_end_is_out_of_range(world: &World) {

@@ -64,6 +64,7 @@ promises! {
         caught_up_lies_behind_markers
         a_member_without_a_share_learns_that_it_has_joined
         a_slow_member_stays_and_misses_nothing
+        who_asks_in_snatches_gets_on_and_misses_nothing
         a_start_beyond_the_end_is_out_of_range;
     handover:
         members_come_and_go_and_each_record_counts_once

@@ -72,7 +72,7 @@ async fn a_second_member_of_the_same_name_fences_the_first() {
     assigned(&mut old).await;
     let mut new = join(&world.log, "one").await;
     assert_eq!(assigned(&mut new).await.len(), 2);
-    assert!(matches!(old.next().await, Err(LogError::Fatal(_))));
+    assert!(matches!(old.next().await, Err(LogError::Invalid(_))));
     let commit = Commit { outputs: vec![record(0, "a", "1", 1)], offsets: vec![] };
     assert!(matches!(old.committer().commit(commit).await, Err(CommitError::Fatal(_))));
     assert_eq!(world.log.offsets(&at(0)).await.unwrap().high, 0);

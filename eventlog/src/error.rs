@@ -62,7 +62,19 @@ pub enum CommitError {
     /// partition): a person or the caller must change it.
     #[error("the log refuses the commit: {0}")]
     Refused(String),
-    /// Fenced, or the outcome is unknown: drop the membership and all state, join again.
+    /// The outcome is unknown: drop the membership and all state, join again.
     #[error("the commit's outcome is unknown or refused for good: {0}")]
     Fatal(String),
+    /// Nothing of it is seen: the cluster has given this member up, or another has its name. As
+    /// [`CommitError::Fatal`], but ask [`crate::Membership::next`] before joining again: within some
+    /// heartbeats it says [`LogError::Invalid`] where another has the name.
+    #[error("the commit is refused, this member is fenced: {0}")]
+    Fenced(String),
+}
+
+impl CommitError {
+    /// Whether the member can commit nothing any more.
+    pub fn ends_membership(&self) -> bool {
+        matches!(self, Self::Fatal(_) | Self::Fenced(_))
+    }
 }

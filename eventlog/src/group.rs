@@ -136,7 +136,7 @@ pub trait Committer: Send + Sync {
     /// [`CommitError::Aborted`]: nothing of it is or will be seen, for instance because one of the
     /// partitions is not this member's any more; go back to the committed offsets of those that
     /// are, with [`Membership::fetch_from`]. [`CommitError::Refused`]: neither, and the same
-    /// commit will never be taken. [`CommitError::Fatal`]: fenced, or the outcome is
-    /// unknown; drop the membership and all state, join again.
+    /// commit will never be taken. [`CommitError::Fatal`] and [`CommitError::Fenced`]: the outcome
+    /// is unknown, or it is refused for good; drop the membership and all state, join again.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 }

@@ -25,6 +25,8 @@ const TICK: Duration = Duration::from_millis(20);
 const DRAIN: Duration = Duration::from_secs(15);
 /// How often the metrics are told how the worker stands.
 const STANDING_MS: i64 = 1_000;
+/// So long the group is listened to when a commit was fenced: some heartbeats.
+const HEED: Duration = Duration::from_secs(4);
 /// Leaving the group takes no longer.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -91,7 +93,10 @@ pub async fn work(worker: &Worker) -> Result<(), WorkerError> {
         stopped: false,
         told_at: i64::MIN / 2,
     };
-    consumer.run(&mut answered).await?;
+    match consumer.run(&mut answered).await {
+        Err(WorkerError::Fenced(why)) => return Err(consumer.fenced(why).await),
+        ended => ended?,
+    }
     match tokio::time::timeout(LEAVE, consumer.membership.leave()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "could not leave the group"),
@@ -137,6 +142,22 @@ impl Consumer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Why a commit was fenced: another has this worker's name, which the group tells a moment later,
+    /// or the cluster took too long over a transaction.
+    async fn fenced(mut self, why: String) -> WorkerError {
+        let told = async {
+            loop {
+                if let Err(told) = self.membership.next().await {
+                    return told;
+                }
+            }
+        };
+        match tokio::time::timeout(HEED, told).await {
+            Ok(told @ LogError::Invalid(_)) => WorkerError::Fatal(told.to_string()),
+            _ => WorkerError::Rejoin(why),
+        }
     }
 
     /// What the group tells, for the machine.

@@ -8,6 +8,9 @@ pub enum WorkerError {
     /// Drop everything, join again, restore.
     #[error("{0}")]
     Rejoin(String),
+    /// As [`WorkerError::Rejoin`], unless the group says that another has this worker's name.
+    #[error("{0}")]
+    Fenced(String),
     /// A person must act; the message says how.
     #[error("{0}")]
     Fatal(String),
@@ -29,6 +32,7 @@ impl From<CommitError> for WorkerError {
         match error {
             // Who handles an abort goes on; it comes here only when nobody did.
             CommitError::Aborted(_) | CommitError::Fatal(_) => Self::Rejoin(error.to_string()),
+            CommitError::Fenced(_) => Self::Fenced(error.to_string()),
             CommitError::Refused(_) => Self::Fatal(error.to_string()),
         }
     }

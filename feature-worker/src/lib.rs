@@ -61,7 +61,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         match consume::work(&worker).await {
             Ok(()) => return Ok(()),
             Err(WorkerError::Fatal(why)) => anyhow::bail!(why),
-            Err(WorkerError::Rejoin(why)) => {
+            Err(WorkerError::Rejoin(why) | WorkerError::Fenced(why)) => {
                 tracing::warn!(why, "dropping everything and joining the group anew");
                 metrics::rejoin();
                 worker.health.not_ready("joining the group anew");

@@ -259,6 +259,30 @@ async fn workers_hand_partitions_over_without_loss_or_repetition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_workers_of_one_name_the_first_ends_and_says_why() {
+    let world = World::new().await;
+    let sessions = sessions(3_000, 60);
+    let events: Vec<Value> = sessions.concat();
+    let first = world.worker("same");
+    let mut second = None;
+    for (n, chunk) in events.chunks(60).enumerate() {
+        world.append(chunk, first.0.clock.now_ms()).await;
+        // Under load it learns by a refused commit that it is not alone.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if n == 5 {
+            second = Some(world.worker("same"));
+        }
+    }
+    let ended = tokio::time::timeout(PATIENCE, first.1).await.expect("it does not go on for ever").unwrap();
+    let why = ended.unwrap_err().to_string();
+    assert!(why.contains("same"), "{why}");
+    let reports = world.until_final(sessions.len()).await;
+    assert_equal(&reports, &sessions);
+    stop(second.unwrap()).await;
+    assert_eq!(world.books().await, (events.len() as u64, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn readiness_is_told_only_when_state_is_restored() {
     let world = World::new().await;
     let (shell, task) = world.worker("w1");

@@ -196,6 +196,7 @@ impl Committer for EmbeddedCommitter {
             Err(CommitError::Aborted(_)) => "aborted",
             Err(CommitError::Refused(_)) => "refused",
             Err(CommitError::Fatal(_)) => "fatal",
+            Err(CommitError::Fenced(_)) => "fenced",
         };
         counter!("playledger_log_aborts_total", "group" => group, "cause" => cause).increment(1);
         outcome

@@ -175,7 +175,12 @@ impl Settle {
         self.tell(|| Err(why.clone().into_append_error()), || Err(why.clone().into_commit_error()));
     }
 
-    /// Tells that its author is fenced, or that nobody knows whether it was written.
+    /// Tells that its author is fenced.
+    pub(super) fn fenced(self, why: &str) {
+        self.tell(|| Err(AppendError::Refused(why.to_owned())), || Err(CommitError::Fenced(why.to_owned())));
+    }
+
+    /// Tells that nobody knows whether it was written.
     pub(super) fn fatal(self, why: &str) {
         self.tell(|| Err(AppendError::Unknown(why.to_owned())), || Err(CommitError::Fatal(why.to_owned())));
     }

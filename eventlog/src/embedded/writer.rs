@@ -122,7 +122,7 @@ fn settle(waiters: Vec<(Option<Settle>, Instant)>, outcomes: Vec<Outcome>) {
         match outcome {
             Outcome::Kept(offsets) => settle.kept(offsets),
             Outcome::Refused(why) => settle.refused(&why),
-            Outcome::Fenced(why) => settle.fatal(&why),
+            Outcome::Fenced(why) => settle.fenced(&why),
         }
     }
 }

@@ -13,6 +13,11 @@ use crate::{Cleanup, LogError, TopicCheck, TopicSpec, TopicState};
 
 /// Retention works on whole segments: a quarter of it makes a segment, but never less than this.
 const SHORTEST_SEGMENT: Duration = Duration::from_mins(1);
+/// How long a segment stays open by Kafka's default.
+const KAFKAS_SEGMENT: Duration = Duration::from_hours(7 * 24);
+/// Age and size of a compacted topic's segments.
+const COMPACTED_SEGMENT: Duration = Duration::from_hours(6);
+const COMPACTED_SEGMENT_BYTES: usize = 64 << 20;
 
 /// Makes the topics that are missing.
 pub(super) async fn ensure(observer: &Arc<Observer>, specs: &[TopicSpec]) -> Result<Vec<TopicCheck>, LogError> {
@@ -71,13 +76,13 @@ async fn settings(observer: &Observer, topic: &str) -> Result<ConfigResource, Lo
 
 async fn create(observer: &Arc<Observer>, spec: &TopicSpec) -> Result<TopicState, LogError> {
     let settings = settings_of(spec);
-    let segment = segment_ms(spec);
+    let segments = segments_of(spec);
     let mut topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(spec.replication));
     for (name, value) in &settings {
         topic = topic.set(name, value);
     }
-    if let Some(segment) = &segment {
-        topic = topic.set("segment.ms", segment);
+    for (name, value) in &segments {
+        topic = topic.set(name, value);
     }
     let options = AdminOptions::new().request_timeout(Some(CALL)).operation_timeout(Some(CALL));
     let made = observer.admin.create_topics([&topic], &options).await;
@@ -149,11 +154,19 @@ fn settings_of(spec: &TopicSpec) -> Vec<(&'static str, String)> {
     settings
 }
 
-/// How long a segment may stay open, where Kafka's week is too long for the topic's retention.
-fn segment_ms(spec: &TopicSpec) -> Option<String> {
-    let (Cleanup::Delete { retention } | Cleanup::Compact { retention, .. }) = spec.cleanup;
-    let segment = (retention? / 4).max(SHORTEST_SEGMENT);
-    (segment < Duration::from_hours(7 * 24)).then(|| segment.as_millis().to_string())
+/// When a new segment is begun, by Kafka's names: nothing is dropped or compacted before its segment has
+/// been closed, and Kafka's own week and gigabyte are too much for what a restore has to read.
+fn segments_of(spec: &TopicSpec) -> Vec<(&'static str, String)> {
+    let (age, bytes) = match spec.cleanup {
+        Cleanup::Delete { retention } => (retention.map(|retention| retention / 4), None),
+        Cleanup::Compact { retention, .. } => {
+            let quarter = retention.map_or(COMPACTED_SEGMENT, |retention| retention / 4);
+            (Some(quarter.min(COMPACTED_SEGMENT)), Some(COMPACTED_SEGMENT_BYTES))
+        }
+    };
+    let age = age.map(|age| age.max(SHORTEST_SEGMENT)).filter(|age| *age < KAFKAS_SEGMENT);
+    let age = age.map(|age| ("segment.ms", age.as_millis().to_string()));
+    age.into_iter().chain(bytes.map(|bytes| ("segment.bytes", bytes.to_string()))).collect()
 }
 
 #[cfg(test)]
@@ -174,8 +187,11 @@ mod tests {
     #[test]
     fn a_day_of_retention_closes_segments_every_six_hours() {
         let day = Cleanup::Delete { retention: Some(Duration::from_hours(24)) };
-        assert_eq!(segment_ms(&spec(day, 1)), Some("21600000".into()));
-        assert_eq!(segment_ms(&spec(Cleanup::Delete { retention: None }, 1)), None);
+        assert_eq!(segments_of(&spec(day, 1)), [("segment.ms", "21600000".into())]);
+        assert_eq!(segments_of(&spec(Cleanup::Delete { retention: None }, 1)), []);
+        let compacted = Cleanup::Compact { tombstones: Duration::from_mins(1), retention: None };
+        let segments = [("segment.ms", "21600000".into()), ("segment.bytes", "67108864".into())];
+        assert_eq!(segments_of(&spec(compacted, 1)), segments);
     }
 
     #[test]

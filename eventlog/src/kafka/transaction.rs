@@ -92,7 +92,7 @@ impl Transactions {
             self.count(&outcome, started.elapsed());
             match &outcome {
                 Ok(()) => drop(link.command(Command::Progressed(partitions))),
-                Err(CommitError::Fatal(reason)) => end = Some(reason.clone()),
+                Err(error) if error.ends_membership() => end = Some(error.to_string()),
                 Err(_) => {}
             }
             // Who asked may be gone.
@@ -119,6 +119,7 @@ impl Transactions {
             Err(CommitError::Aborted(_)) => "aborted",
             Err(CommitError::Refused(_)) => "refused",
             Err(CommitError::Fatal(_)) => "fatal",
+            Err(CommitError::Fenced(_)) => "fenced",
         };
         counter!("playledger_log_aborts_total", "group" => self.group.clone(), "cause" => cause).increment(1);
     }
@@ -129,9 +130,9 @@ impl Transactions {
         match work {
             Ok(()) => transaction.commit(),
             // A fatal one is not aborted: the next producer of this name does it.
-            Err(CommitError::Fatal(reason)) => {
+            Err(error) if error.ends_membership() => {
                 transaction.forget();
-                Err(CommitError::Fatal(reason))
+                Err(error)
             }
             Err(passing) => transaction.abort().and(Err(passing)),
         }
@@ -139,7 +140,7 @@ impl Transactions {
 
     fn begin(&self) -> Result<Transaction<'_>, CommitError> {
         self.deliveries.refused.lock().take();
-        self.producer.begin_transaction().map_err(|failed| CommitError::Fatal(format!("begin: {failed}")))?;
+        self.producer.begin_transaction().map_err(|failed| fatal("begin", &failed))?;
         Ok(Transaction { transactions: self, open: true })
     }
 }
@@ -219,7 +220,7 @@ impl Transaction<'_> {
             match error::judge(&failed) {
                 Verdict::Abort => return Err(CommitError::Aborted(format!("{what}: {failed}"))),
                 Verdict::Retry if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
-                Verdict::Retry | Verdict::Fatal => return Err(CommitError::Fatal(format!("{what}: {failed}"))),
+                Verdict::Retry | Verdict::Fatal => return Err(fatal(what, &failed)),
             }
         }
     }
@@ -240,6 +241,15 @@ impl Drop for Transaction<'_> {
         {
             tracing::warn!(error = %failed, "a dropped transaction could not be aborted");
         }
+    }
+}
+
+/// What a failed call means after which the producer can do nothing more.
+fn fatal(what: &str, failed: &KafkaError) -> CommitError {
+    let why = format!("{what}: {failed}");
+    match failed.rdkafka_error_code() {
+        Some(code) if error::is_fenced(code) => CommitError::Fenced(why),
+        _ => CommitError::Fatal(why),
     }
 }
 

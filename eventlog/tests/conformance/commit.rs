@@ -88,9 +88,9 @@ pub async fn an_earlier_holder_of_a_name_is_refused(world: &World) {
     let (new, share) = world.join(World::member(&group, "same", &input.topic)).await;
     assert_eq!(share[0].committed, Some(1));
     let refused = commit(&stale, vec![numbered(&output, 2)], &input, 2).await;
-    assert!(matches!(refused, Err(CommitError::Fatal(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CommitError::Fenced(_))), "{refused:?}");
     let again = commit(&stale, vec![numbered(&output, 3)], &input, 3).await;
-    assert!(matches!(again, Err(CommitError::Fatal(_))), "{again:?}");
+    assert!(again.as_ref().is_err_and(CommitError::ends_membership), "{again:?}");
     commit(&new.committer(), vec![numbered(&output, 4)], &input, 4).await.unwrap();
     // It is told why, and not to try again: the two would throw each other out in turns.
     let told = within(60, async {

@@ -70,7 +70,7 @@ pub async fn a_released_partition_can_no_longer_be_committed(world: &World) {
     commit(&second.committer(), vec![numbered(&output, 1)], &gone[0], 0).await.unwrap();
 
     let late = commit(&committer, vec![numbered(&output, 2)], &gone[0], 0).await;
-    assert!(matches!(late, Err(CommitError::Aborted(_) | CommitError::Fatal(_))), "{late:?}");
+    assert!(matches!(late, Err(CommitError::Aborted(_) | CommitError::Fatal(_) | CommitError::Fenced(_))), "{late:?}");
     assert_eq!(numbers(&world.read_all(&output).await), [1]);
 }
 

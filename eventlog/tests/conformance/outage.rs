@@ -56,7 +56,10 @@ async fn a_dead_broker_is_told_and_all_goes_on_by_itself_when_it_is_back() {
     let outcome = within(30, appender.append(vec![numbered(&input, 1)]).unwrap().kept()).await;
     assert!(matches!(outcome, Err(AppendError::Unavailable(_) | AppendError::Unknown(_))), "{outcome:?}");
     let refused = within(70, member.committer().commit(commit(2, 2))).await;
-    assert!(matches!(refused, Err(CommitError::Aborted(_) | CommitError::Fatal(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(CommitError::Aborted(_) | CommitError::Fatal(_) | CommitError::Fenced(_))),
+        "{refused:?}"
+    );
     broker.restart(1);
 
     let recovered = append_until_kept(&*appender, &input, 100).await;

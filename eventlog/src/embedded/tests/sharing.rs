@@ -74,7 +74,7 @@ async fn a_second_member_of_the_same_name_fences_the_first() {
     assert_eq!(assigned(&mut new).await.len(), 2);
     assert!(matches!(old.next().await, Err(LogError::Invalid(_))));
     let commit = Commit { outputs: vec![record(0, "a", "1", 1)], offsets: vec![] };
-    assert!(matches!(old.committer().commit(commit).await, Err(CommitError::Fatal(_))));
+    assert!(matches!(old.committer().commit(commit).await, Err(CommitError::Fenced(_))));
     assert_eq!(world.log.offsets(&at(0)).await.unwrap().high, 0);
 }
 
@@ -87,7 +87,7 @@ async fn an_owner_of_another_process_is_fenced_by_the_file_and_leaves_no_trace()
     let mut new = join(&beside, "two").await;
     assigned(&mut new).await;
     let stale = Commit { outputs: vec![record(0, "stale", "x", 1)], offsets: vec![(at(0), 5)] };
-    assert!(matches!(old.committer().commit(stale).await, Err(CommitError::Fatal(_))));
+    assert!(matches!(old.committer().commit(stale).await, Err(CommitError::Fenced(_))));
     let good = Commit { outputs: vec![record(0, "good", "y", 1)], offsets: vec![(at(0), 0)] };
     new.committer().commit(good).await.unwrap();
     assert_eq!(values(&read_all(&beside, 0).await), ["y"]);
@@ -107,7 +107,7 @@ async fn a_refused_commit_does_not_take_its_neighbours_along() {
     let refused = stale.commit(Commit { outputs: vec![record(0, "b", "2", 1)], offsets: vec![] });
     let (kept, refused) = tokio::join!(pending.kept(), refused);
     assert_eq!(kept.unwrap(), [0]);
-    assert!(matches!(refused, Err(CommitError::Fatal(_))));
+    assert!(matches!(refused, Err(CommitError::Fenced(_))));
     assert_eq!(values(&read_all(&world.log, 0).await), ["1"]);
 }
 

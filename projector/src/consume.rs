@@ -4,9 +4,11 @@
 //! for and a lone record waits a few milliseconds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use daemon::{Component, Shell};
 use eventlog::{EventLog, GroupOptions, LogError, Membership};
+use tokio::time::sleep;
 
 use crate::backoff::Backoff;
 use crate::config::Config;
@@ -16,16 +18,21 @@ use crate::store::Store;
 use crate::topics::Topics;
 use crate::write::Sink;
 
+/// So long a start under way may still take when a drain begins.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Runs until the shell tells to drain.
 pub(crate) async fn run(config: &Config, log: &dyn EventLog, shell: &Shell) -> anyhow::Result<()> {
     let component = shell.health.component("projector");
     let topics = Topics::of(config);
     let mut backoff = Backoff::new(shell, &component);
-    let Some(sink) = open(config, log, shell, &component, &topics, &mut backoff).await? else { return Ok(()) };
+    let opened = open(config, log, shell, &component, &topics, &mut backoff);
+    let Some(sink) = unless_draining(shell, opened).await? else { return Ok(()) };
     let sink = Arc::new(sink);
     let mut announced = false;
     loop {
-        let Some(membership) = join(config, log, &topics, &mut backoff).await? else { return Ok(()) };
+        let joined = join(config, log, &topics, &mut backoff);
+        let Some(membership) = unless_draining(shell, joined).await? else { return Ok(()) };
         component.ready();
         if !announced {
             shell.ready.announce()?;
@@ -40,6 +47,23 @@ pub(crate) async fn run(config: &Config, log: &dyn EventLog, shell: &Shell) -> a
                 }
             }
         }
+    }
+}
+
+/// What comes of it; none when the process drains and it does not end soon: a server that does not
+/// answer at all holds nobody up.
+async fn unless_draining<T>(
+    shell: &Shell,
+    work: impl Future<Output = anyhow::Result<Option<T>>>,
+) -> anyhow::Result<Option<T>> {
+    let patience = async {
+        shell.shutdown.draining().await;
+        sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        () = patience => Ok(None),
     }
 }
 

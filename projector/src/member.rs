@@ -51,6 +51,8 @@ pub(crate) struct Member<'a> {
     writing: Option<JoinHandle<anyhow::Result<Report>>>,
     /// A load was left unwritten, because a drain ran out of time.
     left: bool,
+    /// Why this membership must end and another be begun.
+    over: Option<String>,
     freshness: Freshness,
     hint: Hint,
 }
@@ -86,6 +88,7 @@ impl<'a> Member<'a> {
             pending: Pending::default(),
             writing: None,
             left: false,
+            over: None,
             freshness: Freshness::default(),
             hint,
         }
@@ -96,24 +99,23 @@ impl<'a> Member<'a> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
+            if let Some(why) = self.over.take() {
+                self.finish_writing(LET_GO).await?;
+                return Ok(End::Dropped(why));
+            }
             let due = self.pending.due().filter(|_| self.writing.is_none());
             tokio::select! {
                 biased;
                 () = self.shell.shutdown.draining() => break,
                 outcome = finished(&mut self.writing), if self.writing.is_some() => {
                     self.writing = None;
-                    if let Some(end) = self.settle(outcome?)? {
-                        return Ok(end);
-                    }
+                    self.settle(outcome?)?;
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.hand_over(),
                 _ = tick.tick() => self.tell(),
                 event = self.membership.next(), if self.pending.has_room() => match event {
                     Ok(event) => self.take(event).await?,
-                    Err(error @ (LogError::Fatal(_) | LogError::Unavailable(_))) => {
-                        self.finish_writing(LET_GO).await?;
-                        return Ok(End::Dropped(error.to_string()));
-                    }
+                    Err(error @ (LogError::Fatal(_) | LogError::Unavailable(_))) => self.over = Some(error.to_string()),
                     Err(error) => return Err(error.into()),
                 },
             }
@@ -153,10 +155,20 @@ impl<'a> Member<'a> {
         let taken = take_over(self.log, self.sink.store(), self.topics, partitions, &mut backoff).await?;
         for Taken { partition, topic, claim, start } in taken {
             tracing::info!(%partition, start, epoch = claim.epoch, "taken over");
-            self.membership.fetch_from(&partition, start)?;
+            self.fetch_from(&partition, start)?;
             self.freshness.own(partition.clone());
             let owned = Owned { topic, epoch: claim.epoch, handed: claim.next_offset, position: start };
             self.owned.insert(partition, owned);
+        }
+        Ok(())
+    }
+
+    fn fetch_from(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), LogError> {
+        match self.membership.fetch_from(partition, offset) {
+            // It has gone meanwhile; the group tells so next.
+            Err(LogError::NotFound(_)) => {}
+            Err(error @ LogError::Fatal(_)) => self.over = Some(error.to_string()),
+            outcome => outcome?,
         }
         Ok(())
     }
@@ -207,8 +219,8 @@ impl<'a> Member<'a> {
         self.writing = Some(tokio::spawn(async move { sink.write(load).await }));
     }
 
-    /// Takes note of what became of a load; the end of this membership where a claim is gone.
-    fn settle(&mut self, report: Report) -> anyhow::Result<Option<End>> {
+    /// Takes note of what became of a load. Where a claim is gone, so is this membership.
+    fn settle(&mut self, report: Report) -> anyhow::Result<()> {
         self.left |= report.left;
         for stood in report.written {
             self.freshness.stand(&stood.partition, stood.next, stood.newest_ms);
@@ -223,6 +235,9 @@ impl<'a> Member<'a> {
                 self.pending.remove(&partition);
                 self.freshness.disown(&partition);
                 self.hint.forget(&partition);
+                // The group gives it to this one, and another has claimed it: one that woke up late, or
+                // the group knows better by now. Who joins again gets its share and claims it anew.
+                self.over = Some(format!("another projector has claimed {partition}"));
             }
         }
         for (partition, epoch, next) in report.behind {
@@ -230,10 +245,13 @@ impl<'a> Member<'a> {
                 owned.handed = next;
                 owned.position = next;
                 self.pending.remove(&partition);
-                self.membership.fetch_from(&partition, next)?;
+                self.fetch_from(&partition, next)?;
             }
         }
-        Ok(report.forgotten.then(|| End::Dropped("the server lost the claims of this projector".to_owned())))
+        if report.forgotten {
+            self.over = Some("the server lost the claims of this projector".to_owned());
+        }
+        Ok(())
     }
 
     fn tell(&mut self) {
@@ -246,7 +264,6 @@ impl<'a> Member<'a> {
     async fn finish_writing(&mut self, at_most: Duration) -> anyhow::Result<()> {
         let Some(mut writing) = self.writing.take() else { return Ok(()) };
         if let Ok(outcome) = timeout(at_most, &mut writing).await {
-            // Where a claim is gone, the next load finds it out again.
             self.settle(outcome.context("writing a load broke off")??)?;
         } else {
             // It may stand yet or not; the offsets tell whoever comes next.

@@ -28,6 +28,11 @@ const END: &str = "
      USING unnest($1::text[], $2::uuid[]) AS ended (tenant, session_id)
      WHERE l.tenant = ended.tenant AND l.session_id = ended.session_id";
 
+const FORGET_ENDED: &str = "
+    DELETE FROM live_sessions l
+     WHERE l.last_event_at < now() - interval '1 day'
+        OR EXISTS (SELECT FROM sessions s WHERE s.tenant = l.tenant AND s.session_id = l.session_id)";
+
 /// Writes the latest snapshots.
 pub(super) async fn write(connection: &mut PgConnection, snapshots: &[&Live]) -> Result<u64, StoreError> {
     let mut written = 0;
@@ -46,6 +51,14 @@ pub(super) async fn write(connection: &mut PgConnection, snapshots: &[&Live]) ->
         written += done.rows_affected();
     }
     Ok(written)
+}
+
+/// Removes sessions whose end may have been told in records that the log has dropped since: those that
+/// have a report, and those of which nothing came for as long as snapshots are kept. One that runs all
+/// the same is back with its next snapshot.
+pub(super) async fn forget_ended(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(FORGET_ENDED).execute(connection).await?;
+    Ok(())
 }
 
 /// Removes sessions that run no more.

@@ -76,6 +76,9 @@ impl Store {
         // Rows may vanish in a crash, offsets with them; a claim must not, or two could write under it.
         sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
         let claims = offsets::claim(&mut transaction, wanted).await?;
+        if wanted.iter().zip(&claims).any(|(wanted, claim)| claim.next_offset < wanted.range.low) {
+            live_sessions::forget_ended(&mut transaction).await?;
+        }
         transaction.commit().await?;
         Ok(claims)
     }

@@ -1,5 +1,7 @@
 //! Which rows come of which records.
 
+use eventlog::OffsetRange;
+use projector::store::Wanted;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -125,6 +127,31 @@ async fn running_sessions_come_change_and_go() {
     );
     world.write(&mut feed, vec![Given::tombstone(format!("acme/{SESSION}"))]).await;
     assert_eq!(world.count("SELECT count(*) FROM play.live_sessions").await, 1);
+}
+
+#[tokio::test]
+async fn sessions_whose_end_the_log_has_dropped_run_no_more() {
+    let world = World::new(&database().await).await;
+    let mut feed = world.claim(Topic::Live, 0).await;
+    let far_ahead = |session| with(live(session, 1), "/last_event_at", json!("2126-01-05T08:00:09Z"));
+    let (reported, silent, running) = (SESSION, Uuid::from_u128(2), Uuid::from_u128(3));
+    world.tell(&mut feed, &[far_ahead(reported), live(silent, 1), far_ahead(running)]).await;
+    let mut sessions = world.claim(Topic::Sessions, 0).await;
+    world.tell(&mut sessions, &[report(reported, 1)]).await;
+    let claim = async |low| {
+        let wanted = Wanted {
+            topic: Topic::Live.name("play."),
+            topic_id: "one".to_owned(),
+            partition: 0,
+            range: OffsetRange { low, high: 10_000 },
+            may_skip: true,
+        };
+        world.sink.store().claim(&[wanted]).await.unwrap();
+    };
+    claim(0).await;
+    assert_eq!(world.count("SELECT count(*) FROM play.live_sessions").await, 3, "nothing was dropped unread");
+    claim(1_000).await;
+    assert_eq!(world.rows("SELECT session_id FROM play.live_sessions").await, [json!({"session_id": running})]);
 }
 
 #[tokio::test]

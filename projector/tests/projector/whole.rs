@@ -244,6 +244,34 @@ async fn sharing(pipeline: Pipeline) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_is_taken_away_from_its_owner_is_taken_back() {
+    on_every_log(robbed).await;
+}
+
+async fn robbed(pipeline: Pipeline) {
+    let running = pipeline.start("one");
+    pipeline.append_reports(0..40).await;
+    pipeline.until("SELECT count(*) FROM play.sessions", 40).await;
+    for round in 1..4 {
+        // As by a projector that was stopped between the group's word and its claim, and woke up late.
+        sqlx::query("UPDATE play_g1.offsets SET epoch = epoch + 1").execute(&pipeline.database.pool).await.unwrap();
+        pipeline.append_reports(round * 40..(round + 1) * 40).await;
+        pipeline.until("SELECT count(*) FROM play.sessions", i64::try_from((round + 1) * 40).unwrap()).await;
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_accepts_and_says_nothing_holds_no_drain_up() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut pipeline = Pipeline::embedded().await;
+    pipeline.database.url = format!("postgres://nobody@{}/none", silent.local_addr().unwrap());
+    let running = pipeline.start("one");
+    let (_held, _) = silent.accept().await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_away_or_crashes_is_waited_for_and_nothing_is_lost() {
     let cluster = Cluster::start(Fsync::On);
     let database = Database::create(&cluster.url("postgres")).await;

@@ -186,6 +186,7 @@ impl EmbeddedMembership {
 impl Membership for EmbeddedMembership {
     async fn next(&mut self) -> Result<GroupEvent, LogError> {
         loop {
+            let worked = self.work.is_some();
             let event = if let Some(work) = &mut self.work {
                 let done = work.await;
                 self.work = None;
@@ -208,7 +209,8 @@ impl Membership for EmbeddedMembership {
                 self.seat.count(&event);
                 return Ok(event);
             }
-            if self.work.is_some() {
+            // More may be ready where something was done, though there was nothing to tell of it.
+            if self.work.is_some() || worked {
                 continue;
             }
             if self.changes.has_changed().unwrap_or(false) {

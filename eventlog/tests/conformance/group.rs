@@ -57,6 +57,25 @@ pub async fn caught_up_is_told_on_an_empty_partition_and_again(world: &World) {
     }
 }
 
+pub async fn many_empty_partitions_are_told_without_a_pause_between_them(world: &World) {
+    const PARTITIONS: i32 = 40;
+    let topic = world.topic(PARTITIONS).await;
+    let (mut member, share) = world.join(World::member(&world.name("group"), "a", &topic)).await;
+    for assignment in &share {
+        member.fetch_from(&assignment.partition, 0).unwrap();
+    }
+    let mut told = std::collections::BTreeSet::new();
+    within(20, async {
+        while told.len() < share.len() {
+            match member.next().await.unwrap() {
+                GroupEvent::CaughtUp { partition, position: 0 } => drop(told.insert(partition)),
+                other => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+}
+
 pub async fn caught_up_lies_behind_markers(world: &World) {
     let (input, output) = (TopicPartition::new(world.topic(1).await, 0), TopicPartition::new(world.topic(1).await, 0));
     let (writer, _) = world.join(World::member(&world.name("group"), "a", &input.topic)).await;

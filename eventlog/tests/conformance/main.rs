@@ -61,6 +61,7 @@ promises! {
         nothing_is_read_before_its_start_is_named
         a_move_drops_what_was_read_before
         caught_up_is_told_on_an_empty_partition_and_again
+        many_empty_partitions_are_told_without_a_pause_between_them
         caught_up_lies_behind_markers
         a_member_without_a_share_learns_that_it_has_joined
         a_slow_member_stays_and_misses_nothing

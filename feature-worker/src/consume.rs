@@ -152,6 +152,8 @@ impl Consumer<'_> {
                 if let Err(told) = self.membership.next().await {
                     return told;
                 }
+                // Where much waits to be read, time would not be looked at.
+                tokio::task::yield_now().await;
             }
         };
         match tokio::time::timeout(HEED, told).await {

@@ -15,6 +15,7 @@ use super::committer::{Claim, Claims, EmbeddedCommitter, Member};
 use super::failure::Failure;
 use super::feed::Feed;
 use super::groups::{Fenced, Group, Order};
+use super::store::Store;
 use crate::{Assignment, Batch, Committer, GroupEvent, GroupOptions, LogError, Membership, Release, TopicPartition};
 
 /// How often a waiting member looks whether another keeps partitions for too long.
@@ -52,6 +53,15 @@ struct Reading {
     feed: Feed,
     /// It has been told that the end was reached, and nothing came since.
     told: bool,
+    /// The last read brought nothing, while the end seen by anybody was this: until that changes, or a
+    /// while has passed, there is no use in reading again.
+    vain: Option<i64>,
+}
+
+impl Reading {
+    fn has_news(&self, store: &Store) -> bool {
+        self.vain != Some(store.tails.end(self.feed.part)) && self.feed.has_news(store)
+    }
 }
 
 /// What came of the work.
@@ -138,6 +148,7 @@ impl EmbeddedMembership {
                 reading.feed = feed;
                 let batch = batch?;
                 reading.told &= batch.is_none();
+                reading.vain = batch.is_none().then(|| self.handle.store.tails.end(reading.feed.part));
                 Ok(batch.map(GroupEvent::Records))
             }
         }
@@ -163,18 +174,18 @@ impl EmbeddedMembership {
         for _ in 0..self.feeds.len() {
             let turn = self.turn % self.feeds.len();
             self.turn = turn + 1;
-            let Reading { fetch, feed, told } = &mut self.feeds[turn];
-            if feed.has_news(&self.handle.store) {
-                let (handle, fetch, mut feed) = (Arc::clone(&self.handle), *fetch, feed.clone());
+            let reading = &mut self.feeds[turn];
+            if reading.has_news(&self.handle.store) {
+                let (handle, fetch, mut feed) = (Arc::clone(&self.handle), reading.fetch, reading.feed.clone());
                 self.start(async move {
                     let batch = feed.pull(&handle.store).await;
                     Done::Read { fetch, feed, batch }
                 });
                 return None;
             }
-            if !*told {
-                *told = true;
-                let (partition, position) = (feed.partition.clone(), feed.position);
+            if !reading.told {
+                reading.told = true;
+                let (partition, position) = (reading.feed.partition.clone(), reading.feed.position);
                 return Some(GroupEvent::CaughtUp { partition, position });
             }
         }
@@ -221,7 +232,7 @@ impl Membership for EmbeddedMembership {
                 () = self.handle.store.closing.cancelled() => return Err(Failure::closed().into_log_error()),
                 _ = self.changes.changed() => {}
                 _ = self.tails.changed() => {}
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(LOOK) => self.feeds.iter_mut().for_each(|reading| reading.vain = None),
             }
         }
     }
@@ -233,7 +244,7 @@ impl Membership for EmbeddedMembership {
         self.feeds.retain(|reading| reading.feed.partition != *partition);
         self.fetches += 1;
         let feed = Feed::new(partition.clone(), part, offset, None);
-        self.feeds.push(Reading { fetch: self.fetches, feed, told: false });
+        self.feeds.push(Reading { fetch: self.fetches, feed, told: false, vain: None });
         Ok(())
     }
 

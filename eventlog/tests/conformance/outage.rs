@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use eventlog::kafka::KafkaLog;
 use eventlog::{
-    AppendError, AppendOptions, Appender, Cleanup, Commit, CommitError, EventLog, GroupEvent, ReadRequest, Stretch,
-    TopicPartition,
+    AppendError, AppendOptions, Appender, Cleanup, Commit, CommitError, EventLog, GroupEvent, LogError, ReadRequest,
+    Stretch, TopicPartition,
 };
 
 use super::kafka::KafkaBroker;
@@ -141,7 +141,16 @@ async fn append_until_kept(appender: &dyn Appender, partition: &TopicPartition, 
 }
 
 async fn read_all(log: &dyn EventLog, partition: &TopicPartition) -> Vec<u32> {
-    let range = log.offsets(partition).await.unwrap();
+    // Right after an election nobody may be known to lead.
+    let range = within(60, async {
+        loop {
+            match log.offsets(partition).await {
+                Err(LogError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+                range => return range.unwrap(),
+            }
+        }
+    })
+    .await;
     let stretches = vec![Stretch { partition: partition.clone(), from: range.low, until: Some(range.high) }];
     within(60, async {
         let mut reader = log.read(ReadRequest { stretches, read_committed: true }).await.unwrap();

@@ -1,33 +1,140 @@
 //! The one place that reads a clock.
 //!
-//! Wall time is read once and carried on by the monotonic clock, so that a step of the host's clock
-//! moves nothing here.
+//! Wall time is read once and carried on by the clock that counts since the machine's boot, so that
+//! a step of the host's clock moves nothing here, and a machine that slept is not behind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A clock that never steps back. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    start: Arc<(i64, Instant)>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// Wall time when the clock was made.
+    start_ms: i64,
+    /// Since the machine's boot, at that moment.
+    boot: Duration,
+    began: Instant,
+    /// What is added to the host's wall clock, and to its clock since boot: nothing but in tests.
+    wall_moved_ms: AtomicI64,
+    boot_moved_ms: AtomicI64,
 }
 
 impl Clock {
     /// A clock set by the host's, now.
-    #[expect(clippy::disallowed_methods, reason = "this is the place that reads the host's clock")]
     pub fn system() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self { start: Arc::new((i64::try_from(now.as_millis()).unwrap_or(i64::MAX), Instant::now())) }
+        Self::of_host(0)
     }
 
-    /// Milliseconds since the epoch.
+    /// The clock of a host whose own is so many milliseconds ahead: for tests of clocks that disagree.
+    pub fn ahead_by(ms: i64) -> Self {
+        Self::of_host(ms)
+    }
+
+    fn of_host(ahead_ms: i64) -> Self {
+        let began = Instant::now();
+        let inner = Inner {
+            start_ms: host_ms().saturating_add(ahead_ms),
+            boot: since_boot().unwrap_or_default(),
+            began,
+            wall_moved_ms: AtomicI64::new(ahead_ms),
+            boot_moved_ms: AtomicI64::new(0),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Milliseconds since the epoch: the host's clock when this one was made, carried on from there.
     pub fn now_ms(&self) -> i64 {
-        let (at, since) = &*self.start;
-        at.saturating_add(i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX))
+        let Inner { start_ms, boot, began, boot_moved_ms, .. } = &*self.inner;
+        let passed = since_boot().map_or_else(|| began.elapsed(), |now| now.saturating_sub(*boot));
+        start_ms.saturating_add(millis(passed)).saturating_add(boot_moved_ms.load(Ordering::Relaxed))
     }
 
-    /// Milliseconds since this clock was made: for what must not depend on wall time at all.
+    /// Milliseconds since this clock was made, less what the machine slept: for what must not depend
+    /// on wall time at all.
     pub fn monotonic_ms(&self) -> i64 {
-        i64::try_from(self.start.1.elapsed().as_millis()).unwrap_or(i64::MAX)
+        millis(self.inner.began.elapsed())
+    }
+
+    /// What the host's clock says now, in milliseconds since the epoch. It may step: to be compared
+    /// with [`Clock::now_ms`], never to be stamped with.
+    pub fn host_ms(&self) -> i64 {
+        host_ms().saturating_add(self.inner.wall_moved_ms.load(Ordering::Relaxed))
+    }
+
+    /// Steps the host's clock, as this clock sees it: for tests.
+    pub fn step_host(&self, ms: i64) {
+        self.inner.wall_moved_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Lets the machine sleep, as this clock sees it: for tests.
+    pub fn sleep_host(&self, ms: i64) {
+        self.inner.boot_moved_ms.fetch_add(ms, Ordering::Relaxed);
+        self.step_host(ms);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the host's clock")]
+fn host_ms() -> i64 {
+    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
+}
+
+/// Time since the machine's boot, sleep included; none where the system does not tell.
+fn since_boot() -> Option<Duration> {
+    use nix::time::{ClockId, clock_gettime};
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const SINCE_BOOT: ClockId = ClockId::CLOCK_BOOTTIME;
+    // macOS counts sleep here; elsewhere it is the best there is.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const SINCE_BOOT: ClockId = ClockId::CLOCK_MONOTONIC;
+    clock_gettime(SINCE_BOOT).ok().map(Duration::from)
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+    const HOUR: i64 = 60 * MINUTE;
+
+    fn apart_ms(clock: &Clock) -> i64 {
+        (clock.now_ms() - clock.host_ms()).abs()
+    }
+
+    #[test]
+    fn a_step_of_the_hosts_clock_moves_nothing() {
+        let clock = Clock::system();
+        assert!(apart_ms(&clock) < MINUTE);
+        let before = clock.now_ms();
+        clock.step_host(-HOUR);
+        assert!((before..before + MINUTE).contains(&clock.now_ms()));
+        assert!(apart_ms(&clock) > HOUR - MINUTE, "and can be seen");
+    }
+
+    #[test]
+    fn a_machine_that_slept_is_not_behind() {
+        let clock = Clock::system();
+        let monotonic = clock.monotonic_ms();
+        clock.sleep_host(HOUR);
+        assert!(apart_ms(&clock) < MINUTE);
+        assert!(clock.monotonic_ms() < monotonic + MINUTE);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn time_is_carried_by_the_clock_that_counts_sleep() {
+        // The kernel tells the same clock here, in seconds.
+        let told = std::fs::read_to_string("/proc/uptime").unwrap();
+        let told: f64 = told.split(' ').next().unwrap().parse().unwrap();
+        assert!((since_boot().unwrap().as_secs_f64() - told).abs() < 1.0);
     }
 }

@@ -27,6 +27,7 @@ pub mod publish;
 mod reach;
 mod readback;
 pub mod report;
+pub mod skew;
 pub mod submission;
 pub mod types;
 mod upkeep;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use daemon::{Component, Shell};
+use daemon::Shell;
 use eventlog::EventLog;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -49,6 +50,7 @@ use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Bounds, Window};
 use crate::gateway::{Gateway, Parts};
 use crate::types::Types;
+use crate::upkeep::Healths;
 
 /// For so long a drain waits for the requests in flight.
 const DRAIN: Duration = Duration::from_secs(12);
@@ -64,6 +66,8 @@ const HANG_UP: Duration = Duration::from_secs(2);
 pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow::Result<()> {
     metrics::describe();
     let health = shell.health.component("ingest-gateway");
+    let clock = shell.health.component("clock");
+    clock.ready();
     let gateway = build(&config, &shell)?;
     let listener = TcpListener::bind(&config.listen)
         .await
@@ -79,7 +83,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     tokio::select! {
         // Whatever is under way when the process has to end at once is left unanswered.
         () = shell.shutdown.ending() => return Ok(()),
-        ended = work(&gateway, &config, &log, &shell, &health) => ended?,
+        ended = work(&gateway, &config, &log, &shell, Healths { gateway: &health, clock: &clock }) => ended?,
     }
     health.not_ready("draining");
     tokio::select! {
@@ -121,22 +125,22 @@ async fn work(
     config: &Config,
     log: &Arc<dyn EventLog>,
     shell: &Shell,
-    health: &Component,
+    healths: Healths<'_>,
 ) -> anyhow::Result<()> {
     let (link, ends) = tokio::select! {
         () = shell.shutdown.draining() => return Ok(()),
-        reached = reach::reach(gateway, log, config, health) => reached?,
+        reached = reach::reach(gateway, log, config, healths.gateway) => reached?,
     };
     report::started(gateway, &link).await;
     gateway.open(link);
     let Ok(link) = gateway.link() else { return Ok(()) };
     let _tail = (config.dedup == Dedup::Shared)
         .then(|| AbortOnDropHandle::new(tokio::spawn(readback::follow(Arc::clone(gateway), Arc::clone(log), ends))));
-    health.ready();
+    healths.gateway.ready();
     shell.ready.announce().context("--ready-file: can't write it")?;
     tokio::select! {
         () = shell.shutdown.draining() => {}
-        () = upkeep::run(gateway, link, health) => {}
+        () = upkeep::run(gateway, link, healths) => {}
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a gateway does beside its requests: metrics, counts, old ids, the log's health.
+//! What a gateway does beside its requests: metrics, counts, old ids, the health of the log and the clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use eventlog::TopicPartition;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::gateway::{Gateway, Link};
-use crate::{metrics, report};
+use crate::{metrics, report, skew};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Counts go out every so many turns.
@@ -17,14 +17,26 @@ const COUNTS_EVERY: u32 = 10;
 /// How long the log may take to answer a question.
 const PROBE: Duration = Duration::from_secs(2);
 
+/// Where it is told how things stand.
+#[derive(Clone, Copy)]
+pub(crate) struct Healths<'a> {
+    /// The gateway and its log.
+    pub(crate) gateway: &'a Component,
+    /// Its clock.
+    pub(crate) clock: &'a Component,
+}
+
 /// Runs until it is dropped.
-pub(crate) async fn run(gateway: &Gateway, link: &Link, health: &Component) {
+pub(crate) async fn run(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
+    let health = healths.gateway;
     let mut turns = interval(EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
+    let mut clock_fault = None;
     for turn in 1_u32.. {
         turns.tick().await;
         health.beat();
+        judge_clock(gateway, healths.clock, &mut clock_fault);
         let backlog = link.appender.backlog();
         metrics::queue(backlog.records, backlog.oldest);
         let now_ms = gateway.clock.monotonic_ms();
@@ -54,6 +66,21 @@ pub(crate) async fn run(gateway: &Gateway, link: &Link, health: &Component) {
             health.ready();
         }
     }
+}
+
+/// Not ready while the clock is not to be trusted: what would be stamped by it could close sessions.
+fn judge_clock(gateway: &Gateway, health: &Component, fault: &mut Option<String>) {
+    let found = skew::against_host(gateway.clock.now_ms(), gateway.clock.host_ms());
+    match (&found, &fault) {
+        (Some(words), None) => tracing::error!(fault = words, "not ready: the clock is not to be trusted"),
+        (None, Some(_)) => tracing::info!("the clock is to be trusted again"),
+        _ => {}
+    }
+    match &found {
+        Some(words) => health.not_ready(words),
+        None => health.ready(),
+    }
+    *fault = found;
 }
 
 /// Whether the log answers at all; the next request shows whether it acknowledges, too.

@@ -2,7 +2,7 @@
 //!
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
 //! failures), `bodies` (encodings, limits, slow senders), `repeats` (duplicates and conflicts), `closing`,
-//! `keys`, `informing`, `outage`, `starting` and `ending`.
+//! `keys`, `informing`, `outage`, `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -10,6 +10,8 @@
 mod batches;
 #[path = "contract/bodies.rs"]
 mod bodies;
+#[path = "contract/clocks.rs"]
+mod clocks;
 #[path = "contract/closing.rs"]
 mod closing;
 #[path = "contract/ending.rs"]

@@ -176,19 +176,10 @@ async fn readiness_tells_of_a_log_that_does_not_acknowledge() {
     let world = World::with(setting("local")).await;
     MODE.store(REFUSES, Ordering::SeqCst);
     world.post("/v1/events", &event()).await.is(503, "log_unavailable");
-    let became = async |status: u16| {
-        for _ in 0..100 {
-            if world.get("/readyz").await.status == status {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("/readyz never became {status}");
-    };
-    became(503).await;
+    world.becomes(503, "ingest-gateway").await;
     MODE.store(SOUND, Ordering::SeqCst);
     world.post("/v1/events", &event()).await.accepted();
-    became(200).await;
+    world.becomes(200, "ingest-gateway").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

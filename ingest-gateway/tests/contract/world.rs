@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
-use daemon::Shell;
+use daemon::{Clock, Shell};
 use eventlog::embedded::EmbeddedLog;
 use eventlog::{Cleanup, EventLog, ReadRequest, Record, Stretch, TopicPartition, TopicSpec};
 use ingest_gateway::Config;
@@ -50,6 +50,8 @@ pub(crate) struct Setting {
     pub(crate) schemas: Vec<(String, String)>,
     /// Stands between the gateway and the log.
     pub(crate) between: Option<Between>,
+    /// The gateway's clock; the host's if none.
+    pub(crate) clock: Option<Clock>,
 }
 
 impl World {
@@ -84,7 +86,7 @@ impl World {
     /// Starts a gateway; the one before must have been stopped.
     pub(crate) async fn start(&mut self, setting: &Setting) {
         let config = config(self.folder.path(), setting);
-        self.shell = Shell::detached();
+        self.shell = shell(setting);
         let log = setting.between.map_or_else(|| Arc::clone(&self.log), |between| between(Arc::clone(&self.log)));
         self.running = Some(tokio::spawn(ingest_gateway::run(config, log, self.shell.clone())));
         let patience = tokio::time::Instant::now() + Duration::from_secs(20);
@@ -112,6 +114,18 @@ impl World {
     pub(crate) async fn ended(&mut self) {
         let running = self.running.take().unwrap();
         tokio::time::timeout(Duration::from_secs(25), running).await.expect("it ends in time").unwrap().unwrap();
+    }
+
+    /// Waits until /readyz answers so; gives what the gateway says of its part.
+    pub(crate) async fn becomes(&self, status: u16, part: &str) -> String {
+        for _ in 0..200 {
+            if self.get("/readyz").await.status == status {
+                let parts = self.shell.health.readiness().parts;
+                return parts.into_iter().find(|(name, _)| *name == part).unwrap().1;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("/readyz never became {status}: {:?}", self.shell.health.readiness());
     }
 
     pub(crate) fn credentials(&self) -> PathBuf {
@@ -225,6 +239,10 @@ pub(crate) fn config(folder: &Path, setting: &Setting) -> Config {
     Config::from_arg_matches(&command.get_matches_from(line)).unwrap()
 }
 
+fn shell(setting: &Setting) -> Shell {
+    Shell { clock: setting.clock.clone().unwrap_or_else(Clock::system), ..Shell::detached() }
+}
+
 fn new_key(file: &Path, games: &[&str], scopes: &[Scope]) -> String {
     let new = NewKey {
         tenant: Tenant::parse("acme").unwrap(),
@@ -234,7 +252,7 @@ fn new_key(file: &Path, games: &[&str], scopes: &[Scope]) -> String {
         tier: None,
         expires_at: None,
     };
-    keys::create(file, &new, Timestamp::from_ms(daemon::Clock::system().now_ms())).unwrap().key
+    keys::create(file, &new, Timestamp::from_ms(Clock::system().now_ms())).unwrap().key
 }
 
 fn specs() -> Vec<TopicSpec> {

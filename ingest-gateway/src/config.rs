@@ -10,7 +10,7 @@ use eventlog::kafka::KafkaFlags;
 /// Whether gateways learn of each other's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Dedup {
-    /// By the log: what every gateway appended counts
+    /// By the log: what every gateway appended counts; their clocks are compared, too
     Shared,
     /// Only what went through this gateway counts
     Local,

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Settled, Window};
 use crate::outcomes::Tally;
+use crate::peers::Peers;
 use crate::problem::{Code, Problem};
 use crate::publish::Targets;
 use crate::report::Doubt;
@@ -50,6 +51,8 @@ pub struct Gateway {
     pub types: Types,
     /// Which events the log holds already.
     pub window: Mutex<Window<Flight>>,
+    /// What is known of the other gateways' clocks.
+    pub peers: Peers,
     /// What became of the events received.
     pub tally: Tally,
     /// Counts of which it is not known whether play.outcomes has them.
@@ -91,6 +94,7 @@ impl Gateway {
             credentials: parts.credentials,
             types: parts.types,
             window: Mutex::new(parts.window),
+            peers: Peers::default(),
             tally: Tally::default(),
             doubt: tokio::sync::Mutex::new(None),
             work: TaskTracker::new(),

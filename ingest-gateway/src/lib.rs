@@ -2,7 +2,7 @@
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure: all but `http`, `decode`,
-//! `ingest`, `carry`, `readback`, `reach`, `report`, `upkeep` and the credentials' file.
+//! `ingest`, `carry`, `readback`, `peers`, `reach`, `report`, `upkeep` and the credentials' file.
 
 pub mod answer;
 pub mod carry;
@@ -22,6 +22,7 @@ pub mod judge;
 pub mod keys;
 pub mod metrics;
 pub mod outcomes;
+pub mod peers;
 pub mod problem;
 pub mod publish;
 mod reach;
@@ -134,8 +135,11 @@ async fn work(
     report::started(gateway, &link).await;
     gateway.open(link);
     let Ok(link) = gateway.link() else { return Ok(()) };
-    let _tail = (config.dedup == Dedup::Shared)
-        .then(|| AbortOnDropHandle::new(tokio::spawn(readback::follow(Arc::clone(gateway), Arc::clone(log), ends))));
+    let _tail = (config.dedup == Dedup::Shared).then(|| {
+        let asked = peers::ask(Arc::clone(gateway), Arc::clone(log), link.targets.events.clone(), link.deadline);
+        let tail = readback::follow(Arc::clone(gateway), Arc::clone(log), ends);
+        (AbortOnDropHandle::new(tokio::spawn(tail)), AbortOnDropHandle::new(tokio::spawn(asked)))
+    });
     healths.gateway.ready();
     shell.ready.announce().context("--ready-file: can't write it")?;
     tokio::select! {

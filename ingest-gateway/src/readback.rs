@@ -100,6 +100,7 @@ async fn tail(gateway: &Gateway, log: &dyn EventLog, ends: &mut [(TopicPartition
     let mut reader = log.read(ReadRequest { stretches, read_committed: false }).await?;
     while let Some(batch) = reader.next().await? {
         remember(gateway, &batch);
+        gateway.peers.look(gateway, &batch);
         for (partition, position) in &mut *ends {
             if *partition == batch.partition {
                 *position = batch.next_offset;

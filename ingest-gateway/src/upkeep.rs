@@ -70,7 +70,8 @@ pub(crate) async fn run(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
 
 /// Not ready while the clock is not to be trusted: what would be stamped by it could close sessions.
 fn judge_clock(gateway: &Gateway, health: &Component, fault: &mut Option<String>) {
-    let found = skew::against_host(gateway.clock.now_ms(), gateway.clock.host_ms());
+    let found =
+        skew::against_host(gateway.clock.now_ms(), gateway.clock.host_ms()).or_else(|| gateway.peers.judge(gateway));
     match (&found, &fault) {
         (Some(words), None) => tracing::error!(fault = words, "not ready: the clock is not to be trusted"),
         (None, Some(_)) => tracing::info!("the clock is to be trusted again"),

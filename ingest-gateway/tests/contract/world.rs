@@ -29,7 +29,7 @@ pub(crate) struct World {
     /// A key with the scope `ingest` for game `runner` of tenant `acme`.
     pub(crate) key: String,
     /// Where everything lies.
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) folder: Arc<tempfile::TempDir>,
     /// The log.
     pub(crate) log: Arc<dyn EventLog>,
     /// The gateway's shell.
@@ -60,7 +60,7 @@ impl World {
     }
 
     pub(crate) async fn with(setting: Setting) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let opened = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
         let log: Arc<dyn EventLog> = Arc::new(opened);
         log.ensure_topics(&specs()).await.unwrap();
@@ -80,6 +80,21 @@ impl World {
             running: None,
         };
         world.start(&setting).await;
+        world
+    }
+
+    /// Another gateway on the same log.
+    pub(crate) async fn beside(&self, setting: &Setting) -> Self {
+        let mut world = Self {
+            url: String::new(),
+            key: self.key.clone(),
+            folder: Arc::clone(&self.folder),
+            log: Arc::clone(&self.log),
+            shell: Shell::detached(),
+            client: self.client.clone(),
+            running: None,
+        };
+        world.start(setting).await;
         world
     }
 

@@ -151,7 +151,7 @@ fn as_json(key: &Credential, now: Timestamp) -> serde_json::Value {
 
 fn state(key: &Credential, now: Timestamp) -> String {
     match (key.revoked_at, key.expires_at) {
-        (Some(at), _) if at <= now => format!("revoked {at}"),
+        (Some(at), _) => format!("revoked {at}"),
         (_, Some(at)) if at <= now => format!("expired {at}"),
         (_, Some(at)) => format!("live until {at}"),
         _ => "live".to_owned(),

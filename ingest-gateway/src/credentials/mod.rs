@@ -85,7 +85,7 @@ pub struct Credential {
     pub created_at: Option<Timestamp>,
     /// From when on it is good no more.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is good no more.
+    /// When it was revoked: good no more, whatever time stands here. An end in the future is `expires_at`.
     pub revoked_at: Option<Timestamp>,
 }
 
@@ -95,9 +95,10 @@ impl Credential {
         self.scopes.contains(&scope)
     }
 
-    /// Whether it is neither revoked nor expired at `now`.
+    /// Whether it is neither revoked nor expired at `now`. A key is revoked as soon as that is written,
+    /// whatever the time beside it: whoever wrote it may have had another clock.
     pub fn live_at(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none_or(|at| now < at) && self.expires_at.is_none_or(|at| now < at)
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
     }
 }
 
@@ -234,6 +235,12 @@ mod tests {
         assert!(verify(&file("expires_at = 2026-06-01T00:00:00Z"), "pl_k1_s_e-cret").is_none());
         assert!(verify(&file("expires_at = \"2026-06-01T00:00:01Z\""), "pl_k1_s_e-cret").is_some());
         assert!(verify(&file("revoked_at = 2026-05-01T00:00:00Z"), "pl_k1_s_e-cret").is_none());
+    }
+
+    #[test]
+    fn a_revoked_key_is_no_good_whatever_its_time() {
+        // Written by a host whose clock is an hour ahead of the gateway's.
+        assert!(verify(&file("revoked_at = 2026-06-01T01:00:00Z"), "pl_k1_s_e-cret").is_none());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Makes, lists and revokes keys in a credentials file, whole or not at all.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+mod file;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ use schemas::{Tenant, Timestamp};
 use crate::credentials::{
     Credential, Credentials, CredentialsError, DEFAULT_TIER, PREFIX, Scope, fingerprint, game_in, hex, hexadecimal,
 };
+
+use file::{lock, read, replace};
 
 /// What stands at the head of a file that is made here.
 const HEAD: &str = "# API keys of the ingest-gateway, which reads this file again when it changes.\n\
@@ -53,6 +55,22 @@ pub enum KeysError {
     Io {
         /// Which file.
         path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The file would come to belong to somebody else, and those who read it now could do so no more.
+    #[error(
+        "{path}: belongs to user {uid}, group {gid}, and the new file can't be given to them ({error}); run this as a \
+         user who may do that, such as root",
+        path = path.display()
+    )]
+    Owner {
+        /// Which file.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+        /// Its group.
+        gid: u32,
         /// What the system says.
         error: std::io::Error,
     },
@@ -183,48 +201,11 @@ fn parse(path: &Path, text: &str) -> Result<Credentials, KeysError> {
     Credentials::parse(text).map_err(|error| KeysError::Broken { path: path.into(), error })
 }
 
-fn read(path: &Path) -> Result<Option<String>, KeysError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(KeysError::Io { path: path.into(), error }),
-    }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Keeps other writers out until it is dropped: a lock on the folder leaves no file behind.
-fn lock(path: &Path) -> Result<File, KeysError> {
-    let folder = folder(path);
-    let locked = File::open(folder).and_then(|handle| handle.lock().map(|()| handle));
-    locked.map_err(|error| KeysError::Io { path: folder.into(), error })
-}
-
-/// Puts the new text in the file's place: whoever reads sees the old one or the new one, also after a crash.
-fn replace(path: &Path, text: &str) -> Result<(), KeysError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = PathBuf::from(beside);
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
-        if let Ok(old) = fs::metadata(path) {
-            file.set_permissions(old.permissions())?;
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(folder(path))?.sync_all()
-    };
-    write().map_err(|error| KeysError::Io { path: path.into(), error })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn new_key() -> NewKey {
+    pub(super) fn new_key() -> NewKey {
         NewKey {
             tenant: Tenant::parse("acme").unwrap(),
             games: vec!["runner".into()],

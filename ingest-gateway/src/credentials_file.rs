@@ -1,17 +1,17 @@
-//! Watches the credentials file: a change is in force within two seconds, a broken one never.
+//! Watches the credentials file: a change is in force within three seconds, a broken or half-written one never.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 
 use crate::credentials::Credentials;
 use crate::metrics;
 
-/// How often the file is looked at.
+/// How often the file is looked at; what is there on two looks in a row is taken.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The keys in force. Cheap to clone.
@@ -21,8 +21,15 @@ pub struct CredentialsFile {
     keys: Arc<ArcSwap<Credentials>>,
 }
 
-/// What tells one state of the file from another without reading it.
-type Mark = Option<(SystemTime, u64, u64)>;
+/// What tells one state of the file from another without reading it; none where there is none.
+type Mark = Option<(SystemTime, (i64, i64), u64, u64)>;
+
+/// Which states of the file have been seen.
+#[derive(Debug, Default)]
+struct Looks {
+    last: Option<Mark>,
+    judged: Option<Mark>,
+}
 
 impl CredentialsFile {
     /// Reads the file for the first time.
@@ -44,18 +51,23 @@ impl CredentialsFile {
 
     /// Takes up every change of the file, for ever.
     pub async fn watch(self) {
-        // Read once more at once: it may have changed between `open` and now.
-        let mut seen = None;
+        // Nothing has been judged as yet: the file may have changed between `open` and now.
+        let mut looks = Looks::default();
         let mut told = None;
         let mut turn = tokio::time::interval(EVERY);
         loop {
             turn.tick().await;
             let mark = self.mark();
-            if mark.is_some() && mark == seen {
+            if !looks.is_due(mark) {
                 continue;
             }
-            seen = mark;
-            match read(&self.path) {
+            let text = fs::read_to_string(&*self.path);
+            if self.mark() != mark {
+                continue;
+            }
+            // What could not be read may be read the next time, without a change of the file.
+            looks.judged = text.is_ok().then_some(mark);
+            match text.context("can't read it").and_then(|text| self.judge(&text)) {
                 Ok(keys) => {
                     tracing::info!(file = %self.path.display(), keys = keys.len(), "credentials read");
                     self.keys.store(Arc::new(keys));
@@ -74,14 +86,51 @@ impl CredentialsFile {
         }
     }
 
+    /// A file that lost all its keys is more likely one that is being written than one that is meant.
+    fn judge(&self, text: &str) -> anyhow::Result<Credentials> {
+        let keys = Credentials::parse(text)?;
+        if keys.is_empty() && !self.keys().is_empty() {
+            bail!("it holds no key any more; to end them all revoke each, or restart the gateway");
+        }
+        Ok(keys)
+    }
+
     fn mark(&self) -> Mark {
         use std::os::unix::fs::MetadataExt as _;
         let found = fs::metadata(&*self.path).ok()?;
-        Some((found.modified().ok()?, found.len(), found.ino()))
+        Some((found.modified().ok()?, (found.ctime(), found.ctime_nsec()), found.len(), found.ino()))
     }
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<Credentials> {
+impl Looks {
+    /// Whether a state is to be judged: it is another than the last one judged, and was there a look ago
+    /// already. Who edits a file in place is not done when its first bytes are there.
+    fn is_due(&mut self, mark: Mark) -> bool {
+        let steady = self.last.replace(mark) == Some(mark);
+        steady && self.judged != Some(mark)
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Credentials> {
     let text = fs::read_to_string(path).context("can't read it")?;
     Ok(Credentials::parse(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_judged_once_when_it_was_there_on_two_looks() {
+        let mark = |len| Some((SystemTime::UNIX_EPOCH, (0, 0), len, 1));
+        let mut looks = Looks::default();
+        for (mark, due) in [(mark(0), false), (mark(5), false), (mark(9), false), (mark(9), true)] {
+            assert_eq!(looks.is_due(mark), due);
+        }
+        assert!(looks.is_due(mark(9)), "until it has been judged");
+        looks.judged = Some(mark(9));
+        assert!(!looks.is_due(mark(9)));
+        assert!(!looks.is_due(None));
+        assert!(looks.is_due(None), "a file that is gone is told, too");
+    }
 }

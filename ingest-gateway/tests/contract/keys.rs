@@ -81,3 +81,50 @@ async fn a_revoked_key_is_refused_within_five_seconds_and_a_broken_file_changes_
     world.as_key(&key, "/v1/whoami").await.is(401, "unauthenticated");
     assert_eq!(world.as_key(&world.key, "/v1/whoami").await.status, 200, "others are not touched");
 }
+
+/// Asserts that a key is good all the time while a file is being written.
+async fn stays_good(world: &World, key: &str, write: impl FnOnce() + Send + 'static) {
+    let writer = std::thread::spawn(write);
+    while !writer.is_finished() {
+        assert_eq!(world.as_key(key, "/v1/whoami").await.status, 200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    writer.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_being_written_in_place_is_not_taken_for_the_whole() {
+    let world = World::new().await;
+    // It stands last in the file.
+    let key = world.known_key(&["runner"], &[Scope::Ingest]).await;
+    let path = world.credentials();
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let half = whole[..whole.rfind("[[key]]").unwrap()].to_owned();
+    stays_good(&world, &key, {
+        let (path, whole) = (path.clone(), whole.clone());
+        move || {
+            for _ in 0..20 {
+                std::fs::write(&path, &half).unwrap();
+                std::thread::sleep(Duration::from_millis(150));
+            }
+            std::fs::write(&path, whole).unwrap();
+        }
+    })
+    .await;
+    let other = world.known_key(&["runner"], &[Scope::Ingest]).await;
+    assert_eq!(world.as_key(&other, "/v1/whoami").await.status, 200, "and what is whole is taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_lost_all_its_keys_changes_nothing() {
+    let world = World::new().await;
+    let path = world.credentials();
+    for text in ["", "# no keys here\n"] {
+        let path = path.clone();
+        stays_good(&world, &world.key, move || {
+            std::fs::write(&path, text).unwrap();
+            std::thread::sleep(Duration::from_millis(3_500));
+        })
+        .await;
+    }
+}

@@ -52,7 +52,8 @@ pub struct Config {
     /// For so long a record may wait for company
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = humantime::parse_duration)]
     pub linger: Duration,
-    /// For so long a request's head may take to arrive; an idle connection is closed after it too
+    /// For so long a request's head may take to arrive; a connection that idles, or takes nothing of its
+    /// answers, is closed after it too
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration)]
     pub header_timeout: Duration,
     /// For so long a request's body may take to arrive; then 408

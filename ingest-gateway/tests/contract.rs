@@ -1,7 +1,7 @@
 //! EVENTS.md, held against a gateway over real HTTP and a real log: field table, calls, status codes.
 //!
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
-//! failures), `bodies` (encodings, limits, slow senders), `repeats` (duplicates and conflicts), `closing`,
+//! failures), `bodies` (encodings, limits, slow senders), `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`,
 //! `keys`, `informing`, `outage`, `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -14,6 +14,8 @@ mod bodies;
 mod clocks;
 #[path = "contract/closing.rs"]
 mod closing;
+#[path = "contract/connections.rs"]
+mod connections;
 #[path = "contract/ending.rs"]
 mod ending;
 #[path = "contract/fields.rs"]

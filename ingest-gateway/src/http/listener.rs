@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::stream::Stream;
 use crate::metrics;
 
 /// What every HTTP/2 connection begins with (RFC 9113).
@@ -27,7 +28,8 @@ const MAX_HEAD: usize = 64 << 10;
 /// Bounds of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// For so long a request's head may take; also how long a connection may idle.
+    /// For so long a request's head may take; also how long a connection may idle, or not take what is
+    /// written to it.
     pub header_timeout: Duration,
     /// So many connections are open at most; others wait to be taken.
     pub connections: usize,
@@ -62,11 +64,10 @@ pub async fn serve(
         tokio::spawn(async move {
             let _place = place;
             let _open = metrics::Open::connection();
-            // Small answers go out at once.
-            let _ = stream.set_nodelay(true);
             let Ok(Ok(http2)) = timeout(bounds.header_timeout, speaks_http2(&stream)).await else { return };
             let builder = builder(http2, bounds.header_timeout);
-            let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+            let stream = TokioIo::new(Stream::new(stream, bounds.header_timeout));
+            let connection = builder.serve_connection(stream, TowerToHyperService::new(routes));
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(error, "a connection ended early");
             }

@@ -6,6 +6,7 @@ mod body;
 mod inform;
 mod ingest;
 pub mod listener;
+mod stream;
 
 use std::sync::Arc;
 

@@ -5,25 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::stream::Stream;
+use super::connection;
 use crate::metrics;
-
-/// What every HTTP/2 connection begins with (RFC 9113).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How often a peer is looked at that sends the preface byte by byte.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Streams of one connection at once.
-const MAX_STREAMS: u32 = 128;
-/// Bytes of a request's head.
-const MAX_HEAD: usize = 64 << 10;
 
 /// Bounds of connections.
 #[derive(Clone, Copy, Debug)]
@@ -44,14 +33,17 @@ pub async fn serve(
     patience: Duration,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    let graceful = GracefulShutdown::new();
+    let (drain, connections) = (CancellationToken::new(), TaskTracker::new());
+    // Whatever is open when this ends is cut off.
+    let cut_off = CancellationToken::new();
+    let _cut_off = cut_off.clone().drop_guard();
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let (stream, place) = match accepted {
+        let (socket, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, mostly: those that close make room.
@@ -60,22 +52,19 @@ pub async fn serve(
                 continue;
             }
         };
-        let (routes, watcher) = (routes.clone(), graceful.watcher());
-        tokio::spawn(async move {
+        let served = connection::serve(socket, routes.clone(), bounds.header_timeout, drain.clone());
+        let cut_off = cut_off.clone();
+        connections.spawn(async move {
             let _place = place;
             let _open = metrics::Open::connection();
-            let Ok(Ok(http2)) = timeout(bounds.header_timeout, speaks_http2(&stream)).await else { return };
-            let builder = builder(http2, bounds.header_timeout);
-            let stream = TokioIo::new(Stream::new(stream, bounds.header_timeout));
-            let connection = builder.serve_connection(stream, TowerToHyperService::new(routes));
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
-                tracing::debug!(error, "a connection ended early");
-            }
+            cut_off.run_until_cancelled(served).await;
         });
     }
     drop(listener);
-    if timeout(patience, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections were still open at the end of the drain");
+    drain.cancel();
+    connections.close();
+    if timeout(patience, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections were still open at the end of the drain");
     }
 }
 
@@ -87,37 +76,4 @@ async fn accept(
     let place = Arc::clone(places).acquire_owned().await.ok();
     let (stream, _) = listener.accept().await?;
     Ok((stream, place))
-}
-
-/// Whether the peer begins with HTTP/2's preface. Looked at before a server is chosen: hyper's own
-/// choice has no time limit, and a peer that sends nothing would stay for ever.
-async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
-    let mut head = [0; PREFACE.len()];
-    loop {
-        let seen = stream.peek(&mut head).await?;
-        if seen == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if head[..seen] != PREFACE[..seen] {
-            return Ok(false);
-        }
-        if seen == PREFACE.len() {
-            return Ok(true);
-        }
-        sleep(LOOK_AGAIN).await;
-    }
-}
-
-fn builder(http2: bool, header_timeout: Duration) -> Builder<TokioExecutor> {
-    let builder = Builder::new(TokioExecutor::new());
-    let mut builder = if http2 { builder.http2_only() } else { builder.http1_only() };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(header_timeout)
-        .keep_alive_timeout(header_timeout)
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
-    builder
 }

@@ -3,6 +3,7 @@
 mod around;
 mod auth;
 mod body;
+mod connection;
 mod inform;
 mod ingest;
 pub mod listener;

@@ -6,29 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::stream::Stream;
 
 /// What every HTTP/2 connection begins with (RFC 9113).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How often a peer is looked at that sends the preface byte by byte.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Streams of one connection at once.
 const MAX_STREAMS: u32 = 128;
 /// Bytes of a request's head.
 const MAX_HEAD: usize = 64 << 10;
 
 /// Serves a connection until it ends. Once `drain` is cancelled it takes no more requests.
-pub(super) async fn serve(socket: TcpStream, routes: Router, header_timeout: Duration, drain: CancellationToken) {
-    let Ok(Ok(http2)) = timeout(header_timeout, speaks_http2(&socket)).await else { return };
+pub(super) async fn serve(mut socket: TcpStream, routes: Router, header_timeout: Duration, drain: CancellationToken) {
+    let Ok(Ok(head)) = timeout(header_timeout, read_head(&mut socket)).await else { return };
+    let http2 = head == PREFACE;
     let requests = Requests::default();
     let counted = requests.clone();
     let service = TowerToHyperService::new(routes);
@@ -41,7 +42,7 @@ pub(super) async fn serve(socket: TcpStream, routes: Router, header_timeout: Dur
         }
     });
     let builder = builder(http2, header_timeout);
-    let connection = builder.serve_connection(TokioIo::new(Stream::new(socket, header_timeout)), service);
+    let connection = builder.serve_connection(TokioIo::new(Stream::new(socket, head, header_timeout)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
@@ -60,23 +61,18 @@ pub(super) async fn serve(socket: TcpStream, routes: Router, header_timeout: Dur
     }
 }
 
-/// Whether the peer begins with HTTP/2's preface. Looked at before a server is chosen: hyper's own
-/// choice has no time limit, and a peer that sends nothing would stay for ever.
-async fn speaks_http2(socket: &TcpStream) -> io::Result<bool> {
+/// The first bytes: as many as tell HTTP/2's preface from anything else. Read before a server is chosen:
+/// hyper's own choice has no time limit, and a peer that sends nothing would stay for ever.
+async fn read_head(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
     let mut head = [0; PREFACE.len()];
-    loop {
-        let seen = socket.peek(&mut head).await?;
-        if seen == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+    let mut seen = 0;
+    while seen < PREFACE.len() && head[..seen] == PREFACE[..seen] {
+        match socket.read(&mut head[seen..]).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => seen += read,
         }
-        if head[..seen] != PREFACE[..seen] {
-            return Ok(false);
-        }
-        if seen == PREFACE.len() {
-            return Ok(true);
-        }
-        sleep(LOOK_AGAIN).await;
     }
+    Ok(Bytes::copy_from_slice(&head[..seen]))
 }
 
 fn builder(http2: bool, header_timeout: Duration) -> Builder<TokioExecutor> {
@@ -139,5 +135,41 @@ impl Drop for Open {
         let mut state = self.0.0.lock();
         state.open -= 1;
         state.quiet_since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// What is read of pieces that come one after the other, and what is left.
+    async fn read(pieces: &[&str]) -> (io::Result<Bytes>, String) {
+        let (mut peer, mut socket) = tokio::io::duplex(64);
+        let pieces: Vec<_> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
+        let sent = tokio::spawn(async move {
+            for piece in pieces {
+                peer.write_all(piece.as_bytes()).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        });
+        let head = read_head(&mut socket).await;
+        sent.await.unwrap();
+        let mut left = String::new();
+        socket.read_to_string(&mut left).await.unwrap();
+        (head, left)
+    }
+
+    #[tokio::test]
+    async fn the_preface_is_known_however_it_is_cut_and_nothing_is_lost() {
+        let preface = std::str::from_utf8(PREFACE).unwrap();
+        let (head, left) = read(&["P", "RI * HTTP", &preface[10..], "frame"]).await;
+        assert_eq!((&*head.unwrap(), &*left), (PREFACE, "frame"));
+        let (head, left) = read(&["P", "OST /v1/events HTTP/1.1\r\n", "host"]).await;
+        let head = head.unwrap();
+        assert_ne!(head, PREFACE);
+        assert_eq!(std::str::from_utf8(&head).unwrap().to_owned() + &left, "POST /v1/events HTTP/1.1\r\nhost");
+        assert!(read(&["PRI"]).await.0.is_err(), "who ends within it said nothing");
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's bytes. A peer that takes none of what is written to it is given up.
+//! A connection's bytes, those that were looked at already included. A peer that takes none of what is written to it is given up.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
@@ -14,20 +15,22 @@ use tokio::time::{Sleep, sleep};
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: TcpStream,
+    /// What has been read of it already.
+    head: Bytes,
     patience: Duration,
     /// Ends when the write that waits has waited long enough.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stream {
-    /// A write that moves no byte for `patience` ends the connection.
-    pub(super) fn new(socket: TcpStream, patience: Duration) -> Self {
+    /// `head` comes before what is still to be read; a write that moves no byte for `patience` ends the connection.
+    pub(super) fn new(socket: TcpStream, head: Bytes, patience: Duration) -> Self {
         // Small answers go out at once.
         let _ = socket.set_nodelay(true);
         // The kernel gives up alike what it has taken and can't deliver, also after the connection is closed here.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let _ = socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(patience));
-        Self { socket, patience, waiting: None }
+        Self { socket, head, patience, waiting: None }
     }
 
     fn bounded<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -44,7 +47,13 @@ impl Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_read(context, into)
+        let this = self.get_mut();
+        if this.head.is_empty() {
+            return Pin::new(&mut this.socket).poll_read(context, into);
+        }
+        let fits = this.head.len().min(into.remaining());
+        into.put_slice(&this.head.split_to(fits));
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod files;
 pub mod health;
 pub mod lifecycle;
 pub mod ops;
@@ -68,6 +69,7 @@ where
     Fut: Future<Output = anyhow::Result<()>>,
 {
     telemetry::init(loaded.common.log_format);
+    files::raise_limit();
     let recorder = ops::install_recorder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -59,7 +59,7 @@ pub struct Config {
     /// For so long a request's body may take to arrive; then 408
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub body_timeout: Duration,
-    /// So many connections are open at most; others wait
+    /// So many connections are open at most, and no more than the limit on open files has room for; others wait
     #[arg(long, value_name = "N", default_value_t = 16_384)]
     pub max_connections: usize,
 }

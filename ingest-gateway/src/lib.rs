@@ -76,6 +76,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     shell.ready.listening("gateway", listener.local_addr()?);
     let stop = CancellationToken::new();
     let bounds = http::listener::Bounds { header_timeout: config.header_timeout, connections: config.max_connections };
+    let bounds = bounds.within(daemon::files::limit());
     let routes = http::routes(Arc::clone(&gateway));
     let served = http::listener::serve(listener, routes, bounds, stop.clone().cancelled_owned(), HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));

@@ -24,6 +24,27 @@ pub struct Bounds {
     pub connections: usize,
 }
 
+/// Open files that are left to everything else: the log, the ops port, and in local mode the other daemons.
+const OTHER_FILES: u64 = 512;
+
+impl Bounds {
+    /// The same, with no more connections than a limit on open files leaves room for. A connection that
+    /// can't be taken for want of a file waits, and so does everything else that wants one.
+    pub fn within(self, open_files: Option<u64>) -> Self {
+        let Some(limit) = open_files else { return self };
+        let room = usize::try_from(limit - OTHER_FILES.min(limit / 2)).unwrap_or(usize::MAX).max(1);
+        if room < self.connections {
+            tracing::warn!(
+                asked = self.connections,
+                open_files = limit,
+                taken = room,
+                "--max-connections is more than the limit on open files has room for: raise that (ulimit -n, LimitNOFILE)"
+            );
+        }
+        Self { connections: self.connections.min(room), ..self }
+    }
+}
+
 /// Serves until `stop` resolves; then lets open connections end, `patience` at most.
 pub async fn serve(
     listener: TcpListener,
@@ -76,4 +97,21 @@ async fn accept(
     let place = Arc::clone(places).acquire_owned().await.ok();
     let (stream, _) = listener.accept().await?;
     Ok((stream, place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_to_the_rest_of_the_process() {
+        let bounds = Bounds { header_timeout: Duration::from_secs(1), connections: 16_384 };
+        let taken = |limit| bounds.within(limit).connections;
+        assert_eq!(taken(None), 16_384);
+        assert_eq!(taken(Some(u64::MAX)), 16_384);
+        assert_eq!(taken(Some(20_000)), 16_384);
+        assert_eq!(taken(Some(4_096)), 3_584);
+        assert_eq!(taken(Some(256)), 128);
+        assert_eq!(taken(Some(1)), 1);
+    }
 }

@@ -16,7 +16,7 @@ mod summary;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use daemon::{Clock, Health, Ready, Shell, Shutdown, ops, telemetry};
+use daemon::{Clock, Health, Ready, Shell, Shutdown, files, ops, telemetry};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::folder::{Folder, LogKind, Running};
@@ -36,6 +36,7 @@ const USUAL: &str = "info,rdkafka=warn,sqlx=warn";
 /// A sentence: what keeps it from starting, or what ended it.
 pub fn command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     telemetry::init_saying(None, if arguments.json { USUAL } else { QUIET });
+    files::raise_limit();
     ports::check(arguments).map_err(anyhow::Error::msg)?;
     settings::judge(arguments).map_err(Usage)?;
     let recorder = ops::install_recorder()?;

@@ -8,11 +8,12 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::rest;
 use crate::gateway::Gateway;
 use crate::metrics;
 use crate::problem::{Code, Problem};
@@ -29,8 +30,12 @@ pub(super) struct RequestId(pub(super) Arc<str>);
 pub(super) struct TraceParent(pub(super) Arc<str>);
 
 /// Carries a request through.
-pub(super) async fn request(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn request(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
+    let waits = request.headers().contains_key(EXPECT);
+    let (head, body) = request.into_parts();
+    let (body, rest) = rest::lend(body);
+    let mut request = Request::from_parts(head, body);
     let id: Arc<str> = request_id(request.headers()).into();
     let route = route(request.extensions().get::<MatchedPath>());
     let (method, version) = (request.method().clone(), request.version());
@@ -51,6 +56,10 @@ pub(super) async fn request(State(gateway): State<Arc<Gateway>>, mut request: Re
         response
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        // Who sends too slowly has been waited for already.
+        if problem.code != Code::RequestTimeout {
+            rest.discard(waits).await;
+        }
         tell(&problem, &id, &mut response);
     }
     if gateway.is_draining() && version < Version::HTTP_2 {

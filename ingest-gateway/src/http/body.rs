@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,10 +16,6 @@ use crate::submission::Media;
 
 /// The largest body, as it comes and decoded.
 pub(crate) const MAX_BYTES: usize = 2 << 20;
-/// So much of a body that is too large is read and thrown away, so that its sender sees the answer.
-const MAX_DISCARDED: usize = 16 << 20;
-/// For so long at most.
-const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// What a body holds, by its content type.
 ///
@@ -52,9 +48,6 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, time: Duration) -> Res
     let encoding = encoding(headers)?;
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BYTES as u64) {
-        if !headers.contains_key(EXPECT) {
-            discard(body, 0).await;
-        }
         return Err(too_large("the body"));
     }
     let encoded = collect(body, time).await?;
@@ -98,22 +91,9 @@ async fn collect(mut body: Body, time: Duration) -> Result<Bytes, Problem> {
         };
         let Ok(data) = frame.map_err(torn)?.into_data() else { continue };
         if whole.len() + data.len() > MAX_BYTES {
-            discard(body, whole.len()).await;
             return Err(too_large("the body"));
         }
         whole.extend_from_slice(&data);
-    }
-}
-
-/// Reads on and keeps nothing: a sender whose connection is cut while it still sends sees no answer.
-async fn discard(mut body: Body, read: usize) {
-    let deadline = Instant::now() + DISCARD_TIME;
-    let mut seen = read;
-    while seen < MAX_DISCARDED {
-        match timeout_at(deadline, body.frame()).await {
-            Ok(Some(Ok(frame))) => seen += frame.data_ref().map_or(0, Bytes::len),
-            _ => return,
-        }
     }
 }
 

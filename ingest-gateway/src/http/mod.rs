@@ -7,6 +7,7 @@ mod connection;
 mod inform;
 mod ingest;
 pub mod listener;
+mod rest;
 mod stream;
 
 use std::sync::Arc;

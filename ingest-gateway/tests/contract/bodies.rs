@@ -116,6 +116,49 @@ async fn slow_senders_are_sent_away_in_time() {
     world.post("/v1/events", &event()).await.accepted();
 }
 
+/// What a peer is told that sends a body of `bytes` to its end before it reads.
+pub(crate) async fn tell_all(world: &World, head: &str, bytes: usize) -> String {
+    let mut stream = TcpStream::connect(world.url.trim_start_matches("http://")).await.unwrap();
+    let head = format!("{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n");
+    let told = async {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'x'; bytes]).await.expect("it is let finish");
+        let mut told = String::new();
+        stream.read_to_string(&mut told).await.expect("and reads the whole answer");
+        told
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_before_the_body_is_read_sees_why() {
+    let world = World::new().await;
+    let key = format!("authorization: Bearer {}", world.key);
+    for (head, status) in [
+        ("POST /v1/batch HTTP/1.1".to_owned(), 401),
+        (format!("POST /v1/nothing HTTP/1.1\r\n{key}"), 404),
+        (format!("PUT /v1/batch HTTP/1.1\r\n{key}"), 405),
+        (format!("POST /v1/batch HTTP/1.1\r\n{key}\r\ncontent-type: text/plain"), 415),
+        (format!("POST /v1/batch HTTP/1.1\r\n{key}\r\ncontent-encoding: rot13"), 415),
+        (format!("POST /v1/batch HTTP/1.1\r\n{key}"), 413),
+        (format!("POST /v1/batch?dry_run=maybe HTTP/1.1\r\n{key}"), 400),
+    ] {
+        let told = tell_all(&world, &head, 8 << 20).await;
+        assert!(told.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {told}");
+        assert!(told.ends_with('}'), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_for_a_body_that_is_not_wanted_nor_waited_for_long() {
+    let world = World::new().await;
+    let head = "POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n";
+    let (told, _) = stall(&world, &format!("{head}expect: 100-continue\r\n\r\n")).await;
+    assert!(told.starts_with("HTTP/1.1 401 "), "{told}");
+    let (told, _) = stall(&world, &format!("{head}\r\n{{")).await;
+    assert!(told.starts_with("HTTP/1.1 401 "), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn http2_is_spoken_too() {
     let world = World::new().await;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::bodies::tell_all;
 use crate::told::{event, value, with};
 use crate::world::World;
 
@@ -30,6 +31,8 @@ async fn a_drain_answers_what_is_in_flight_and_refuses_what_is_new() {
     let told = world.post("/v1/events", &event()).await.is(503, "shutting_down");
     assert!(told.headers.contains_key("retry-after"));
     assert_eq!(told.headers["connection"], "close");
+    let told = tell_all(&world, "POST /v1/batch HTTP/1.1", 8 << 20).await;
+    assert!(told.starts_with("HTTP/1.1 503 "), "also to who sends much: {told}");
     assert_eq!(world.get("/readyz").await.status, 503);
     assert_eq!(world.get("/livez").await.status, 200);
     stream.write_all(&body.as_bytes()[10..]).await.unwrap();

@@ -55,7 +55,8 @@ pub struct Common {
     /// How log lines look [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// A file to write when ready: one JSON object of the addresses that are served
+    /// A file to write when ready: one JSON object of the addresses that are served; one of an earlier run is
+    /// removed at the start
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
 }

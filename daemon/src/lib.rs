@@ -16,6 +16,8 @@ pub mod telemetry;
 use std::future::Future;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+
 pub use clock::Clock;
 pub use config::{Daemon, Loaded};
 pub use health::{Component, Health};
@@ -70,15 +72,12 @@ where
 {
     telemetry::init(loaded.common.log_format);
     files::raise_limit();
+    let ready = Ready::new(C::NAME, loaded.common.ready_file.clone());
+    ready.forget().context("--ready-file: can't remove the one of an earlier run")?;
     let recorder = ops::install_recorder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let shell = Shell {
-            shutdown: Shutdown::on_signals()?,
-            health: Health::new(),
-            ready: Ready::new(C::NAME, loaded.common.ready_file.clone()),
-            clock: Clock::system(),
-        };
+        let shell = Shell { shutdown: Shutdown::on_signals()?, health: Health::new(), ready, clock: Clock::system() };
         let ops = ops::serve(&loaded.common.ops, recorder, &shell).await?;
         shell.ready.listening("ops", ops);
         let outcome = run(loaded.config, shell.clone()).await;

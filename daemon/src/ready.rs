@@ -19,6 +19,18 @@ impl Ready {
         Self { name, file, addresses: Arc::default() }
     }
 
+    /// Removes the ready file that an earlier run left behind: whoever waits for it would read old addresses.
+    ///
+    /// # Errors
+    /// When it is there and can't be removed.
+    pub fn forget(&self) -> std::io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Says that `what` is served at `address`, with the port that came of port 0.
     pub fn listening(&self, what: &'static str, address: SocketAddr) {
         tracing::info!(daemon = self.name, what, %address, "listening");
@@ -43,5 +55,25 @@ impl Ready {
         beside.push(".tmp");
         std::fs::write(&beside, serde_json::to_vec(&urls)?)?;
         std::fs::rename(beside, file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_file_is_there_between_ready_and_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ready.json");
+        let ready = Ready::new("some-daemon", Some(path.clone()));
+        ready.forget().unwrap();
+        ready.listening("ops", "127.0.0.1:9".parse().unwrap());
+        ready.announce().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), r#"{"ops":"127.0.0.1:9"}"#);
+        ready.forget().unwrap();
+        assert!(!path.exists());
+        std::fs::create_dir(&path).unwrap();
+        assert!(ready.forget().is_err(), "what is no file is told at once");
     }
 }

@@ -44,3 +44,23 @@ async fn a_missing_or_broken_file_is_named_with_its_fault() {
     let words = refusal(&world, &["--schemas", schemas.to_str().unwrap()]).await;
     assert!(words.contains("boss.defeated.json") && words.contains("/type"), "{words}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_addresses_of_an_earlier_run_are_gone_before_there_are_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).into_os_string();
+    std::fs::write(path("credentials.toml"), "").unwrap();
+    std::fs::write(path("ready.json"), r#"{"gateway":"127.0.0.1:9"}"#).unwrap();
+    // It never gets ready: nobody listens there.
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ingest-gateway"));
+    command.args(["--kafka", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
+    command.arg("--credentials").arg(path("credentials.toml")).arg("--ready-file").arg(path("ready.json"));
+    let mut gateway = command.stderr(std::process::Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    let gone = async {
+        while std::path::Path::new(&path("ready.json")).exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), gone).await.expect("the old file is removed");
+    gateway.kill().await.unwrap();
+}

@@ -8,9 +8,16 @@ use std::time::{Duration, Instant};
 const HUNG_AFTER: Duration = Duration::from_secs(30);
 
 /// What the parts of a process have said of themselves. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Health {
     inner: Arc<Mutex<State>>,
+    hung_after: Duration,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::hung_after(HUNG_AFTER)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +56,11 @@ impl Health {
         Self::default()
     }
 
+    /// The same where a part counts as hung after another time than 30 s.
+    pub fn hung_after(time: Duration) -> Self {
+        Self { inner: Arc::default(), hung_after: time }
+    }
+
     /// Adds a part, not ready as yet.
     pub fn component(&self, name: &'static str) -> Component {
         self.lock().parts.insert(name, Part { waiting: Some("starting".into()), beat: None });
@@ -78,7 +90,7 @@ impl Health {
     /// Whether every loop turns.
     pub fn liveness(&self) -> Verdict {
         let state = self.lock();
-        let hung = |part: &Part| part.beat.map(|beat| beat.elapsed()).filter(|age| *age > HUNG_AFTER);
+        let hung = |part: &Part| part.beat.map(|beat| beat.elapsed()).filter(|age| *age > self.hung_after);
         let parts = state
             .parts
             .iter()

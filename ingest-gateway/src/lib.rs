@@ -133,7 +133,10 @@ async fn work(
         () = shell.shutdown.draining() => return Ok(()),
         reached = reach::reach(gateway, log, config, healths.gateway) => reached?,
     };
-    report::started(gateway, &link).await;
+    tokio::select! {
+        () = report::started(gateway, &link) => {}
+        never = upkeep::beat(healths.gateway) => match never {},
+    }
     gateway.open(link);
     let Ok(link) = gateway.link() else { return Ok(()) };
     let _tail = (config.dedup == Dedup::Shared).then(|| {

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Link};
 use crate::publish::{Target, Targets};
 use crate::readback::{self, Ends};
+use crate::upkeep;
 
 /// Records and bytes that may wait for the log; beyond, 503 overloaded.
 const MAX_WAITING_RECORDS: usize = 200_000;
@@ -33,8 +34,11 @@ pub(crate) async fn reach(
 ) -> anyhow::Result<(Link, Ends)> {
     let mut told = None;
     loop {
-        health.beat();
-        match attempt(gateway, log, config).await {
+        let attempted = tokio::select! {
+            attempted = attempt(gateway, log, config) => attempted,
+            never = upkeep::beat(health) => match never {},
+        };
+        match attempted {
             Ok(reached) => return Ok(reached),
             Err(error @ (LogError::Invalid(_) | LogError::OutOfRange { .. })) => return Err(error.into()),
             Err(error) => {

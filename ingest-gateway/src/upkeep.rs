@@ -1,19 +1,20 @@
 //! What a gateway does beside its requests: metrics, counts, old ids, the health of the log and the clock.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daemon::Component;
 use eventlog::TopicPartition;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 
 use crate::gateway::{Gateway, Link};
 use crate::{metrics, report, skew};
 
 const EVERY: Duration = Duration::from_secs(1);
-/// Counts go out every so many turns.
-const COUNTS_EVERY: u32 = 10;
+/// How often counts go out.
+const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// How long the log may take to answer a question.
 const PROBE: Duration = Duration::from_secs(2);
 
@@ -28,12 +29,38 @@ pub(crate) struct Healths<'a> {
 
 /// Runs until it is dropped.
 pub(crate) async fn run(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
+    // Beside each other: counts wait for the log as long as an append may, and that may be long.
+    tokio::join!(turn(gateway, link, healths), count(gateway, link));
+}
+
+/// Says that the process turns, while something waits that takes as long as the log does.
+pub(crate) async fn beat(health: &Component) -> Infallible {
+    let mut turns = interval(EVERY);
+    loop {
+        turns.tick().await;
+        health.beat();
+    }
+}
+
+async fn count(gateway: &Gateway, link: &Link) {
+    let mut turns = interval_at(Instant::now() + COUNTS_EVERY, COUNTS_EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        if report::counts(gateway, link, false).await {
+            gateway.log_failed.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Nothing here waits for longer than a probe.
+async fn turn(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
     let health = healths.gateway;
     let mut turns = interval(EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     let mut clock_fault = None;
-    for turn in 1_u32.. {
+    loop {
         turns.tick().await;
         health.beat();
         judge_clock(gateway, healths.clock, &mut clock_fault);
@@ -46,9 +73,6 @@ pub(crate) async fn run(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
             (window.len(), window.covered_ms(now_ms))
         };
         metrics::dedup(ids, covered_ms);
-        if turn.is_multiple_of(COUNTS_EVERY) && report::counts(gateway, link, false).await {
-            gateway.log_failed.store(false, Ordering::Relaxed);
-        }
         if gateway.log_failed.load(Ordering::Relaxed) {
             if !failing {
                 tracing::error!("the log does not acknowledge; not ready until it answers again");

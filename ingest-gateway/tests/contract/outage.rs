@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use daemon::{Health, Shell};
 use eventlog::{
     AppendError, AppendOptions, Appender, Backlog, EventLog, GroupOptions, LogError, Membership, NewRecord,
     OffsetRange, Pending, ReadRequest, Reader, TopicCheck, TopicInfo, TopicPartition, TopicSpec,
@@ -14,7 +15,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::told::{event, value};
-use crate::world::{Setting, World};
+use crate::world::{Setting, World, config};
 
 const SOUND: u8 = 0;
 const FULL: u8 = 1;
@@ -23,6 +24,8 @@ const REFUSES: u8 = 2;
 const FORGETS: u8 = 3;
 /// Takes everything and never answers.
 const SILENT: u8 = 4;
+/// Answers no question.
+const MUTE: u8 = 5;
 
 static MODE: AtomicU8 = AtomicU8::new(SOUND);
 /// Tests that set the mode take turns.
@@ -48,6 +51,9 @@ impl EventLog for Failing {
     }
 
     async fn offsets(&self, partition: &TopicPartition) -> Result<OffsetRange, LogError> {
+        if MODE.load(Ordering::SeqCst) == MUTE {
+            std::future::pending::<()>().await;
+        }
         self.0.offsets(partition).await
     }
 
@@ -180,6 +186,29 @@ async fn readiness_tells_of_a_log_that_does_not_acknowledge() {
     MODE.store(SOUND, Ordering::SeqCst);
     world.post("/v1/events", &event()).await.accepted();
     world.becomes(200, "ingest-gateway").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_answers_nothing_for_long_leaves_the_gateway_alive() {
+    let _turn = TURN.lock().await;
+    MODE.store(SOUND, Ordering::SeqCst);
+    let mut setting = Setting { hung_after: Some(Duration::from_secs(6)), ..setting("shared") };
+    setting.flags.extend(["--produce-deadline", "1m"].map(str::to_owned));
+    let world = World::with(setting.clone()).await;
+    let starting = Shell { health: Health::hung_after(Duration::from_secs(6)), ..Shell::detached() };
+    let log = (setting.between.unwrap())(Arc::clone(&world.log));
+    MODE.store(MUTE, Ordering::SeqCst);
+    // One that starts waits as well.
+    let started = tokio::spawn(ingest_gateway::run(config(world.folder.path(), &setting), log, starting.clone()));
+    // Counts are due every ten seconds, and the log is given its deadline to answer.
+    for _ in 0..40 {
+        assert_eq!(world.get("/livez").await.status, 200);
+        assert!(starting.health.liveness().ok && !starting.health.readiness().ok);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    starting.shutdown.drain();
+    started.await.unwrap().unwrap();
+    MODE.store(SOUND, Ordering::SeqCst);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
-use daemon::{Clock, Shell};
+use daemon::{Clock, Health, Shell};
 use eventlog::embedded::EmbeddedLog;
 use eventlog::{Cleanup, EventLog, ReadRequest, Record, Stretch, TopicPartition, TopicSpec};
 use ingest_gateway::Config;
@@ -42,7 +42,7 @@ pub(crate) struct World {
 pub(crate) type Between = fn(Arc<dyn EventLog>) -> Arc<dyn EventLog>;
 
 /// How a world differs from the plain one.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Setting {
     /// More flags.
     pub(crate) flags: Vec<String>,
@@ -52,6 +52,8 @@ pub(crate) struct Setting {
     pub(crate) between: Option<Between>,
     /// The gateway's clock; the host's if none.
     pub(crate) clock: Option<Clock>,
+    /// After how long its loops count as hung; as in life if none.
+    pub(crate) hung_after: Option<Duration>,
 }
 
 impl World {
@@ -255,7 +257,9 @@ pub(crate) fn config(folder: &Path, setting: &Setting) -> Config {
 }
 
 fn shell(setting: &Setting) -> Shell {
-    Shell { clock: setting.clock.clone().unwrap_or_else(Clock::system), ..Shell::detached() }
+    let clock = setting.clock.clone().unwrap_or_else(Clock::system);
+    let health = setting.hung_after.map_or_else(Health::new, Health::hung_after);
+    Shell { clock, health, ..Shell::detached() }
 }
 
 fn new_key(file: &Path, games: &[&str], scopes: &[Scope]) -> String {

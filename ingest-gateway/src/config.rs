@@ -82,8 +82,10 @@ impl Daemon for Process {
 
     fn check(&self) -> Result<(), String> {
         let config = &self.config;
-        if config.produce_deadline.is_zero() || config.body_timeout.is_zero() || config.header_timeout.is_zero() {
-            return Err("--produce-deadline, --body-timeout and --header-timeout must be longer than 0s".into());
+        let times = [config.produce_deadline, config.body_timeout, config.header_timeout, config.dedup_window];
+        if times.iter().any(Duration::is_zero) {
+            let flags = "--produce-deadline, --body-timeout, --header-timeout and --dedup-window";
+            return Err(format!("{flags} must be longer than 0s"));
         }
         if config.max_connections == 0 || config.dedup_ids < 2 {
             return Err("--max-connections must be at least 1 and --dedup-ids at least 2".into());
@@ -98,5 +100,30 @@ impl Config {
         let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
         let named = self.instance.clone().or_else(host).map(|name| name.trim().to_owned());
         named.filter(|name| !name.is_empty()).unwrap_or_else(|| "gateway".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a line of flags.
+    fn fault(flags: &[&str]) -> Option<String> {
+        let line = ["ingest-gateway", "--kafka", "127.0.0.1:9", "--credentials", "keys.toml"];
+        let line = line.iter().chain(flags).map(std::ffi::OsString::from);
+        match daemon::config::load::<Process>(line, &|_| None) {
+            Ok(_) => None,
+            Err(daemon::config::Stop::Bad(words)) => Some(words),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_time_of_nothing_is_refused_with_a_sentence() {
+        assert_eq!(fault(&[]), None);
+        for flag in ["--produce-deadline", "--body-timeout", "--header-timeout", "--dedup-window"] {
+            let words = fault(&[flag, "0s"]).expect(flag);
+            assert!(words.contains(flag) && words.contains("longer than 0s"), "{words}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Configuration: flag > environment > file > default, one mechanism for every daemon.
 //!
 //! A daemon's settings are clap arguments. The environment name of `--some-flag` is
-//! `PLAYLEDGER_SOME_FLAG`; `PLAYLEDGER_SOME_FLAG_FILE` names a file that holds the value (secrets);
-//! the key in the file of `--config` is `some-flag`. An unknown key or a bad value is an error that
-//! names it and where it stands.
+//! `PLAYLEDGER_SOME_FLAG`; `PLAYLEDGER_SOME_FLAG_FILE` names a file that holds the value (secrets); of
+//! a flag that can be repeated, either holds one value a line. The key in the file of `--config` is
+//! `some-flag`. An unknown key or a bad value is an error that names it and where it stands.
 
 mod sources;
 #[cfg(test)]

@@ -46,7 +46,8 @@ impl Sources {
         command.mut_args(|arg| {
             let Some(flag) = setting(&arg) else { return arg };
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            let arg = arg.env(Resettable::Reset).help(format!("{help} [env: {}]", variable(&flag)));
+            let form = if is_repeatable(&arg) { ", one value a line" } else { "" };
+            let arg = arg.env(Resettable::Reset).help(format!("{help} [env: {}{form}]", variable(&flag)));
             match self.told.get(&flag) {
                 Some(told) => arg.default_values(told.words.clone()).required(false),
                 None => arg,
@@ -92,8 +93,7 @@ impl Sources {
                 }
                 (None, None) => continue,
             };
-            let repeatable = matches!(arg.get_action(), ArgAction::Append);
-            let words = if repeatable { value.split(',').map(str::to_owned).collect() } else { vec![value] };
+            let words = if is_repeatable(arg) { each_line(&value) } else { vec![value] };
             self.told.insert(flag.to_owned(), Told { words, source: "environment", place });
             break;
         }
@@ -125,6 +125,15 @@ pub(super) fn setting(arg: &Arg) -> Option<String> {
     let plain =
         !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version);
     (plain && flag != "config" && flag != "check-config").then(|| flag.to_owned())
+}
+
+fn is_repeatable(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// The values in the variable of a repeatable flag. Any other sign between them could be part of one.
+fn each_line(text: &str) -> Vec<String> {
+    text.lines().map(str::trim_start).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 fn variable(flag: &str) -> String {

@@ -106,6 +106,24 @@ fn secrets_come_from_files_and_are_not_printed() {
 }
 
 #[test]
+fn a_repeatable_flags_variable_holds_one_value_a_line() {
+    let told = |value: &str| load_with(&["--kafka", "k"], &[("PLAYLEDGER_KAFKA_SET", value)]).unwrap().config.kafka_set;
+    let ciphers = "ssl.cipher.suites=ECDHE-A,ECDHE-B";
+    assert_eq!(told(ciphers), [ciphers]);
+    assert_eq!(
+        told("sasl.oauthbearer.config=principal=p,scope=a;b"),
+        ["sasl.oauthbearer.config=principal=p,scope=a;b"]
+    );
+    assert_eq!(told(&format!("\n  {ciphers}\r\n\nsecurity.protocol=ssl\n")), [ciphers, "security.protocol=ssl"]);
+    assert!(told("").is_empty());
+    let (_folder, path) = file("a=1,2\nb=3\n");
+    let loaded = load_with(&["--kafka", "k"], &[("PLAYLEDGER_KAFKA_SET_FILE", &path)]).unwrap();
+    assert_eq!(loaded.config.kafka_set, ["a=1,2", "b=3"]);
+}
+
+#[test]
 fn help_names_the_variables() {
-    assert!(load_with(&["--help"], &[]).unwrap_err().contains("[env: PLAYLEDGER_EVENT_LOG]"));
+    let help = load_with(&["--help"], &[]).unwrap_err();
+    assert!(help.contains("[env: PLAYLEDGER_EVENT_LOG]"), "{help}");
+    assert!(help.contains("[env: PLAYLEDGER_KAFKA_SET, one value a line]"), "{help}");
 }

@@ -44,6 +44,8 @@ pub enum Claim<F> {
         /// How that ends.
         flight: F,
     },
+    /// It was appended with another body, and nobody knows whether the log has that: it is not claimed.
+    Doubtful,
 }
 
 /// How an append ended.
@@ -110,6 +112,17 @@ impl<F: Clone> Window<F> {
         seen
     }
 
+    /// As [`Window::claim`], for an event that stands for the same whatever its body says: what is in
+    /// doubt with another body is claimed afresh.
+    pub fn claim_any_body(&mut self, key: Key, body: u64, flight: &F) -> Claim<F> {
+        let seen = self.claim(key, body, flight);
+        if !matches!(seen, Claim::Doubtful) {
+            return seen;
+        }
+        self.in_flight.insert(key, (body, flight.clone()));
+        Claim::Fresh
+    }
+
     /// What [`Window::claim`] would say; changes nothing.
     pub fn look(&self, key: Key, body: u64) -> Claim<F> {
         if let Some(known) = self.kept.get(key) {
@@ -119,7 +132,7 @@ impl<F: Clone> Window<F> {
             return Claim::InFlight { same_body: *known == body, flight: flight.clone() };
         }
         match self.unsettled.get(key) {
-            Some(known) if known != body => Claim::Known { same_body: false },
+            Some(known) if known != body => Claim::Doubtful,
             _ => Claim::Fresh,
         }
     }
@@ -240,10 +253,23 @@ mod tests {
         let key = window.key("acme", id(1));
         window.claim(key, 7, &1);
         window.settle(key, Settled::Unknown, 1);
-        assert_eq!(window.claim(key, 8, &2), Claim::Known { same_body: false });
-        assert_eq!(window.claim(key, 7, &2), Claim::Fresh);
+        assert_eq!(window.claim(key, 8, &2), Claim::Doubtful);
+        assert_eq!(window.claim(key, 7, &2), Claim::Fresh, "what is in doubt has not been claimed");
         window.settle(key, Settled::Kept, 2);
         assert_eq!(window.claim(key, 7, &3), Claim::Known { same_body: true });
+        assert_eq!(window.claim(key, 8, &3), Claim::Known { same_body: false });
+    }
+
+    #[test]
+    fn a_claim_in_spite_of_doubt_is_one_like_any_other() {
+        let mut window = window(100);
+        let key = window.key("acme", id(1));
+        window.claim(key, 7, &1);
+        window.settle(key, Settled::Unknown, 1);
+        assert_eq!(window.claim_any_body(key, 8, &2), Claim::Fresh);
+        assert_eq!(window.claim_any_body(key, 9, &3), Claim::InFlight { same_body: false, flight: 2 });
+        window.settle(key, Settled::Kept, 2);
+        assert_eq!(window.claim_any_body(key, 9, &3), Claim::Known { same_body: false });
     }
 
     #[test]

@@ -95,7 +95,12 @@ fn load(
         let key = window.key(facts.credential.tenant.as_str(), sound.event_id);
         // A session that is closed again is closed the same way, whatever the second body says.
         let any_body = facts.origin == Some(Origin::Close);
-        let fate = match window.claim(key, sound.body, &flight) {
+        let claim = if any_body {
+            window.claim_any_body(key, sound.body, &flight)
+        } else {
+            window.claim(key, sound.body, &flight)
+        };
+        let fate = match claim {
             Claim::Fresh => {
                 claims.add(key);
                 let fingerprint = body::to_header(sound.body);
@@ -104,7 +109,7 @@ fn load(
             }
             Claim::Known { same_body } if same_body || any_body => Fate::Known,
             Claim::InFlight { same_body, flight } if same_body || any_body => Fate::Follows(flight),
-            Claim::Known { .. } => {
+            Claim::Known { .. } | Claim::Doubtful => {
                 records.push(conflicting(&publisher, sound.event_id, item));
                 Fate::Conflicts
             }

@@ -23,6 +23,8 @@ const REFUSES: u8 = 2;
 const FORGETS: u8 = 3;
 /// Takes everything and never answers.
 const SILENT: u8 = 4;
+/// Takes nothing and says that it does not know.
+const LOSES: u8 = 5;
 
 static MODE: AtomicU8 = AtomicU8::new(SOUND);
 /// Tests that set the mode take turns.
@@ -80,6 +82,11 @@ impl Appender for FailingAppender {
             REFUSES => {
                 let (settle, pending) = Pending::new();
                 settle.send(Err(AppendError::Unavailable("no broker".into()))).unwrap();
+                Ok(pending)
+            }
+            LOSES => {
+                let (settle, pending) = Pending::new();
+                settle.send(Err(AppendError::Unknown("cut off".into()))).unwrap();
                 Ok(pending)
             }
             mode @ (FORGETS | SILENT) => {
@@ -147,6 +154,23 @@ async fn after_an_unknown_outcome_the_same_body_is_taken_and_another_refused() {
         assert_eq!(world.post("/v1/events", &event).await.accepted().counts(), [1, 0, 0, 0]);
         assert_eq!(world.post("/v1/events", &event).await.accepted().counts(), [0, 1, 0, 0]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_of_unknown_outcome_is_written_again_whatever_its_body() {
+    let _turn = TURN.lock().await;
+    MODE.store(SOUND, Ordering::SeqCst);
+    let world = World::with(setting("local")).await;
+    let path = format!("/v1/sessions/{}/close", uuid::Uuid::new_v4());
+    MODE.store(LOSES, Ordering::SeqCst);
+    world.post(&path, &json!({"player_id": "p-1", "reason": "error"})).await.is(503, "log_unavailable");
+    MODE.store(SOUND, Ordering::SeqCst);
+    let other = json!({"player_id": "p-1", "reason": "completed"});
+    let dry = world.post(&format!("{path}?dry_run=true"), &other).await.accepted();
+    assert_eq!(dry.counts(), [1, 0, 0, 0], "a dry run says what the real one does");
+    assert_eq!(world.post(&path, &other).await.accepted().counts(), [1, 0, 0, 0]);
+    assert_eq!(world.events().await[0]["event"]["data"]["reason"], "completed");
+    assert_eq!(world.post(&path, &other).await.accepted().counts(), [0, 1, 0, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

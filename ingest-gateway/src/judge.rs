@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use schemas::parse::{Names, Rough};
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Origin;
 use schemas::{Data, Event, FieldError, Timestamp, body, parse};
@@ -71,12 +72,13 @@ pub struct Refused {
 pub fn judge<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Refused> {
     let text = match &item.text {
         Ok(text) => text,
-        Err(errors) => return Err(invalid(&item.raw, errors.clone(), context.origin)),
+        // Not translated: it tells of itself, and is told of, in the names that it came in.
+        Err(errors) => return Err(invalid(&parse::rough(&item.raw, names(context.origin)), errors.clone())),
     };
     if claims_another(text, context.credential) {
         return Err(forbidden(text, "", "claims a tenant or game that is not this credential's"));
     }
-    let event = parse::stamped(text, context.origin).map_err(|errors| invalid(text, errors, context.origin))?;
+    let event = parse::stamped(text, context.origin).map_err(|errors| made_invalid(text, errors, context.origin))?;
     if event.is_evidence() && !context.credential.may(Scope::Evidence) {
         return Err(forbidden(text, "/event_type", "evidence.recorded needs a credential with the scope `evidence`"));
     }
@@ -85,7 +87,7 @@ pub fn judge<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, 
         errors.extend(context.types.judge(&context.credential.tenant, &event, text).err().unwrap_or_default());
     }
     if !errors.is_empty() {
-        return Err(invalid(text, errors, context.origin));
+        return Err(made_invalid(text, errors, context.origin));
     }
     Ok(Sound {
         event_id: event.event_id,
@@ -110,9 +112,16 @@ fn clock_fault(event: &Event<'_>, context: Context<'_>) -> Option<FieldError> {
     None
 }
 
-fn invalid(text: &str, mut errors: Vec<FieldError>, origin: Option<Origin>) -> Refused {
-    let rough = parse::rough(text);
-    errors.truncate(MAX_TOLD);
+/// What an event calls its members as it comes.
+fn names(origin: Option<Origin>) -> Names {
+    match origin {
+        Some(Origin::CloudEvent) => cloudevents::NAMES,
+        Some(Origin::Close) | None => Names::OWN,
+    }
+}
+
+/// An event in our names; it is told of in the client's.
+fn made_invalid(text: &str, mut errors: Vec<FieldError>, origin: Option<Origin>) -> Refused {
     for error in &mut errors {
         match origin {
             Some(Origin::CloudEvent) => error.pointer = cloudevents::pointer(&error.pointer),
@@ -120,6 +129,11 @@ fn invalid(text: &str, mut errors: Vec<FieldError>, origin: Option<Origin>) -> R
             None => {}
         }
     }
+    invalid(&parse::rough(text, Names::OWN), errors)
+}
+
+fn invalid(rough: &Rough, mut errors: Vec<FieldError>) -> Refused {
+    errors.truncate(MAX_TOLD);
     Refused {
         event_id: rough.event_id,
         hole: rough.session_id.zip(rough.seq),
@@ -131,7 +145,7 @@ fn invalid(text: &str, mut errors: Vec<FieldError>, origin: Option<Origin>) -> R
 
 fn forbidden(text: &str, pointer: &str, message: &str) -> Refused {
     Refused {
-        event_id: parse::rough(text).event_id,
+        event_id: parse::rough(text, Names::OWN).event_id,
         hole: None,
         reason: Reason::Forbidden,
         code: FORBIDDEN,

@@ -1,6 +1,6 @@
 //! EVENTS.md, held against a gateway over real HTTP and a real log: field table, calls, status codes.
 //!
-//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
+//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests` (whole-request
 //! failures), `bodies` (encodings, limits, slow senders), `repeats` (duplicates and conflicts), `closing`,
 //! `keys`, `informing`, `outage`, `starting` and `ending`.
 
@@ -12,6 +12,8 @@ mod batches;
 mod bodies;
 #[path = "contract/closing.rs"]
 mod closing;
+#[path = "contract/cloudevents.rs"]
+mod cloudevents;
 #[path = "contract/ending.rs"]
 mod ending;
 #[path = "contract/fields.rs"]

@@ -171,40 +171,6 @@ async fn evidence_needs_its_scope_and_leaves_no_hole_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cloudevents_are_translated_and_marked_so() {
-    let world = World::new().await;
-    let (id, session) = (Uuid::now_v7(), Uuid::new_v4());
-    let cloud = json!({"specversion": "1.0", "source": "/runner", "id": id, "type": "task.started", "time": now(),
-        "subject": "p-1", "sessionid": session, "seq": 3, "data": {"task_id": "L1"}});
-    let mut bad = cloud.clone();
-    bad["id"] = json!("x");
-    bad["seq"] = json!(4);
-    let send = |body: Value| {
-        let request =
-            world.request(reqwest::Method::POST, "/v1/batch?app_version=2.0&results=all").bearer_auth(&world.key);
-        world.send(
-            request.header("content-type", "application/cloudevents-batch+json; charset=utf-8").body(body.to_string()),
-        )
-    };
-    let told = send(json!([cloud, bad])).await;
-    assert_eq!((told.status, told.counts()), (207, [1, 0, 0, 1]), "{}", told.body);
-    assert_eq!(told.body["results"][1]["errors"][0]["pointer"], "/id");
-    let stamp = world.events().await.remove(0);
-    assert_eq!((&stamp["origin"], &stamp["app_version"]), (&json!("cloudevent"), &json!("2.0")));
-    assert_eq!(stamp["event"]["event_id"], json!(id));
-    assert_eq!(stamp["event"]["session_id"], json!(session));
-    assert_eq!(world.holes().await[0]["seq"], 4);
-    let own = json!({"event_id": id, "session_id": session, "player_id": "p-1", "seq": 3, "event_type": "task.started",
-        "timestamp": cloud["time"], "data": {"task_id": "L1"}});
-    assert_eq!(
-        world.post("/v1/events", &own).await.accepted().counts(),
-        [0, 1, 0, 0],
-        "the same body, however it came"
-    );
-    send(json!({"events": []})).await.is(400, "malformed_body");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_studios_own_types_are_judged_by_its_schemas() {
     let schema = json!({"type": "object", "required": ["boss"], "properties": {"boss": {"type": "string"}}});
     let setting = crate::world::Setting {

@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 use found::Found;
 use members::Members;
 
-pub use rough::{Rough, rough};
+pub use rough::{Names, Rough, rough};
 
 /// Most bytes of `data`, less whitespace between tokens: 10 KB.
 pub const MAX_DATA_BYTES: usize = 10 << 10;

@@ -21,10 +21,27 @@ pub struct Rough {
     pub seq: Option<u64>,
 }
 
+/// What the members are called in the form that an event came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// Of its id.
+    pub event_id: &'static str,
+    /// Of its session.
+    pub session_id: &'static str,
+    /// Of its place in the session.
+    pub seq: &'static str,
+}
+
+impl Names {
+    /// In Playledger's own JSON.
+    pub const OWN: Self = Self { event_id: "event_id", session_id: "session_id", seq: "seq" };
+}
+
 /// Reads what is sound in an event's JSON; nothing where it is no object.
-pub fn rough(json: &str) -> Rough {
+pub fn rough(json: &str, names: Names) -> Rough {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let Ok(found) = deserializer.deserialize_map(Reader) else { return Rough::default() };
+    let reader = Reader([names.event_id, names.session_id, names.seq]);
+    let Ok(found) = deserializer.deserialize_map(reader) else { return Rough::default() };
     let [event_id, session_id, seq] = found;
     let id =
         |value: Option<&RawValue>| serde_json::from_str::<Text<'_>>(value?.get()).ok().and_then(|text| uuid(&text));
@@ -36,7 +53,8 @@ pub fn rough(json: &str) -> Rough {
     }
 }
 
-struct Reader;
+/// Reads the values of these names.
+struct Reader([&'static str; 3]);
 
 impl<'de> Visitor<'de> for Reader {
     type Value = [Option<&'de RawValue>; 3];
@@ -49,7 +67,7 @@ impl<'de> Visitor<'de> for Reader {
         let (mut found, mut doubled) = ([None; 3], [false; 3]);
         while let Some(name) = map.next_key::<Text<'de>>()? {
             let value: &RawValue = map.next_value()?;
-            if let Some(place) = ["event_id", "session_id", "seq"].iter().position(|known| *known == &*name) {
+            if let Some(place) = self.0.iter().position(|known| *known == &*name) {
                 doubled[place] |= found[place].replace(value).is_some();
             }
         }

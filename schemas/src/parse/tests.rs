@@ -229,17 +229,26 @@ fn strings_without_escapes_are_borrowed() {
 fn a_refused_event_still_names_itself_as_far_as_it_is_sound() {
     let mut event = attempt();
     event["data"] = json!(7);
-    let told = rough(&event.to_string());
+    let told = rough(&event.to_string(), Names::OWN);
     assert_eq!(told.event_id.unwrap().to_string(), "0198c0de-0000-7000-8000-00000000000a");
     assert_eq!((told.session_id.is_some(), told.seq), (true, Some(41)));
     for (name, value) in [("seq", json!("41")), ("seq", json!(-1)), ("seq", json!(1.5)), ("seq", json!([]))] {
-        assert_eq!(rough(&with(name, value).to_string()).seq, None);
+        assert_eq!(rough(&with(name, value).to_string(), Names::OWN).seq, None);
     }
-    assert_eq!(rough(&with("session_id", json!("x")).to_string()).session_id, None);
-    assert_eq!(rough(r#"{"seq":1,"seq":1,"data":{"seq":3}}"#).seq, None);
+    assert_eq!(rough(&with("session_id", json!("x")).to_string(), Names::OWN).session_id, None);
+    assert_eq!(rough(r#"{"seq":1,"seq":1,"data":{"seq":3}}"#, Names::OWN).seq, None);
     for json in ["", "[]", "7", "{", "{\"seq\":"] {
-        assert_eq!(rough(json), Rough::default());
+        assert_eq!(rough(json, Names::OWN), Rough::default());
     }
+}
+
+#[test]
+fn an_event_of_another_form_is_read_by_its_names() {
+    let names = Names { event_id: "id", session_id: "sessionid", seq: "seq" };
+    let json = r#"{"id":"0198c0de-0000-7000-8000-00000000000a","event_id":7,"sessionid":"8f14e45f-ceea-467a-9575-0000000000ff","seq":2}"#;
+    let told = rough(json, names);
+    assert_eq!((told.event_id.is_some(), told.session_id.is_some(), told.seq), (true, true, Some(2)));
+    assert_eq!(rough(json, Names::OWN).event_id, None);
 }
 
 #[test]

@@ -137,7 +137,8 @@ async fn append(gateway: &Gateway, link: &Link, records: Vec<NewRecord>) -> Resu
             Ok(())
         }
         Err(error) => {
-            if !matches!(error, AppendError::Full) {
+            // A full queue is ours, a record that can't be taken its sender's: neither tells of the log.
+            if !matches!(error, AppendError::Full | AppendError::Refused(_)) {
                 gateway.log_failed.store(true, Ordering::Relaxed);
             }
             metrics::append_failed(match error {

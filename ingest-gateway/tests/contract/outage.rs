@@ -25,6 +25,8 @@ const FORGETS: u8 = 3;
 const SILENT: u8 = 4;
 /// Takes nothing and says that it does not know.
 const LOSES: u8 = 5;
+/// Says that it will never take such a record.
+const NEVER: u8 = 6;
 
 static MODE: AtomicU8 = AtomicU8::new(SOUND);
 /// Tests that set the mode take turns.
@@ -84,6 +86,7 @@ impl Appender for FailingAppender {
                 settle.send(Err(AppendError::Unavailable("no broker".into()))).unwrap();
                 Ok(pending)
             }
+            NEVER => Err(AppendError::Refused("too large".into())),
             LOSES => {
                 let (settle, pending) = Pending::new();
                 settle.send(Err(AppendError::Unknown("cut off".into()))).unwrap();
@@ -213,6 +216,19 @@ async fn readiness_tells_of_a_log_that_does_not_acknowledge() {
     MODE.store(SOUND, Ordering::SeqCst);
     world.post("/v1/events", &event()).await.accepted();
     became(200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_log_never_takes_is_no_failing_log() {
+    let _turn = TURN.lock().await;
+    MODE.store(SOUND, Ordering::SeqCst);
+    let world = World::with(setting("local")).await;
+    MODE.store(NEVER, Ordering::SeqCst);
+    for _ in 0..15 {
+        world.post("/v1/events", &event()).await.is(500, "internal");
+        assert_eq!(world.get("/readyz").await.status, 200);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

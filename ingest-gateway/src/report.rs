@@ -36,7 +36,8 @@ pub async fn started(gateway: &Gateway, link: &Link) {
 }
 
 /// Tells the counts since the last time, and, with `stopped`, that no more will come. Counts that
-/// did not reach the log are kept for the next time. True when the log has everything.
+/// did not reach the log are kept for the next time, also where this is dropped half way. True when
+/// the log has everything.
 pub async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
     let mut doubt = gateway.doubt.lock().await;
     if let Some(doubtful) = &mut *doubt {
@@ -60,17 +61,21 @@ pub async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
         records.push(of(gateway, Told::Stopped));
     }
     let count = records.len();
+    // In doubt until the log has answered.
+    *doubt = Some(Doubt { taken, at, from });
     match append(gateway, link, records).await {
-        Ok(()) => true,
+        Ok(()) => {
+            *doubt = None;
+            true
+        }
         Err(AppendError::Unknown(error)) => {
             tracing::warn!(error, records = count, "it is not known yet whether play.outcomes has these counts");
             metrics::outcomes_doubtful(count);
-            *doubt = Some(Doubt { taken, at, from });
             false
         }
         Err(error) => {
             tracing::warn!(%error, records = count, "play.outcomes did not take the counts; they are kept");
-            gateway.tally.put_back(taken);
+            gateway.tally.put_back(doubt.take().map(|doubt| doubt.taken).unwrap_or_default());
             false
         }
     }

@@ -16,6 +16,8 @@ mod closing;
 mod cloudevents;
 #[path = "contract/ending.rs"]
 mod ending;
+#[path = "contract/failing.rs"]
+mod failing;
 #[path = "contract/fields.rs"]
 mod fields;
 #[path = "contract/informing.rs"]

@@ -9,75 +9,63 @@ use super::{ReadError, VERSION, header};
 use crate::field_error::FieldError;
 use crate::time::Timestamp;
 
-/// Why a record or event was set aside.
-///
-/// The gateway's reasons are refusals that the client was told; the worker's and the projector's
-/// are judgements on what the topic holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
+/// Makes an enum of reasons, the list of all and their words from one list.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// Why a record or event was set aside.
+        ///
+        /// The gateway's reasons are refusals that the client was told; the worker's and the projector's
+        /// are judgements on what the topic holds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word that stands for it in headers and tables.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
     /// Gateway: a field breaks its rule; the errors say which.
-    Invalid,
+    Invalid = "invalid",
     /// Gateway: the same event_id came with another body.
-    Conflict,
+    Conflict = "conflict",
     /// Gateway: the credential may not send this.
-    Forbidden,
+    Forbidden = "forbidden",
     /// Worker or projector: not a record of that topic.
-    Poison,
+    Poison = "poison",
     /// Worker: another event stands under its seq.
-    SeqConflict,
+    SeqConflict = "seq_conflict",
     /// Worker: the session is another player's.
-    PlayerMismatch,
+    PlayerMismatch = "player_mismatch",
     /// Worker: the session is of another game.
-    GameMismatch,
+    GameMismatch = "game_mismatch",
     /// Worker: some of the session's events carry seq and some do not.
-    SeqMixed,
+    SeqMixed = "seq_mixed",
     /// Worker: evidence among play, or play among evidence.
-    KindMismatch,
+    KindMismatch = "kind_mismatch",
     /// Worker: it came after its session had been evicted, and is no repeat.
-    Late,
+    Late = "late",
     /// Worker: a close of a session that has no events.
-    NoSession,
+    NoSession = "no_session",
     /// Projector: a report that starts a session's second life.
-    SecondLife,
+    SecondLife = "second_life",
 }
 
 impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Invalid,
-        Self::Conflict,
-        Self::Forbidden,
-        Self::Poison,
-        Self::SeqConflict,
-        Self::PlayerMismatch,
-        Self::SeqMixed,
-        Self::KindMismatch,
-        Self::Late,
-        Self::NoSession,
-        Self::SecondLife,
-    ];
-
     /// The reason of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
-    }
-
-    /// The word that stands for it in headers and tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Invalid => "invalid",
-            Self::Conflict => "conflict",
-            Self::Forbidden => "forbidden",
-            Self::Poison => "poison",
-            Self::SeqConflict => "seq_conflict",
-            Self::PlayerMismatch => "player_mismatch",
-            Self::GameMismatch => "game_mismatch",
-            Self::SeqMixed => "seq_mixed",
-            Self::KindMismatch => "kind_mismatch",
-            Self::Late => "late",
-            Self::NoSession => "no_session",
-            Self::SecondLife => "second_life",
-        }
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
     }
 }
 

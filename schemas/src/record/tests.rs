@@ -119,7 +119,8 @@ fn the_headers_of_the_quarantine_stay_as_they_are() {
 #[test]
 fn every_reason_is_read_as_it_is_written() {
     for reason in Reason::ALL {
-        assert_eq!(Reason::named(reason.as_str()), Some(reason));
+        assert_eq!(Reason::named(reason.as_str()), Some(*reason));
     }
+    assert_eq!(Reason::named("game_mismatch"), Some(Reason::GameMismatch));
     assert_eq!(Reason::named("other"), None);
 }

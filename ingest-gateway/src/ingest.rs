@@ -85,7 +85,7 @@ fn load(
                     refused.event_id,
                     item.raw.as_bytes(),
                     refused.reason,
-                    &refused.errors,
+                    refused.errors.clone(),
                 ));
                 records.extend(refused.hole.map(|(session, seq)| publisher.hole(session, seq, refused.reason)));
                 slots.push(Slot::refused(refused));
@@ -126,7 +126,7 @@ fn load(
 }
 
 fn conflicting(publisher: &Publisher<'_>, event_id: Uuid, item: &Item<'_>) -> NewRecord {
-    publisher.quarantined(Some(event_id), item.raw.as_bytes(), Reason::Conflict, &[])
+    publisher.quarantined(Some(event_id), item.raw.as_bytes(), Reason::Conflict, Vec::new())
 }
 
 /// What a client is told of a refused event.

@@ -107,14 +107,15 @@ impl Headers {
     /// Names and values, as they are written.
     pub fn pairs(&self) -> Vec<(&'static str, Cow<'_, [u8]>)> {
         let owned = |text: String| Cow::Owned(text.into_bytes());
-        // Field errors are strings in a list: they always have a JSON form.
-        let errors = serde_json::to_vec(&self.errors).unwrap_or_default();
         let mut pairs = vec![
             (header::VERSION, owned(VERSION.to_string())),
             (header::REASON, Cow::Borrowed(self.reason.as_str().as_bytes())),
-            (header::ERRORS, Cow::Owned(errors)),
             (header::RECEIVED_AT, owned(self.received_at.to_string())),
         ];
+        if !self.errors.is_empty() {
+            // Field errors are strings in a list: they always have a JSON form.
+            pairs.push((header::ERRORS, Cow::Owned(serde_json::to_vec(&self.errors).unwrap_or_default())));
+        }
         if let Some(origin) = &self.origin {
             pairs.push((header::ORIGIN_TOPIC, Cow::Borrowed(origin.topic.as_bytes())));
             pairs.push((header::ORIGIN_PARTITION, owned(origin.partition.to_string())));

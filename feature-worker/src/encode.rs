@@ -55,16 +55,15 @@ fn quarantined(aside: Quarantined, topics: &Topics, now_ms: i64) -> NewRecord {
         None => aside.key,
     };
     let told = quarantine::Headers {
-        reason: aside.reason,
         errors: aside.errors,
         origin: Some(quarantine::Origin {
             topic: topics.events.name.to_string(),
             partition: aside.partition,
             offset: aside.offset,
         }),
-        received_at: Timestamp::from_ms(aside.received_at),
         request_id: aside.request_id,
         event_id: aside.event_id,
+        ..quarantine::Headers::new(aside.reason, Timestamp::from_ms(aside.received_at))
     };
     let pairs = told.pairs();
     NewRecord {

@@ -43,13 +43,10 @@ struct Body<'a> {
 ///
 /// # Errors
 /// When the session is no UUID, or the body is not of the form.
-pub fn submission<'a>(session: &str, body: &[u8]) -> Result<Submission<'a>, Problem> {
+pub fn submission<'a>(session: &str, body: &'a [u8]) -> Result<Submission<'a>, Problem> {
     let session_id = parse::uuid(session).ok_or_else(|| Problem::field("/session_id", "format", parse::UUID_RULE))?;
     let event = envelope::event(body)?;
-    let text = match event.text {
-        Ok(text) => text,
-        Err(fault) => return Err(Problem::field(&fault.pointer, "malformed", fault.message)),
-    };
+    let text = event.text.map_err(|fault| Problem::field(&fault.pointer, "malformed", fault.message))?;
     let form = "a close call's body is an object: {\"player_id\":…,\"reason\":…}";
     let body: Body<'_> = serde_json::from_str(&text).map_err(|_| Problem::field("", "type", form))?;
     let sent_at = match body.sent_at.map(RawValue::get) {
@@ -70,13 +67,14 @@ pub fn submission<'a>(session: &str, body: &[u8]) -> Result<Submission<'a>, Prob
     member("timestamp", body.timestamp);
     let reason = body.reason.map_or_else(String::new, |value| format!("\"reason\":{}", value.get()));
     members.push(format!("\"event_type\":\"session.closed\",\"data\":{{{reason}}}"));
-    let event = format!("{{{}}}", members.join(","));
+    let made = format!("{{{}}}", members.join(","));
     Ok(Submission {
         sent_at,
         app_version: None,
         game_id: None,
-        events: vec![Item { raw: Cow::Owned(event.clone()), text: Ok(Cow::Owned(event)) }],
+        events: vec![Item { raw: Cow::Borrowed(event.raw), text: Ok(Cow::Owned(made)) }],
         origin: Some(Origin::Close),
+        closes: Some(session_id),
     })
 }
 

@@ -54,6 +54,8 @@ pub struct Facts {
     pub gateway: Arc<str>,
     /// What it came as, other than a client's own JSON.
     pub origin: Option<Origin>,
+    /// The session that it closes, where it is a close call.
+    pub closes: Option<Uuid>,
     /// W3C trace context.
     pub traceparent: String,
 }
@@ -141,12 +143,15 @@ impl<'a> Publisher<'a> {
     ) -> NewRecord {
         let facts = self.facts;
         let told = quarantine::Headers {
-            reason,
             errors,
-            origin: None,
-            received_at: facts.received_at,
             request_id: Some(facts.request_id.clone()),
             event_id,
+            sent_at: facts.sent_at,
+            app_version: facts.app_version.clone(),
+            came_as: facts.origin,
+            session_id: facts.closes,
+            key_id: Some(facts.credential.id.clone()),
+            ..quarantine::Headers::new(reason, facts.received_at)
         };
         let pairs = told.pairs();
         let trace = (header::TRACEPARENT, facts.traceparent.as_bytes());

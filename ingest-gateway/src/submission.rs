@@ -7,6 +7,7 @@ use schemas::record::stamp::Origin;
 use schemas::{FieldError, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::cloudevents;
 use crate::credentials::Credential;
@@ -49,12 +50,14 @@ pub struct Submission<'a> {
     pub events: Vec<Item<'a>>,
     /// What they came as, other than a client's own JSON.
     pub origin: Option<Origin>,
+    /// The session that a close call names beside its body.
+    pub closes: Option<Uuid>,
 }
 
 /// One event of a request.
 #[derive(Debug)]
 pub struct Item<'a> {
-    /// The client's bytes: what the quarantine keeps.
+    /// The client's bytes, of a close call the whole body: what the quarantine keeps.
     pub raw: Cow<'a, str>,
     /// The event's JSON less the whitespace between tokens, or why it can't be taken.
     pub text: Result<Cow<'a, str>, Vec<FieldError>>,
@@ -105,6 +108,7 @@ impl<'a> Submission<'a> {
             game_id: batch.game_id.map(|text| Cow::Owned(text.as_str().to_owned())),
             events: batch.events.into_iter().map(Item::from).collect(),
             origin: None,
+            closes: None,
         })
     }
 
@@ -161,6 +165,7 @@ impl<'a> Submission<'a> {
             game_id: query.game_id.as_deref().map(Cow::Borrowed),
             events: Vec::new(),
             origin: None,
+            closes: None,
         })
     }
 }

@@ -55,16 +55,13 @@ pub fn record(
 ) -> NewRecord {
     let key = owner(origin);
     let told = quarantine::Headers {
-        reason,
         errors: vec![FieldError::new("", reason.as_str(), why)],
         origin: Some(quarantine::Origin {
             topic: place.topic.to_string(),
             partition: place.partition,
             offset: origin.offset,
         }),
-        received_at: Timestamp::from_ms(origin.timestamp_ms),
-        request_id: None,
-        event_id: None,
+        ..quarantine::Headers::new(reason, Timestamp::from_ms(origin.timestamp_ms))
     };
     let pairs = told.pairs();
     NewRecord {

@@ -126,6 +126,7 @@ async fn take(head: &Head, submission: Submission<'_>) -> Result<Response, Probl
         credential: Arc::clone(&head.credential),
         gateway: Arc::clone(&head.gateway.name),
         origin: submission.origin,
+        closes: submission.closes,
         traceparent: head.traceparent.to_string(),
     };
     let answer = ingest(&head.gateway, facts, &submission.events, head.manner).await?;

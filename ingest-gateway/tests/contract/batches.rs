@@ -84,7 +84,8 @@ async fn one_bad_event_takes_no_other_with_it() {
         member(6, json!({"session_id": "unsound"})).to_string(),
         member(7, json!({})).to_string(),
     ];
-    let body = format!("{{\"events\":[{}]}}", events.join(","));
+    let sent_at = now();
+    let body = format!("{{\"sent_at\":\"{sent_at}\",\"app_version\":\"1.2\",\"events\":[{}]}}", events.join(","));
     let told = world.post_bytes("/v1/batch", body).await;
     assert_eq!(told.status, 207, "{}", told.body);
     assert_eq!(told.headers["content-type"], "application/json");
@@ -112,6 +113,10 @@ async fn one_bad_event_takes_no_other_with_it() {
     assert_eq!(record.headers.text("received_at"), told.body["received_at"].as_str());
     let errors: Value = serde_json::from_slice(record.headers.get("errors").unwrap()).unwrap();
     assert_eq!(errors[0]["pointer"], "/player_id");
+    assert_eq!(record.headers.text("key_id"), world.key.split('_').nth(1));
+    assert_eq!(record.headers.text("sent_at"), Some(sent_at.as_str()), "what a redrive needs to judge alike");
+    assert_eq!(record.headers.text("app_version"), Some("1.2"));
+    assert_eq!(record.headers.text("origin"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,5 +79,7 @@ async fn a_cloudevent_that_can_not_be_translated_leaves_its_hole_and_keeps_its_i
     for (record, (event, id)) in kept.iter().zip(events.iter().zip(&ids)) {
         assert_eq!(record.headers.text("event_id"), Some(id.to_string().as_str()));
         assert_eq!(record.value.as_deref(), Some(event.as_bytes()));
+        assert_eq!(record.headers.text("origin"), Some("cloudevent"));
+        assert_eq!(record.headers.text("app_version"), Some("2.0"));
     }
 }

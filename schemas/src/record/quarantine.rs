@@ -5,7 +5,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::{ReadError, VERSION, header};
+use super::{ReadError, VERSION, header, stamp};
 use crate::field_error::FieldError;
 use crate::time::Timestamp;
 
@@ -76,6 +76,9 @@ impl fmt::Display for Reason {
 }
 
 /// The headers of a record of play.quarantine; its value is the raw bytes.
+///
+/// Of an event that reached play.events the stamp at its origin tells how it came; of one that a
+/// gateway refused these headers do, so that it can be sent again as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers {
     /// Why it was set aside.
@@ -90,6 +93,16 @@ pub struct Headers {
     pub request_id: Option<String>,
     /// The event's id, where it has a sound one.
     pub event_id: Option<Uuid>,
+    /// When the client says that it sent the request.
+    pub sent_at: Option<Timestamp>,
+    /// The client's version.
+    pub app_version: Option<String>,
+    /// What the bytes are, other than an event in a client's own JSON: a CloudEvent, or the body of a close call.
+    pub came_as: Option<stamp::Origin>,
+    /// The session that a close call named beside its body.
+    pub session_id: Option<Uuid>,
+    /// Public id of the credential that brought it.
+    pub key_id: Option<String>,
 }
 
 /// Where a record lay.
@@ -104,6 +117,23 @@ pub struct Origin {
 }
 
 impl Headers {
+    /// Headers that say no more than why, and when it was received.
+    pub fn new(reason: Reason, received_at: Timestamp) -> Self {
+        Self {
+            reason,
+            errors: Vec::new(),
+            origin: None,
+            received_at,
+            request_id: None,
+            event_id: None,
+            sent_at: None,
+            app_version: None,
+            came_as: None,
+            session_id: None,
+            key_id: None,
+        }
+    }
+
     /// Names and values, as they are written.
     pub fn pairs(&self) -> Vec<(&'static str, Cow<'_, [u8]>)> {
         let owned = |text: String| Cow::Owned(text.into_bytes());
@@ -121,8 +151,16 @@ impl Headers {
             pairs.push((header::ORIGIN_PARTITION, owned(origin.partition.to_string())));
             pairs.push((header::ORIGIN_OFFSET, owned(origin.offset.to_string())));
         }
-        pairs.extend(self.request_id.as_ref().map(|id| (header::REQUEST_ID, Cow::Borrowed(id.as_bytes()))));
-        pairs.extend(self.event_id.map(|id| (header::EVENT_ID, owned(id.to_string()))));
+        let more = [
+            (header::REQUEST_ID, borrowed(self.request_id.as_deref())),
+            (header::EVENT_ID, self.event_id.map(|id| owned(id.to_string()))),
+            (header::SENT_AT, self.sent_at.map(|at| owned(at.to_string()))),
+            (header::APP_VERSION, borrowed(self.app_version.as_deref())),
+            (header::ORIGIN, self.came_as.map(|origin| Cow::Borrowed(origin.as_str().as_bytes()))),
+            (header::SESSION_ID, self.session_id.map(|id| owned(id.to_string()))),
+            (header::KEY_ID, borrowed(self.key_id.as_deref())),
+        ];
+        pairs.extend(more.into_iter().filter_map(|(name, value)| Some((name, value?))));
         pairs
     }
 
@@ -145,6 +183,9 @@ impl Headers {
                 offset: number(text(header::ORIGIN_OFFSET))?,
             }),
         };
+        let came_as = text(header::ORIGIN).map(|word| {
+            stamp::Origin::named(word).ok_or(ReadError::Shape("an `origin` is cloudevent, close, or left out"))
+        });
         let reason = text(header::REASON).and_then(Reason::named);
         let received_at = text(header::RECEIVED_AT).and_then(Timestamp::parse);
         Ok(Self {
@@ -155,8 +196,17 @@ impl Headers {
                 .ok_or(ReadError::Shape("a record of play.quarantine has a header `received_at`, an RFC 3339 time"))?,
             request_id: text(header::REQUEST_ID).map(str::to_owned),
             event_id: text(header::EVENT_ID).and_then(crate::parse::uuid),
+            sent_at: text(header::SENT_AT).and_then(Timestamp::parse),
+            app_version: text(header::APP_VERSION).map(str::to_owned),
+            came_as: came_as.transpose()?,
+            session_id: text(header::SESSION_ID).and_then(crate::parse::uuid),
+            key_id: text(header::KEY_ID).map(str::to_owned),
         })
     }
+}
+
+fn borrowed(text: Option<&str>) -> Option<Cow<'_, [u8]>> {
+    text.map(|text| Cow::Borrowed(text.as_bytes()))
 }
 
 fn number<T: std::str::FromStr>(text: Option<&str>) -> Result<T, ReadError> {

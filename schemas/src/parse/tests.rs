@@ -237,6 +237,8 @@ fn a_refused_event_still_names_itself_as_far_as_it_is_sound() {
     }
     assert_eq!(rough(&with("session_id", json!("x")).to_string(), Names::OWN).session_id, None);
     assert_eq!(rough(r#"{"seq":1,"seq":1,"data":{"seq":3}}"#, Names::OWN).seq, None);
+    assert_eq!(rough(r#"{"\ud800":1,"seq":1,"x":"\udc00"}"#, Names::OWN).seq, Some(1), "half a character elsewhere");
+    assert_eq!(rough(r#"{"\u0073eq":1}"#, Names::OWN).seq, Some(1));
     for json in ["", "[]", "7", "{", "{\"seq\":"] {
         assert_eq!(rough(json, Names::OWN), Rough::default());
     }

@@ -22,7 +22,7 @@ const ATTRIBUTES: [(&str, &str); 7] = [
 ];
 
 /// What a CloudEvent calls that by which a refused event is known.
-pub const NAMES: Names = Names { event_id: "id", session_id: "sessionid", seq: "seq" };
+pub const NAMES: Names = Names { event_id: "id", session_id: "sessionid", seq: "seq", event_type: "type" };
 
 /// Translates a CloudEvent; its faults are told in its own attributes' names.
 pub fn translate(event: RawEvent<'_>) -> Item<'_> {

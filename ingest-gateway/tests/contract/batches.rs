@@ -171,7 +171,15 @@ async fn evidence_needs_its_scope_and_leaves_no_hole_without() {
     assert_eq!((told.status, told.counts()), (207, [1, 0, 0, 1]));
     assert_eq!(world.quarantined().await, ["forbidden"; 2]);
     assert!(world.holes().await.is_empty());
+    let mut unsound = evidence.clone();
+    unsound["player_id"] = json!("no player");
+    let told = world.post("/v1/events", &unsound).await.is(403, "forbidden");
+    assert_eq!(told.fault(), ("/event_type".into(), "forbidden".into()), "the credential comes before the fields");
+    let unfit = evidence.to_string().replacen("0.5", "1e400", 1);
+    world.post_bytes("/v1/events", unfit).await.is(403, "forbidden");
+    assert!(world.holes().await.is_empty());
     let key = world.known_key(&["runner"], &[Scope::Ingest, Scope::Evidence]).await;
+    world.post_as(&key, "/v1/events", &unsound).await.is(422, "validation_failed");
     world.post_as(&key, "/v1/events", &evidence).await.accepted();
 }
 

@@ -246,9 +246,10 @@ fn a_refused_event_still_names_itself_as_far_as_it_is_sound() {
 
 #[test]
 fn an_event_of_another_form_is_read_by_its_names() {
-    let names = Names { event_id: "id", session_id: "sessionid", seq: "seq" };
-    let json = r#"{"id":"0198c0de-0000-7000-8000-00000000000a","event_id":7,"sessionid":"8f14e45f-ceea-467a-9575-0000000000ff","seq":2}"#;
+    let names = Names { event_id: "id", session_id: "sessionid", seq: "seq", event_type: "type" };
+    let json = r#"{"id":"0198c0de-0000-7000-8000-00000000000a","event_id":7,"sessionid":"8f14e45f-ceea-467a-9575-0000000000ff","seq":2,"type":"a.b"}"#;
     let told = rough(json, names);
+    assert_eq!(told.event_type.as_deref(), Some("a.b"));
     assert_eq!((told.event_id.is_some(), told.session_id.is_some(), told.seq), (true, true, Some(2)));
     assert_eq!(rough(json, Names::OWN).event_id, None);
 }

@@ -41,6 +41,7 @@ pub async fn ingest(
 ) -> Result<Answer, Problem> {
     let context = Context {
         credential: &facts.credential,
+        game: &facts.game,
         received_at: facts.received_at,
         sent_at: facts.sent_at,
         origin: facts.origin,

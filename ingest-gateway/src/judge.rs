@@ -6,14 +6,14 @@ use schemas::event::EVIDENCE;
 use schemas::parse::{Names, Rough};
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Origin;
-use schemas::{Data, Event, FieldError, Timestamp, body, parse};
+use schemas::{Data, Event, FieldError, Game, Timestamp, body, parse};
 use uuid::Uuid;
 
 use crate::answer::{FORBIDDEN, INVALID_FIELD};
 use crate::credentials::{Credential, Scope};
-use crate::submission::{Item, claims_another};
+use crate::submission::Item;
 use crate::types::Types;
-use crate::{close, cloudevents};
+use crate::{close, cloudevents, whose};
 
 /// So far ahead of the gateway an event may be.
 pub const MAX_AHEAD_MS: i64 = 5 * 60_000;
@@ -28,6 +28,8 @@ const MAX_TOLD: usize = 20;
 pub struct Context<'a> {
     /// Who sent it.
     pub credential: &'a Credential,
+    /// Which of the credential's games the request is about.
+    pub game: &'a Game,
     /// When it was received.
     pub received_at: Timestamp,
     /// When the client says that it sent it.
@@ -88,13 +90,14 @@ pub fn judge<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, 
 }
 
 fn sound<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Fault> {
-    let text = match &item.text {
-        Ok(text) => text,
-        Err(errors) => return Err(Fault::Form(errors.clone())),
+    let claims = match context.origin {
+        Some(Origin::CloudEvent) => whose::OF_CLOUDEVENTS,
+        Some(Origin::Close) | None => whose::OF_EVENTS,
     };
-    if claims_another(text, context.credential) {
-        return Err(Fault::Forbidden("", "claims a tenant or game that is not this credential's"));
+    if whose::claims_another(&item.raw, claims, &context.credential.tenant, context.game) {
+        return Err(Fault::Forbidden("", "claims a tenant or game that is not this request's"));
     }
+    let text = item.text.as_ref().map_err(|errors| Fault::Form(errors.clone()))?;
     let event = parse::stamped(text, context.origin).map_err(Fault::Fields)?;
     if event.is_evidence() && !context.credential.may(Scope::Evidence) {
         return Err(EVIDENCE_NEEDS);

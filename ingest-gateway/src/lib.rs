@@ -31,6 +31,7 @@ pub mod report;
 pub mod submission;
 pub mod types;
 mod upkeep;
+pub mod whose;
 
 use std::sync::Arc;
 

@@ -6,7 +6,6 @@ use schemas::envelope::{self, RawEvent, RequestCode, RequestError};
 use schemas::record::stamp::Origin;
 use schemas::{FieldError, Timestamp};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::cloudevents;
@@ -168,31 +167,6 @@ impl<'a> Submission<'a> {
             closes: None,
         })
     }
-}
-
-/// Whether a JSON object claims a tenant or game that is not the credential's. The bytes are looked
-/// through before they are parsed: hardly any body says such a thing at all.
-pub fn claims_another(json: &str, credential: &Credential) -> bool {
-    #[derive(Deserialize)]
-    struct Claims<'a> {
-        #[serde(borrow)]
-        tenant: Option<&'a RawValue>,
-        #[serde(borrow)]
-        tenant_id: Option<&'a RawValue>,
-        #[serde(borrow)]
-        game_id: Option<&'a RawValue>,
-    }
-    if !json.contains("\"tenant") && !json.contains("\"game_id\"") {
-        return false;
-    }
-    // What is no object, or says one of them twice, is refused for that.
-    let Ok(claims) = serde_json::from_str::<Claims<'_>>(json) else { return false };
-    let another = |claim: Option<&RawValue>, own: &dyn Fn(&str) -> bool| {
-        claim.is_some_and(|claim| serde_json::from_str::<String>(claim.get()).is_ok_and(|named| !own(&named)))
-    };
-    let own_tenant = |named: &str| named == credential.tenant.as_str();
-    let own_game = |named: &str| credential.games.iter().any(|game| game.base() == named || game.as_str() == named);
-    another(claims.tenant, &own_tenant) || another(claims.tenant_id, &own_tenant) || another(claims.game_id, &own_game)
 }
 
 impl From<RequestError> for Problem {

@@ -1,8 +1,9 @@
 //! EVENTS.md, held against a gateway over real HTTP and a real log: field table, calls, status codes.
 //!
-//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests` (whole-request
-//! failures), `bodies` (encodings, limits, slow senders), `repeats` (duplicates and conflicts), `closing`,
-//! `keys`, `informing`, `outage`, `starting` and `ending`.
+//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests`
+//! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
+//! `repeats` (duplicates and conflicts), `closing`, `keys`, `informing`, `outage` (of a log that is `failing`),
+//! `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -10,6 +11,8 @@
 mod batches;
 #[path = "contract/bodies.rs"]
 mod bodies;
+#[path = "contract/claims.rs"]
+mod claims;
 #[path = "contract/closing.rs"]
 mod closing;
 #[path = "contract/cloudevents.rs"]

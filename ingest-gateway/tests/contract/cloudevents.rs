@@ -7,12 +7,12 @@ use uuid::Uuid;
 use crate::told::{Told, now};
 use crate::world::World;
 
-fn cloudevent(id: Uuid, session: Uuid, seq: u64) -> Value {
+pub(crate) fn cloudevent(id: Uuid, session: Uuid, seq: u64) -> Value {
     json!({"specversion": "1.0", "source": "/runner", "id": id, "type": "task.started", "time": now(),
         "subject": "p-1", "sessionid": session, "seq": seq, "data": {"task_id": "L1"}})
 }
 
-async fn send(world: &World, body: String) -> Told {
+pub(crate) async fn send(world: &World, body: String) -> Told {
     let request = world.request(reqwest::Method::POST, "/v1/batch?app_version=2.0&results=all").bearer_auth(&world.key);
     world.send(request.header("content-type", "application/cloudevents-batch+json; charset=utf-8").body(body)).await
 }

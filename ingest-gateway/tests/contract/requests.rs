@@ -71,32 +71,6 @@ async fn null_is_as_if_absent_around_the_events_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_tenant_or_game_is_403_and_leaves_nothing() {
-    let world = World::new().await;
-    for claim in [json!({"game_id": "chess"}), json!({"tenant": "globex"}), json!({"tenant_id": "globex"})] {
-        let mut batch = json!({"events": [event()]});
-        batch.as_object_mut().unwrap().extend(claim.as_object().unwrap().clone());
-        world.post("/v1/batch", &batch).await.is(403, "forbidden");
-    }
-    world.post("/v1/events?game_id=chess", &event()).await.is(403, "forbidden");
-    world.assert_untouched().await;
-    let own = json!({"tenant": "acme", "game_id": "runner", "events": [event()]});
-    world.post("/v1/batch", &own).await.accepted();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_claims_another_tenant_is_refused_without_a_hole() {
-    let world = World::new().await;
-    let mut claims = event();
-    claims["tenant_id"] = json!("globex");
-    world.post("/v1/events", &claims).await.is(403, "forbidden");
-    let told = world.post("/v1/batch", &json!({"events": [claims, event()]})).await;
-    assert_eq!((told.status, told.counts()), (207, [1, 0, 0, 1]));
-    assert!(world.holes().await.is_empty());
-    assert_eq!(world.quarantined().await, ["forbidden"; 2]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn other_paths_and_methods_are_problems_too() {
     let world = World::new().await;
     world.get("/v1/nothing").await.is(404, "not_found");

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::problem::Problem;
-use crate::submission::{Item, Submission};
+use crate::submission::{Item, Query, Submission};
 
 /// Namespace of the ids that close calls give their events.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_0c52_9be4_4a7e_8d3b_52a1_c94e_07f6);
@@ -39,11 +39,11 @@ struct Body<'a> {
     sent_at: Option<&'a RawValue>,
 }
 
-/// The event that a close call of `session` brings.
+/// The event that a close call of `session` brings; what its body does not say is in the query.
 ///
 /// # Errors
 /// When the session is no UUID, or the body is not of the form.
-pub fn submission<'a>(session: &str, body: &'a [u8]) -> Result<Submission<'a>, Problem> {
+pub fn submission<'a>(session: &str, body: &'a [u8], query: &'a Query) -> Result<Submission<'a>, Problem> {
     let session_id = parse::uuid(session).ok_or_else(|| Problem::field("/session_id", "format", parse::UUID_RULE))?;
     let event = envelope::event(body)?;
     let text = event.text.map_err(|fault| Problem::field(&fault.pointer, "malformed", fault.message))?;
@@ -68,13 +68,13 @@ pub fn submission<'a>(session: &str, body: &'a [u8]) -> Result<Submission<'a>, P
     let reason = body.reason.map_or_else(String::new, |value| format!("\"reason\":{}", value.get()));
     members.push(format!("\"event_type\":\"session.closed\",\"data\":{{{reason}}}"));
     let made = format!("{{{}}}", members.join(","));
+    let said = Submission::surroundings(query)?;
     Ok(Submission {
-        sent_at,
-        app_version: None,
-        game_id: None,
+        sent_at: sent_at.or(said.sent_at),
         events: vec![Item { raw: Cow::Borrowed(event.raw), text: Ok(Cow::Owned(made)) }],
         origin: Some(Origin::Close),
         closes: Some(session_id),
+        ..said
     })
 }
 
@@ -85,7 +85,7 @@ mod tests {
     const SESSION: &str = "8F14E45F-CEEA-4E7A-9F0B-1D2C3B4A5968";
 
     fn text(body: &str) -> String {
-        submission(SESSION, body.as_bytes()).unwrap().events.remove(0).text.unwrap().into_owned()
+        submission(SESSION, body.as_bytes(), &Query::default()).unwrap().events.remove(0).text.unwrap().into_owned()
     }
 
     #[test]
@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn what_is_no_close_call_is_refused_as_a_whole() {
         for body in ["", "[]", "5", "{", r#"{"sent_at":"now"}"#, r#"{"seq":1,"seq":1}"#] {
-            assert!(submission(SESSION, body.as_bytes()).is_err(), "{body}");
+            assert!(submission(SESSION, body.as_bytes(), &Query::default()).is_err(), "{body}");
         }
-        assert!(submission("8f14e45f", b"{}").is_err());
+        assert!(submission("8f14e45f", b"{}", &Query::default()).is_err());
     }
 
     #[test]

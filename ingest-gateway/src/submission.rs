@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemas::envelope::{self, RawEvent, RequestCode, RequestError};
 use schemas::record::stamp::Origin;
-use schemas::{FieldError, Timestamp};
+use schemas::{FieldError, Text, Timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -95,19 +95,20 @@ impl Query {
 }
 
 impl<'a> Submission<'a> {
-    /// A batch of the client's own JSON.
+    /// A batch of the client's own JSON; what it does not say itself is in the query.
     ///
     /// # Errors
     /// When it is no batch.
-    pub fn batch(body: &'a [u8]) -> Result<Self, Problem> {
+    pub fn batch(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
         let batch = envelope::batch(body)?;
+        let said = Self::surroundings(query)?;
+        let owned = |text: Text<'_>| Cow::Owned(text.as_str().to_owned());
         Ok(Self {
-            sent_at: batch.sent_at,
-            app_version: batch.app_version.map(|text| Cow::Owned(text.as_str().to_owned())),
-            game_id: batch.game_id.map(|text| Cow::Owned(text.as_str().to_owned())),
+            sent_at: batch.sent_at.or(said.sent_at),
+            app_version: batch.app_version.map(owned).or(said.app_version),
+            game_id: batch.game_id.map(owned).or(said.game_id),
             events: batch.events.into_iter().map(Item::from).collect(),
-            origin: None,
-            closes: None,
+            ..said
         })
     }
 
@@ -148,11 +149,15 @@ impl<'a> Submission<'a> {
         }
     }
 
-    fn surroundings(query: &'a Query) -> Result<Self, Problem> {
+    /// What a query says, without any event.
+    ///
+    /// # Errors
+    /// When something in it breaks its rule.
+    pub fn surroundings(query: &'a Query) -> Result<Self, Problem> {
         let sent_at = query
             .sent_at
             .as_deref()
-            .map(|text| Timestamp::parse(text).ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE)));
+            .map(|text| time_in_query(text).ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE)));
         let app_version = query.app_version.as_deref();
         if app_version.is_some_and(|text| text.chars().count() > envelope::MAX_APP_VERSION) {
             let message = format!("must be at most {} characters", envelope::MAX_APP_VERSION);
@@ -167,6 +172,15 @@ impl<'a> Submission<'a> {
             closes: None,
         })
     }
+}
+
+/// A time as a query holds it: the plus of an offset that was not escaped has become a space.
+fn time_in_query(text: &str) -> Option<Timestamp> {
+    let with_plus = || {
+        let (time, offset) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+        Timestamp::parse(&format!("{time}+{}", offset.strip_prefix(' ')?))
+    };
+    Timestamp::parse(text).or_else(with_plus)
 }
 
 impl From<RequestError> for Problem {

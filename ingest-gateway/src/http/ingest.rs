@@ -48,7 +48,7 @@ pub(super) async fn batch(
     let media = body::media(&headers)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
     match media {
-        Media::Json => take(&head, Submission::batch(&body)?, Some((&body, whose::OF_BATCHES))).await,
+        Media::Json => take(&head, Submission::batch(&body, &head.query)?, Some((&body, whose::OF_BATCHES))).await,
         Media::CloudEvents => take(&head, Submission::cloudevents(&body, &head.query)?, None).await,
     }
 }
@@ -88,9 +88,7 @@ pub(super) async fn close(
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
     // A path that is no text names no session.
     let session = session.map_or_else(|_| String::new(), |Path(session)| session);
-    let mut submission = close::submission(&session, &body)?;
-    submission.game_id = head.query.game_id.as_deref().map(Into::into);
-    take(&head, submission, Some((&body, whose::OF_EVENTS))).await
+    take(&head, close::submission(&session, &body, &head.query)?, Some((&body, whose::OF_EVENTS))).await
 }
 
 fn head(

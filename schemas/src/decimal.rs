@@ -53,6 +53,22 @@ impl<'a> Decimal<'a> {
             Self { negative, digits, scale }
         })
     }
+
+    /// The integer that it is, held within the bounds of an i64; none where it has a fraction.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        if self.scale.high < 0 {
+            return None;
+        }
+        let bound = if self.negative { i64::MIN } else { i64::MAX };
+        let Some(scale) = self.scale.small().and_then(|scale| u32::try_from(scale).ok()) else { return Some(bound) };
+        // An i64 has 19 digits at most, so that these fit an i128.
+        if self.digits.len() + scale as usize > 19 {
+            return Some(bound);
+        }
+        let digits = if self.digits.is_empty() { 0 } else { self.digits.parse::<i128>().ok()? };
+        let value = digits * 10_i128.pow(scale) * if self.negative { -1 } else { 1 };
+        Some(i64::try_from(value).unwrap_or(bound))
+    }
 }
 
 impl Scale {

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
+use crate::decimal::Decimal;
 use crate::text::Text;
 
 /// A value; of arrays and objects only as much as some rule asks for.
@@ -11,8 +13,9 @@ use crate::text::Text;
 pub(super) enum Found<'a> {
     Null,
     Bool(bool),
-    /// A double tells all that rules ask of numbers: no rule allows an integer that it can't hold.
     Number(f64),
+    /// An integer where one is asked for, by [`Found::whole`]; 1.0 is one.
+    Integer(i64),
     Text(Text<'a>),
     Texts(Vec<Text<'a>>),
     /// An array; the first element that is no text stands there.
@@ -20,12 +23,24 @@ pub(super) enum Found<'a> {
     Object,
 }
 
-impl Found<'_> {
-    /// The integer that it is; 1.0 is one. Far out of every rule's bounds it is held at the bounds of an i64.
+impl<'a> Found<'a> {
+    /// A value where an integer is asked for: judged by its text, since a double rounds. Far out of every
+    /// rule's bounds it is held at the bounds of an i64.
+    pub(super) fn whole(raw: &'a RawValue) -> serde_json::Result<Self> {
+        let text = raw.get();
+        if let Ok(value) = text.parse() {
+            return Ok(Self::Integer(value));
+        }
+        let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        match Decimal::parse(text).filter(|_| is_number).and_then(|number| number.integer()) {
+            Some(value) => Ok(Self::Integer(value)),
+            None => serde_json::from_str(text),
+        }
+    }
+
     pub(super) fn integer(&self) -> Option<i64> {
         match self {
-            #[expect(clippy::cast_possible_truncation, reason = "it has no fraction, and `as` holds it within bounds")]
-            Self::Number(value) if value.fract() == 0.0 => Some(*value as i64),
+            Self::Integer(value) => Some(*value),
             _ => None,
         }
     }
@@ -39,7 +54,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Found<'a> {
 
 struct Reader;
 
-#[expect(clippy::cast_precision_loss, reason = "an integer beyond 2^53 stays beyond it, and no rule allows it")]
+#[expect(clippy::cast_precision_loss, reason = "where an integer is asked for its text is judged")]
 impl<'de> Visitor<'de> for Reader {
     type Value = Found<'de>;
 

@@ -49,7 +49,7 @@ pub fn rough(json: &str, names: Names) -> Rough {
     let [event_id, session_id, seq, event_type] = std::array::from_fn(|place| found[place].filter(|_| !doubled[place]));
     let text = |value: Option<&str>| serde_json::from_str::<String>(value?).ok();
     let id = |value: Option<&str>| text(value).and_then(|text| uuid(&text));
-    let seq = seq.and_then(|value| serde_json::from_str::<Found<'_>>(value).ok()?.integer());
+    let seq = seq.and_then(|value| Found::whole(serde_json::from_str(value).ok()?).ok()?.integer());
     Rough {
         event_type: text(event_type),
         event_id: id(event_id),

@@ -2,9 +2,10 @@
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure: all but `http`, `decode`,
-//! `ingest`, `carry`, `drain`, `readback`, `reach`, `report`, `upkeep` and the credentials' file.
+//! `ingest`, `carry`, `append`, `drain`, `readback`, `reach`, `report`, `upkeep` and the credentials' file.
 
 pub mod answer;
+pub mod append;
 pub mod carry;
 pub mod claims;
 pub mod close;

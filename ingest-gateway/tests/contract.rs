@@ -27,6 +27,8 @@ mod fields;
 mod informing;
 #[path = "contract/keys.rs"]
 mod keys;
+#[path = "contract/lines.rs"]
+mod lines;
 #[path = "contract/outage.rs"]
 mod outage;
 #[path = "contract/repeats.rs"]

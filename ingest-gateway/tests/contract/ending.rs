@@ -84,7 +84,7 @@ async fn begun(log: &Failing, appends: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_ends_in_time_and_does_not_call_itself_whole_where_work_was_left() {
-    let log = Failing::default();
+    let log = Failing::new();
     let mut world = World::with(log.setting(&["--produce-deadline", "60s"])).await;
     world.post("/v1/events", &event()).await.accepted();
     log.set(Mode::Silent);
@@ -104,7 +104,7 @@ async fn a_drain_ends_in_time_and_does_not_call_itself_whole_where_work_was_left
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_that_were_on_their_way_when_the_drain_began_are_told_once() {
-    let log = Failing::default();
+    let log = Failing::new();
     let mut world = World::with(log.setting(&[])).await;
     world.post("/v1/batch", &json!({"events": [event(), event()]})).await.accepted();
     log.set(Mode::LateUnavailable);

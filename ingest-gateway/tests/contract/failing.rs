@@ -10,6 +10,7 @@ use eventlog::{
     OffsetRange, Pending, ReadRequest, Reader, TopicCheck, TopicInfo, TopicPartition, TopicSpec,
 };
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use crate::world::Setting;
 
@@ -37,12 +38,38 @@ pub(crate) enum Mode {
 #[derive(Clone, Default)]
 pub(crate) struct Failing {
     mode: Arc<Mutex<Mode>>,
+    /// So many appends go well before.
+    left: Arc<Mutex<Option<u64>>>,
     appends: Arc<AtomicU64>,
+    /// Stands in its errors.
+    pub(crate) name: Uuid,
 }
 
 impl Failing {
+    pub(crate) fn new() -> Self {
+        Self { name: Uuid::new_v4(), ..Self::default() }
+    }
+
     pub(crate) fn set(&self, mode: Mode) {
+        *self.left.lock() = None;
         *self.mode.lock() = mode;
+    }
+
+    /// Lets so many appends go well, then fails.
+    pub(crate) fn set_after(&self, appends: u64, mode: Mode) {
+        *self.left.lock() = Some(appends);
+        *self.mode.lock() = mode;
+    }
+
+    fn next(&self) -> Mode {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        match &mut *self.left.lock() {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Mode::Sound
+            }
+            _ => *self.mode.lock(),
+        }
     }
 
     /// How many appends have begun.
@@ -107,14 +134,14 @@ impl EventLog for FailingLog {
 #[async_trait]
 impl Appender for FailingAppender {
     fn append(&self, records: Vec<NewRecord>) -> Result<Pending, AppendError> {
-        self.1.appends.fetch_add(1, Ordering::SeqCst);
-        let mode = *self.1.mode.lock();
+        let mode = self.1.next();
+        let no_broker = || AppendError::Unavailable(format!("no broker {}", self.1.name));
         match mode {
             Mode::Sound => self.0.append(records),
             Mode::Full => Err(AppendError::Full),
             Mode::Refused => Err(AppendError::Refused("too large".into())),
-            Mode::Unavailable => Ok(ended(AppendError::Unavailable("no broker".into()), Duration::ZERO)),
-            Mode::LateUnavailable => Ok(ended(AppendError::Unavailable("no broker".into()), Duration::from_secs(2))),
+            Mode::Unavailable => Ok(ended(no_broker(), Duration::ZERO)),
+            Mode::LateUnavailable => Ok(ended(no_broker(), Duration::from_secs(2))),
             Mode::Loses => Ok(ended(AppendError::Unknown("cut off".into()), Duration::ZERO)),
             Mode::Forgets | Mode::Silent => {
                 let kept = self.0.append(records)?;

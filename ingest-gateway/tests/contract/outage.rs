@@ -6,11 +6,12 @@ use schemas::topics::Topic;
 use serde_json::json;
 
 use crate::failing::{Failing, Mode};
+use crate::lines::Lines;
 use crate::told::{event, value};
 use crate::world::World;
 
 async fn failing(dedup: &str) -> (World, Failing) {
-    let log = Failing::default();
+    let log = Failing::new();
     let world = World::with(log.setting(&["--produce-deadline", "300ms", "--dedup", dedup])).await;
     (world, log)
 }
@@ -81,24 +82,66 @@ async fn the_tail_settles_an_unknown_outcome() {
     panic!("the tail never brought the event");
 }
 
+async fn became(world: &World, status: u16) {
+    for _ in 0..100 {
+        if world.get("/readyz").await.status == status {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("/readyz never became {status}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_tells_of_a_log_that_does_not_acknowledge() {
     let (world, log) = failing("local").await;
     log.set(Mode::Unavailable);
     world.post("/v1/events", &event()).await.is(503, "log_unavailable");
-    let became = async |status: u16| {
-        for _ in 0..100 {
-            if world.get("/readyz").await.status == status {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("/readyz never became {status}");
-    };
-    became(503).await;
+    became(&world, 503).await;
     log.set(Mode::Sound);
     world.post("/v1/events", &event()).await.accepted();
-    became(200).await;
+    became(&world, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_told_once_and_no_request_by_itself() {
+    let lines = Lines::get();
+    let (world, log) = failing("local").await;
+    log.set(Mode::Unavailable);
+    let ids: Vec<_> = (0..20).map(|_| uuid::Uuid::new_v4().to_string()).collect();
+    for id in &ids {
+        let request = world.request(reqwest::Method::POST, "/v1/events").bearer_auth(&world.key).json(&event());
+        world.send(request.header("x-request-id", id)).await.is(503, "log_unavailable");
+    }
+    let told = lines.of(&log.name.to_string());
+    assert_eq!(told.len(), 1, "{told:?}");
+    for id in &ids {
+        assert!(lines.of(id).is_empty(), "{:?}", lines.of(id));
+    }
+    log.set(Mode::Refused);
+    let id = uuid::Uuid::new_v4().to_string();
+    let request = world.request(reqwest::Method::POST, "/v1/events").bearer_auth(&world.key).json(&event());
+    world.send(request.header("x-request-id", &id)).await.is(500, "internal");
+    assert!(lines.of(&id).iter().any(|line| line.contains("too large")), "why a request got 500 is told");
+}
+
+/// A conflict with an event in flight is quarantined once that is kept: by an append of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_late_is_answered_by_its_own_failure() {
+    let (world, log) = failing("local").await;
+    for (mode, status, code) in
+        [(Mode::Full, 503, "overloaded"), (Mode::Refused, 500, "internal"), (Mode::Unavailable, 503, "log_unavailable")]
+    {
+        let first = event();
+        let mut other = first.clone();
+        other["seq"] = json!(9);
+        let batch = json!({"events": [first, other]});
+        log.set_after(1, mode);
+        world.post("/v1/batch", &batch).await.is(status, code);
+        log.set(Mode::Sound);
+        let told = world.post("/v1/batch", &batch).await;
+        assert_eq!((told.status, told.counts()), (207, [0, 1, 1, 0]), "the event itself had been kept");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 //! say whether it took some, that is looked up before more are told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use eventlog::{AppendError, Headers, LogError, NewRecord, ReadRequest, Stretch, TopicPartition};
@@ -13,6 +14,7 @@ use schemas::record::outcome::{OutcomeRecord, Told};
 use schemas::topics;
 use tokio::time::timeout;
 
+use crate::append;
 use crate::gateway::{Gateway, Link};
 use crate::metrics;
 use crate::outcomes::Taken;
@@ -32,6 +34,14 @@ pub async fn started(gateway: &Gateway, link: &Link) {
     let record = of(gateway, Told::Started);
     if let Err(error) = append(gateway, link, vec![record]).await {
         tracing::warn!(%error, "the gateway's start is not in play.outcomes");
+    }
+}
+
+/// Asks whether the log acknowledges, `patience` at most, by a record that counts for nothing.
+pub async fn alive(gateway: &Gateway, link: &Link, patience: Duration) {
+    let record = written(gateway, link, &of(gateway, Told::Alive));
+    if let Err(error) = append::kept(gateway, link, vec![record], patience).await {
+        tracing::debug!(%error, "the log does not acknowledge yet");
     }
 }
 
@@ -121,13 +131,8 @@ fn of(gateway: &Gateway, told: Told) -> OutcomeRecord {
 }
 
 async fn append(gateway: &Gateway, link: &Link, records: Vec<OutcomeRecord>) -> Result<(), AppendError> {
-    if records.is_empty() {
-        return Ok(());
-    }
     let records = records.into_iter().map(|record| written(gateway, link, &record)).collect();
-    let pending = link.appender.append(records)?;
-    let late = |_| Err(AppendError::Unknown("no word within the deadline".into()));
-    timeout(link.deadline, pending.kept()).await.unwrap_or_else(late).map(drop)
+    append::kept(gateway, link, records, link.deadline).await
 }
 
 fn written(gateway: &Gateway, link: &Link, record: &OutcomeRecord) -> NewRecord {

@@ -1,12 +1,10 @@
 //! What a gateway does beside its requests: metrics, counts, old ids, the log's health.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daemon::Component;
-use eventlog::TopicPartition;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::gateway::{Gateway, Link};
 use crate::{metrics, report};
@@ -14,7 +12,7 @@ use crate::{metrics, report};
 const EVERY: Duration = Duration::from_secs(1);
 /// Counts go out every so many turns.
 const COUNTS_EVERY: u32 = 10;
-/// How long the log may take to answer a question.
+/// How long the log may take to acknowledge a record that only asks for that.
 const PROBE: Duration = Duration::from_secs(2);
 
 /// Runs until it is dropped.
@@ -34,30 +32,25 @@ pub(crate) async fn run(gateway: &Gateway, link: &Link, health: &Component) {
             (window.len(), window.covered_ms(now_ms))
         };
         metrics::dedup(ids, covered_ms);
-        if turn.is_multiple_of(COUNTS_EVERY) && report::counts(gateway, link, false).await {
-            gateway.log_failed.store(false, Ordering::Relaxed);
+        if turn.is_multiple_of(COUNTS_EVERY) {
+            report::counts(gateway, link, false).await;
         }
+        // Only an acknowledgement, of whichever append, says that the log takes something: a broker that
+        // lacks replicas answers every question.
         if gateway.log_failed.load(Ordering::Relaxed) {
             if !failing {
-                tracing::error!("the log does not acknowledge; not ready until it answers again");
+                tracing::error!("the log does not acknowledge; not ready until it does");
             }
             failing = true;
             health.not_ready("the log does not acknowledge");
-            if answers(link).await {
-                gateway.log_failed.store(false, Ordering::Relaxed);
-            }
-        } else {
+            report::alive(gateway, link, PROBE).await;
+        }
+        if !gateway.log_failed.load(Ordering::Relaxed) {
             if failing {
-                tracing::info!("the log answers again");
+                tracing::info!("the log acknowledges again");
             }
             failing = false;
             health.ready();
         }
     }
-}
-
-/// Whether the log answers at all; the next request shows whether it acknowledges, too.
-async fn answers(link: &Link) -> bool {
-    let first = TopicPartition::new(Arc::clone(&link.targets.events.name), 0);
-    matches!(timeout(PROBE, link.log.offsets(&first)).await, Ok(Ok(_)))
 }

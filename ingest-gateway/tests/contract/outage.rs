@@ -92,12 +92,25 @@ async fn became(world: &World, status: u16) {
     panic!("/readyz never became {status}");
 }
 
+/// The failing log answers every question: only an acknowledgement tells that it takes something.
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_tells_of_a_log_that_does_not_acknowledge() {
+async fn readiness_comes_from_acknowledgements_alone() {
     let (world, log) = failing("local").await;
+    for mode in [Mode::Unavailable, Mode::Loses] {
+        log.set(mode);
+        world.post("/v1/events", &event()).await.is(503, "log_unavailable");
+        became(&world, 503).await;
+        for _ in 0..30 {
+            assert_eq!(world.get("/readyz").await.status, 503);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        log.set(Mode::Sound);
+        became(&world, 200).await;
+    }
+    let told: Vec<_> = world.records(Topic::Outcomes).await.iter().map(value).collect();
+    assert!(told.iter().any(|record| record["kind"] == "alive"), "it asks without a client's help: {told:?}");
     log.set(Mode::Unavailable);
     world.post("/v1/events", &event()).await.is(503, "log_unavailable");
-    became(&world, 503).await;
     log.set(Mode::Sound);
     world.post("/v1/events", &event()).await.accepted();
     became(&world, 200).await;

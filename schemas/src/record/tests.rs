@@ -77,7 +77,7 @@ fn the_other_records_stay_as_they_are() {
         Report: "report", "report-evidence";
         live::Live: "live";
         activity::Activity: "activity";
-        outcome::OutcomeRecord: "outcome-counts", "outcome-started", "outcome-stopped"
+        outcome::OutcomeRecord: "outcome-counts", "outcome-started", "outcome-alive", "outcome-stopped"
     );
 }
 

@@ -24,7 +24,7 @@ pub fn pointer(field: &str) -> String {
     if field == "/data/reason" || field == "/data" { "/reason".to_owned() } else { field.to_owned() }
 }
 
-/// What the body of a close call says; unknown members are ignored.
+/// What the body of a close call says; unknown members are ignored, and null is as if it were absent.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
@@ -49,18 +49,14 @@ pub fn submission<'a>(session: &str, body: &'a [u8], query: &'a Query) -> Result
     let text = event.text.map_err(|fault| Problem::field(&fault.pointer, "malformed", fault.message))?;
     let form = "a close call's body is an object: {\"player_id\":…,\"reason\":…}";
     let body: Body<'_> = serde_json::from_str(&text).map_err(|_| Problem::field("", "type", form))?;
-    let sent_at = match body.sent_at.map(RawValue::get) {
-        None | Some("null") => None,
-        Some(json) => {
-            let read = serde_json::from_str::<String>(json).ok().and_then(|text| Timestamp::parse(&text));
-            Some(read.ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE))?)
-        }
-    };
+    let sent_at = body.sent_at.map(|json| {
+        let read = serde_json::from_str::<String>(json.get()).ok().and_then(|text| Timestamp::parse(&text));
+        read.ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE))
+    });
+    let sent_at = sent_at.transpose()?;
     let mut members = vec![format!("\"event_id\":\"{}\",\"session_id\":\"{session_id}\"", event_id(session_id))];
     let mut member = |name: &str, value: Option<&RawValue>| {
-        if let Some(value) = value.filter(|value| value.get() != "null") {
-            members.push(format!("\"{name}\":{}", value.get()));
-        }
+        members.extend(value.map(|value| format!("\"{name}\":{}", value.get())));
     };
     member("player_id", body.player_id);
     member("seq", body.seq);
@@ -90,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_event_is_made_of_what_the_body_says_and_no_more() {
-        let plain = text(r#"{ "player_id": "p-1", "reason": "completed", "timestamp": null }"#);
+        let plain =
+            text(r#"{ "player_id": "p-1", "reason": "completed", "timestamp": null, "seq": null, "sent_at": null }"#);
         let event = parse::stamped(&plain, Some(Origin::Close)).unwrap();
         assert_eq!(event.event_id, event_id(parse::uuid(SESSION).unwrap()));
         assert!(event.is_close() && event.timestamp.is_none() && event.seq.is_none());

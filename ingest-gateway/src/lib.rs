@@ -1,8 +1,9 @@
 //! Takes events over HTTP, judges them, appends them to the log.
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
-//! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure: all but `http`, `decode`,
-//! `ingest`, `carry`, `append`, `drain`, `readback`, `reach`, `report`, `upkeep` and the credentials' file.
+//! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `outcomes`, `problem`,
+//! `publish`, `submission` and `whose`.
 
 pub mod answer;
 pub mod append;

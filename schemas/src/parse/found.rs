@@ -107,3 +107,60 @@ impl<'de> Visitor<'de> for Reader {
         Ok(Found::Object)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attempt, event_errors};
+    use super::super::{Names, event, rough};
+
+    #[test]
+    fn an_integer_is_one_by_its_text() {
+        let seq = |text: &str| {
+            let json = attempt().to_string().replace("\"seq\":41", &format!("\"seq\":{text}"));
+            let rough = rough(&json, Names::OWN).seq;
+            match event(&json) {
+                Ok(event) => {
+                    assert_eq!(rough, event.seq, "{text}");
+                    Ok(event.seq.unwrap())
+                }
+                Err(errors) => {
+                    assert_eq!((rough, errors.len(), errors[0].pointer.as_str()), (None, 1, "/seq"), "{text}");
+                    Err(errors[0].code.to_string())
+                }
+            }
+        };
+        for (text, value) in [
+            ("1.0", 1),
+            ("10e-1", 1),
+            ("0.1e1", 1),
+            ("1.5E1", 15),
+            ("100.00e-2", 1),
+            ("-0", 0),
+            ("-0.0e5", 0),
+            ("0e99999999999999999999", 0),
+            ("0e-99999999999999999999", 0),
+            ("9007199254740991", 9_007_199_254_740_991),
+            ("9007199254740991.000", 9_007_199_254_740_991),
+            ("9.007199254740991e15", 9_007_199_254_740_991),
+        ] {
+            assert_eq!(seq(text), Ok(value), "{text}");
+        }
+        for text in [
+            "0.99999999999999999999",
+            "1.00000000000000000001",
+            "4503599627370497.4",
+            "1e-400",
+            "1e-99999999999999999999",
+            "15e-1",
+            "9007199254740990.99999999999999999",
+        ] {
+            assert_eq!(seq(text), Err("type".to_owned()), "{text}");
+        }
+        for text in ["9007199254740992", "1e20", "-1", "-1e2", "123456789012345678901234567890", "1e300", "-1e300"] {
+            assert_eq!(seq(text), Err("range".to_owned()), "{text}");
+        }
+        let latency = |text: &str| attempt().to_string().replace("5310", text);
+        assert_eq!(event_errors(&latency("0.99999999999999999999"))[0].pointer, "/data/latency_ms");
+        assert!(event(&latency("1.0")).is_ok() && event(&latency("53.1e2")).is_ok());
+    }
+}

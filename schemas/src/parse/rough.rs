@@ -57,3 +57,44 @@ pub fn rough(json: &str, names: Names) -> Rough {
         seq: seq.and_then(|seq| u64::try_from(seq).ok()).filter(|seq| *seq <= MAX_INTEGER),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{attempt, with};
+    use super::*;
+
+    #[test]
+    fn a_refused_event_still_names_itself_as_far_as_it_is_sound() {
+        let mut event = attempt();
+        event["data"] = json!(7);
+        let told = rough(&event.to_string(), Names::OWN);
+        assert_eq!(told.event_id.unwrap().to_string(), "0198c0de-0000-7000-8000-00000000000a");
+        assert_eq!((told.session_id.is_some(), told.seq), (true, Some(41)));
+        for (name, value) in [("seq", json!("41")), ("seq", json!(-1)), ("seq", json!(1.5)), ("seq", json!([]))] {
+            assert_eq!(rough(&with(name, value).to_string(), Names::OWN).seq, None);
+        }
+        assert_eq!(rough(&with("session_id", json!("x")).to_string(), Names::OWN).session_id, None);
+        assert_eq!(rough(r#"{"seq":1,"seq":1,"data":{"seq":3}}"#, Names::OWN).seq, None);
+        assert_eq!(
+            rough(r#"{"\ud800":1,"seq":1,"x":"\udc00"}"#, Names::OWN).seq,
+            Some(1),
+            "half a character elsewhere"
+        );
+        assert_eq!(rough(r#"{"\u0073eq":1}"#, Names::OWN).seq, Some(1));
+        for json in ["", "[]", "7", "{", "{\"seq\":"] {
+            assert_eq!(rough(json, Names::OWN), Rough::default());
+        }
+    }
+
+    #[test]
+    fn an_event_of_another_form_is_read_by_its_names() {
+        let names = Names { event_id: "id", session_id: "sessionid", seq: "seq", event_type: "type" };
+        let json = r#"{"id":"0198c0de-0000-7000-8000-00000000000a","event_id":7,"sessionid":"8f14e45f-ceea-467a-9575-0000000000ff","seq":2,"type":"a.b"}"#;
+        let told = rough(json, names);
+        assert_eq!(told.event_type.as_deref(), Some("a.b"));
+        assert_eq!((told.event_id.is_some(), told.session_id.is_some(), told.seq), (true, true, Some(2)));
+        assert_eq!(rough(json, Names::OWN).event_id, None);
+    }
+}

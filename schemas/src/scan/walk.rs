@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::keys::Keys;
+use super::pointer::{self, Step};
 use super::string::{Span, unescape};
 use super::{MAX_DEPTH, MAX_KEYS, ScanError, number, string};
-use crate::field_error::{FieldError, MAX_POINTER};
+use crate::field_error::FieldError;
 
 /// Stands in the bytes before the next token.
 pub(crate) struct Scanner<'a> {
@@ -37,12 +38,6 @@ struct State {
     spaced: bool,
     keys: usize,
     fault: Option<FieldError>,
-}
-
-#[derive(Clone, Copy)]
-enum Step {
-    Name(Span),
-    Index(usize),
 }
 
 impl<'a> Scanner<'a> {
@@ -239,25 +234,8 @@ impl<'a> Scanner<'a> {
         self.unfit("doubled_key", "stands twice in its object: send it once");
     }
 
-    /// Where it stands; of a long pointer more than is ever told, but not all.
     fn pointer(&self) -> String {
-        let mut pointer = String::new();
-        for step in &self.path[self.piece.base + 1..=self.depth.max(self.piece.base)] {
-            pointer.push('/');
-            match step {
-                Step::Index(index) => pointer.push_str(&index.to_string()),
-                Step::Name(name) => {
-                    for character in self.text_of(*name).chars().take(MAX_POINTER) {
-                        match character {
-                            '~' => pointer.push_str("~0"),
-                            '/' => pointer.push_str("~1"),
-                            other => pointer.push(other),
-                        }
-                    }
-                }
-            }
-        }
-        pointer
+        pointer::of(&self.path[self.piece.base + 1..=self.depth.max(self.piece.base)], self.text)
     }
 
     fn literal(&mut self, word: &'static str) -> Result<(), ScanError> {

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use eventlog::{Headers, NewRecord};
-use schemas::record::VERSION;
-use schemas::record::header;
+use schemas::record::quarantine;
 use schemas::{Timestamp, topics as keys};
 
 use crate::machine::{Output, Quarantined};
@@ -39,7 +38,7 @@ fn record(output: Output, topics: &Topics, now_ms: i64) -> Result<NewRecord, ser
             let key = keys::game_key(&counts.tenant, &counts.game);
             keyed(&topics.activity, key, Some(serde_json::to_vec(&counts)?))
         }
-        Output::Quarantine(aside) => quarantined(*aside, topics, now_ms)?,
+        Output::Quarantine(aside) => quarantined(*aside, topics, now_ms),
         Output::State { partition, key, value } => NewRecord {
             partition: topics.state.numbered(partition),
             key,
@@ -50,36 +49,28 @@ fn record(output: Output, topics: &Topics, now_ms: i64) -> Result<NewRecord, ser
     })
 }
 
-fn quarantined(aside: Quarantined, topics: &Topics, now_ms: i64) -> Result<NewRecord, serde_json::Error> {
+fn quarantined(aside: Quarantined, topics: &Topics, now_ms: i64) -> NewRecord {
     let key = match &aside.owner {
         Some((tenant, game)) => keys::game_key(tenant, game).into(),
         None => aside.key,
     };
-    let version = VERSION.to_string();
-    let partition = aside.partition.to_string();
-    let offset = aside.offset.to_string();
-    let received_at = Timestamp::from_ms(aside.received_at).to_string();
-    let event_id = aside.event_id.map(|id| id.to_string());
-    let errors = if aside.errors.is_empty() { None } else { Some(serde_json::to_vec(&aside.errors)?) };
-    let always = [
-        (header::VERSION, version.as_bytes()),
-        (header::REASON, aside.reason.as_str().as_bytes()),
-        (header::ORIGIN_TOPIC, topics.events.name.as_bytes()),
-        (header::ORIGIN_PARTITION, partition.as_bytes()),
-        (header::ORIGIN_OFFSET, offset.as_bytes()),
-        (header::RECEIVED_AT, received_at.as_bytes()),
-    ];
-    let some = [
-        (header::ERRORS, errors.as_deref()),
-        (header::EVENT_ID, event_id.as_deref().map(str::as_bytes)),
-        (header::REQUEST_ID, aside.request_id.as_deref().map(str::as_bytes)),
-    ];
-    let known = some.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    Ok(NewRecord {
+    let told = quarantine::Headers {
+        errors: aside.errors,
+        origin: Some(quarantine::Origin {
+            topic: topics.events.name.to_string(),
+            partition: aside.partition,
+            offset: aside.offset,
+        }),
+        request_id: aside.request_id,
+        event_id: aside.event_id,
+        ..quarantine::Headers::new(aside.reason, Timestamp::from_ms(aside.received_at))
+    };
+    let pairs = told.pairs();
+    NewRecord {
         partition: topics.quarantine.keyed(&key),
         key,
         value: Some(aside.raw),
-        headers: Headers::from_pairs(always.into_iter().chain(known)),
+        headers: Headers::from_pairs(pairs.iter().map(|(name, value)| (*name, &**value))),
         timestamp_ms: now_ms,
-    })
+    }
 }

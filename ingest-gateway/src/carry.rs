@@ -1,14 +1,13 @@
 //! Carries a request's records into the log and learns what became of each of its events.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use eventlog::{AppendError, NewRecord};
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::answer::{Outcome, Status};
+use crate::append;
 use crate::claims::Claims;
 use crate::dedup::Settled;
 use crate::gateway::{Flight, Gateway, Link};
@@ -73,24 +72,30 @@ pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> Result<Vec<Outcome>, 
         Err(AppendError::Unknown(_)) => Settled::Unknown,
         Err(_) => Settled::NotKept,
     });
-    let late = match &kept {
-        Ok(()) => wait_for_others(&mut slots).await,
-        Err(_) => Ok(Vec::new()),
+    let failure = match &kept {
+        Err(error) => Some(Failure::Log(error.clone())),
+        Ok(()) => match wait_for_others(&mut slots).await {
+            Ok(records) => append(&gateway, link, records).await.err().map(Failure::Log),
+            Err(Lost) => Some(Failure::Others),
+        },
     };
-    let late_kept = match late {
-        Ok(records) => append(&gateway, link, records).await.is_ok(),
-        Err(Lost) => false,
-    };
-    let failure = kept.err();
-    let counts = count(&slots, failure.as_ref(), late_kept);
+    let counts = count(&slots, kept.as_ref().err(), failure.is_none());
     gateway.tally.add(&facts.credential.tenant, &facts.game, facts.received_at, &counts);
     for (fate, count) in &counts {
         metrics::events(fate.as_str(), *count);
     }
     match failure {
-        None if late_kept => Ok(slots.into_iter().enumerate().map(|(index, slot)| outcome(index, slot)).collect()),
-        failure => Err(problem(&facts, failure.as_ref())),
+        None => Ok(slots.into_iter().enumerate().map(|(index, slot)| outcome(index, slot)).collect()),
+        Some(failure) => Err(problem(&facts, &failure)),
     }
+}
+
+/// Why a request's answer can't be given.
+enum Failure {
+    /// The log did not acknowledge what this request appended, first or after others.
+    Log(AppendError),
+    /// What others were to append did not reach the log, or nobody knows.
+    Others,
 }
 
 /// What others were to append did not reach the log, or nobody knows.
@@ -118,37 +123,26 @@ async fn wait_for_others(slots: &mut [Slot]) -> Result<Vec<NewRecord>, Lost> {
     Ok(conflicts)
 }
 
-/// Appends records and waits until all of them are kept.
+/// Appends records and waits until all of them are kept; measures it.
 async fn append(gateway: &Gateway, link: &Link, records: Vec<NewRecord>) -> Result<(), AppendError> {
     if records.is_empty() {
         return Ok(());
     }
     let began = Instant::now();
-    let kept = match link.appender.append(records) {
-        Err(error) => Err(error),
-        Ok(pending) => timeout(link.deadline, pending.kept())
-            .await
-            .unwrap_or_else(|_| Err(AppendError::Unknown("no word within the deadline".into()))),
-    };
-    match kept {
-        Ok(_) => {
-            metrics::appended(began.elapsed());
-            gateway.log_failed.store(false, Ordering::Relaxed);
-            Ok(())
-        }
+    let kept = append::kept(gateway, link, records, link.deadline).await;
+    match &kept {
+        Ok(()) => metrics::appended(began.elapsed()),
         Err(error) => {
-            if !matches!(error, AppendError::Full) {
-                gateway.log_failed.store(true, Ordering::Relaxed);
-            }
+            append::failed(gateway, error);
             metrics::append_failed(match error {
                 AppendError::Full => "full",
                 AppendError::Unavailable(_) => "unavailable",
                 AppendError::Unknown(_) => "unknown",
                 AppendError::Refused(_) => "refused",
             });
-            Err(error)
         }
     }
+    kept
 }
 
 /// Each event has exactly one outcome, also where the request failed.
@@ -179,17 +173,27 @@ fn outcome(index: usize, Slot(slot): Slot) -> Outcome {
     }
 }
 
-fn problem(facts: &Facts, failure: Option<&AppendError>) -> Problem {
-    let words = failure.map_or_else(|| "what another request was appending".into(), ToString::to_string);
-    tracing::warn!(request_id = facts.request_id, error = words, "the log did not acknowledge a request's events");
+/// Why a request got no answer is told where the log fails, once; here only what its sender can't help.
+fn problem(facts: &Facts, failure: &Failure) -> Problem {
+    let request_id = &facts.request_id;
     match failure {
-        Some(AppendError::Full) => {
+        Failure::Log(AppendError::Full) => {
             Problem::new(Code::Overloaded, "the gateway is overloaded; send the same events again")
         }
-        Some(AppendError::Refused(_)) => Problem::internal(),
-        _ => Problem::new(
-            Code::LogUnavailable,
-            "the log did not acknowledge the events in time; send the same events again, under the same event_ids",
-        ),
+        Failure::Log(error @ AppendError::Refused(_)) => {
+            tracing::error!(request_id, %error, "the log will never take a request's records");
+            Problem::internal()
+        }
+        failure => {
+            let words = match failure {
+                Failure::Log(error) => error.to_string(),
+                Failure::Others => "another request's append of the same events".into(),
+            };
+            tracing::debug!(request_id, error = words, "the log did not acknowledge a request's events");
+            Problem::new(
+                Code::LogUnavailable,
+                "the log did not acknowledge the events in time; send the same events again, under the same event_ids",
+            )
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::problem::Problem;
-use crate::submission::{Item, Submission};
+use crate::submission::{Item, Query, Submission};
 
 /// Namespace of the ids that close calls give their events.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_0c52_9be4_4a7e_8d3b_52a1_c94e_07f6);
@@ -24,7 +24,7 @@ pub fn pointer(field: &str) -> String {
     if field == "/data/reason" || field == "/data" { "/reason".to_owned() } else { field.to_owned() }
 }
 
-/// What the body of a close call says; unknown members are ignored.
+/// What the body of a close call says; unknown members are ignored, and null is as if it were absent.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
@@ -39,44 +39,38 @@ struct Body<'a> {
     sent_at: Option<&'a RawValue>,
 }
 
-/// The event that a close call of `session` brings.
+/// The event that a close call of `session` brings; what its body does not say is in the query.
 ///
 /// # Errors
 /// When the session is no UUID, or the body is not of the form.
-pub fn submission<'a>(session: &str, body: &[u8]) -> Result<Submission<'a>, Problem> {
+pub fn submission<'a>(session: &str, body: &'a [u8], query: &'a Query) -> Result<Submission<'a>, Problem> {
     let session_id = parse::uuid(session).ok_or_else(|| Problem::field("/session_id", "format", parse::UUID_RULE))?;
     let event = envelope::event(body)?;
-    let text = match event.text {
-        Ok(text) => text,
-        Err(fault) => return Err(Problem::field(&fault.pointer, "malformed", fault.message)),
-    };
+    let text = event.text.map_err(|fault| Problem::field(&fault.pointer, "malformed", fault.message))?;
     let form = "a close call's body is an object: {\"player_id\":…,\"reason\":…}";
     let body: Body<'_> = serde_json::from_str(&text).map_err(|_| Problem::field("", "type", form))?;
-    let sent_at = match body.sent_at.map(RawValue::get) {
-        None | Some("null") => None,
-        Some(json) => {
-            let read = serde_json::from_str::<String>(json).ok().and_then(|text| Timestamp::parse(&text));
-            Some(read.ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE))?)
-        }
-    };
+    let sent_at = body.sent_at.map(|json| {
+        let read = serde_json::from_str::<String>(json.get()).ok().and_then(|text| Timestamp::parse(&text));
+        read.ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE))
+    });
+    let sent_at = sent_at.transpose()?;
     let mut members = vec![format!("\"event_id\":\"{}\",\"session_id\":\"{session_id}\"", event_id(session_id))];
     let mut member = |name: &str, value: Option<&RawValue>| {
-        if let Some(value) = value.filter(|value| value.get() != "null") {
-            members.push(format!("\"{name}\":{}", value.get()));
-        }
+        members.extend(value.map(|value| format!("\"{name}\":{}", value.get())));
     };
     member("player_id", body.player_id);
     member("seq", body.seq);
     member("timestamp", body.timestamp);
     let reason = body.reason.map_or_else(String::new, |value| format!("\"reason\":{}", value.get()));
     members.push(format!("\"event_type\":\"session.closed\",\"data\":{{{reason}}}"));
-    let event = format!("{{{}}}", members.join(","));
+    let made = format!("{{{}}}", members.join(","));
+    let said = Submission::surroundings(query)?;
     Ok(Submission {
-        sent_at,
-        app_version: None,
-        game_id: None,
-        events: vec![Item { raw: Cow::Owned(event.clone()), text: Ok(Cow::Owned(event)) }],
+        sent_at: sent_at.or(said.sent_at),
+        events: vec![Item { raw: Cow::Borrowed(event.raw), text: Ok(Cow::Owned(made)) }],
         origin: Some(Origin::Close),
+        closes: Some(session_id),
+        ..said
     })
 }
 
@@ -87,12 +81,13 @@ mod tests {
     const SESSION: &str = "8F14E45F-CEEA-4E7A-9F0B-1D2C3B4A5968";
 
     fn text(body: &str) -> String {
-        submission(SESSION, body.as_bytes()).unwrap().events.remove(0).text.unwrap().into_owned()
+        submission(SESSION, body.as_bytes(), &Query::default()).unwrap().events.remove(0).text.unwrap().into_owned()
     }
 
     #[test]
     fn the_event_is_made_of_what_the_body_says_and_no_more() {
-        let plain = text(r#"{ "player_id": "p-1", "reason": "completed", "timestamp": null }"#);
+        let plain =
+            text(r#"{ "player_id": "p-1", "reason": "completed", "timestamp": null, "seq": null, "sent_at": null }"#);
         let event = parse::stamped(&plain, Some(Origin::Close)).unwrap();
         assert_eq!(event.event_id, event_id(parse::uuid(SESSION).unwrap()));
         assert!(event.is_close() && event.timestamp.is_none() && event.seq.is_none());
@@ -104,9 +99,9 @@ mod tests {
     #[test]
     fn what_is_no_close_call_is_refused_as_a_whole() {
         for body in ["", "[]", "5", "{", r#"{"sent_at":"now"}"#, r#"{"seq":1,"seq":1}"#] {
-            assert!(submission(SESSION, body.as_bytes()).is_err(), "{body}");
+            assert!(submission(SESSION, body.as_bytes(), &Query::default()).is_err(), "{body}");
         }
-        assert!(submission("8f14e45f", b"{}").is_err());
+        assert!(submission("8f14e45f", b"{}", &Query::default()).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemas::FieldError;
 use schemas::envelope::RawEvent;
+use schemas::parse::Names;
 use serde_json::value::RawValue;
 
 use crate::submission::Item;
@@ -19,6 +20,9 @@ const ATTRIBUTES: [(&str, &str); 7] = [
     ("time", "timestamp"),
     ("data", "data"),
 ];
+
+/// What a CloudEvent calls that by which a refused event is known.
+pub const NAMES: Names = Names { event_id: "id", session_id: "sessionid", seq: "seq", event_type: "type" };
 
 /// Translates a CloudEvent; its faults are told in its own attributes' names.
 pub fn translate(event: RawEvent<'_>) -> Item<'_> {

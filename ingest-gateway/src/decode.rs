@@ -49,7 +49,7 @@ impl Encoding {
 /// Decodes a whole body; at most `limit` bytes may come out.
 ///
 /// # Errors
-/// [`DecodeError`]; no more than `limit` bytes were ever held.
+/// [`DecodeError`]; of what comes out no more than one byte beyond `limit` is ever held.
 pub async fn decode(encoding: Encoding, body: Bytes, limit: usize) -> Result<Bytes, DecodeError> {
     let encoded = &body[..];
     match encoding {

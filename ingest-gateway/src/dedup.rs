@@ -4,10 +4,13 @@
 //! becomes the old one and the former old one goes. So an id is known for at least the window's
 //! length, unless there are more ids than it may hold.
 
+mod generations;
+
 use std::collections::HashMap;
-use std::mem;
 
 use uuid::Uuid;
+
+use generations::Generations;
 
 /// How far the window reaches.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +24,7 @@ pub struct Bounds {
 /// An event's key: its tenant's number in this process, and its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Number of the tenant, by [`Window::tenant`].
+    /// Number of the tenant, by [`Window::key`].
     tenant: u32,
     /// Bytes instead of a number: half of the padding goes.
     id: [u8; 16],
@@ -44,6 +47,8 @@ pub enum Claim<F> {
         /// How that ends.
         flight: F,
     },
+    /// It was appended with another body, and nobody knows whether the log has that: it is not claimed.
+    Doubtful,
 }
 
 /// How an append ended.
@@ -70,22 +75,14 @@ pub struct Window<F> {
     covers_from_ms: i64,
 }
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<Key, u64>,
-    old: HashMap<Key, u64>,
-    turned_ms: i64,
-}
-
 impl<F: Clone> Window<F> {
     /// A window that knows nothing at `now_ms`.
     pub fn new(bounds: Bounds, now_ms: i64) -> Self {
-        let generations = || Generations { turned_ms: now_ms, ..Generations::default() };
         Self {
             bounds,
             tenants: HashMap::new(),
-            kept: generations(),
-            unsettled: generations(),
+            kept: Generations::new(now_ms),
+            unsettled: Generations::new(now_ms),
             in_flight: HashMap::new(),
             covers_from_ms: now_ms,
         }
@@ -110,6 +107,17 @@ impl<F: Clone> Window<F> {
         seen
     }
 
+    /// As [`Window::claim`], for an event that stands for the same whatever its body says: what is in
+    /// doubt with another body is claimed afresh.
+    pub fn claim_any_body(&mut self, key: Key, body: u64, flight: &F) -> Claim<F> {
+        let seen = self.claim(key, body, flight);
+        if !matches!(seen, Claim::Doubtful) {
+            return seen;
+        }
+        self.in_flight.insert(key, (body, flight.clone()));
+        Claim::Fresh
+    }
+
     /// What [`Window::claim`] would say; changes nothing.
     pub fn look(&self, key: Key, body: u64) -> Claim<F> {
         if let Some(known) = self.kept.get(key) {
@@ -119,7 +127,7 @@ impl<F: Clone> Window<F> {
             return Claim::InFlight { same_body: *known == body, flight: flight.clone() };
         }
         match self.unsettled.get(key) {
-            Some(known) if known != body => Claim::Known { same_body: false },
+            Some(known) if known != body => Claim::Doubtful,
             _ => Claim::Fresh,
         }
     }
@@ -154,9 +162,27 @@ impl<F: Clone> Window<F> {
         self.unsettled.turn(now_ms, self.bounds);
     }
 
+    /// Forgets which events the log holds and covers nothing before `now_ms`: so begins a reading back.
+    pub fn restart(&mut self, now_ms: i64) {
+        self.kept = Generations::new(now_ms);
+        self.covers_from_ms = now_ms;
+    }
+
+    /// Learns of an event that the log holds and that is older than all that are known. Never lets a
+    /// newer one go: false where the window holds as many as it may.
+    pub fn remember_older(&mut self, key: Key, body: u64) -> bool {
+        self.kept.insert_older(key, body, self.bounds)
+    }
+
+    /// How many events [`Window::remember_older`] has room for.
+    pub fn room(&self) -> usize {
+        self.kept.room(self.bounds)
+    }
+
     /// Says that all that was kept since `from_ms` has been remembered.
     pub fn covers_from(&mut self, from_ms: i64) {
         self.covers_from_ms = self.covers_from_ms.min(from_ms);
+        self.kept.whole_since(from_ms);
     }
 
     /// For how many milliseconds back every id that was kept is known.
@@ -166,7 +192,7 @@ impl<F: Clone> Window<F> {
 
     /// How many ids it holds.
     pub fn len(&self) -> usize {
-        self.kept.young.len() + self.kept.old.len()
+        self.kept.len()
     }
 
     /// Whether it holds none.
@@ -175,99 +201,5 @@ impl<F: Clone> Window<F> {
     }
 }
 
-impl Generations {
-    fn get(&self, key: Key) -> Option<u64> {
-        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
-    }
-
-    /// Answers with the time since which ids are known, if older ones have gone.
-    fn insert(&mut self, key: Key, body: u64, now_ms: i64, bounds: Bounds) -> Option<i64> {
-        let turned = self.turn(now_ms, bounds);
-        self.young.insert(key, body);
-        turned
-    }
-
-    fn turn(&mut self, now_ms: i64, bounds: Bounds) -> Option<i64> {
-        let full = self.young.len() >= (bounds.ids / 2).max(1);
-        if !full && now_ms - self.turned_ms < bounds.window_ms {
-            return None;
-        }
-        self.old = mem::take(&mut self.young);
-        Some(mem::replace(&mut self.turned_ms, now_ms))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: i64 = 60_000;
-
-    fn window(ids: usize) -> Window<u8> {
-        Window::new(Bounds { window_ms: 10 * MINUTE, ids }, 0)
-    }
-
-    fn id(number: u128) -> Uuid {
-        Uuid::from_u128(number)
-    }
-
-    #[test]
-    fn a_kept_event_is_known_by_its_body() {
-        let mut window = window(100);
-        let key = window.key("acme", id(1));
-        assert_eq!(window.claim(key, 7, &0), Claim::Fresh);
-        window.settle(key, Settled::Kept, 1);
-        assert_eq!(window.claim(key, 7, &0), Claim::Known { same_body: true });
-        assert_eq!(window.claim(key, 8, &0), Claim::Known { same_body: false });
-        let other = window.key("other", id(1));
-        assert_eq!(window.claim(other, 8, &0), Claim::Fresh, "an id is unique within a tenant only");
-    }
-
-    #[test]
-    fn a_repeat_of_one_in_flight_learns_how_that_ends() {
-        let mut window = window(100);
-        let key = window.key("acme", id(1));
-        assert_eq!(window.claim(key, 7, &1), Claim::Fresh);
-        assert_eq!(window.claim(key, 7, &2), Claim::InFlight { same_body: true, flight: 1 });
-        assert_eq!(window.claim(key, 8, &2), Claim::InFlight { same_body: false, flight: 1 });
-        window.settle(key, Settled::NotKept, 1);
-        assert_eq!(window.claim(key, 8, &2), Claim::Fresh, "what was not kept binds nobody");
-    }
-
-    #[test]
-    fn after_an_unknown_outcome_the_same_body_may_come_again_and_no_other() {
-        let mut window = window(100);
-        let key = window.key("acme", id(1));
-        window.claim(key, 7, &1);
-        window.settle(key, Settled::Unknown, 1);
-        assert_eq!(window.claim(key, 8, &2), Claim::Known { same_body: false });
-        assert_eq!(window.claim(key, 7, &2), Claim::Fresh);
-        window.settle(key, Settled::Kept, 2);
-        assert_eq!(window.claim(key, 7, &3), Claim::Known { same_body: true });
-    }
-
-    #[test]
-    fn an_id_is_known_for_the_whole_window_and_not_for_ever() {
-        let mut window = window(100);
-        let key = window.key("acme", id(1));
-        window.remember(key, 7, 9 * MINUTE);
-        window.turn(10 * MINUTE);
-        window.turn(19 * MINUTE);
-        assert_eq!(window.look(key, 7), Claim::Known { same_body: true });
-        window.turn(20 * MINUTE);
-        assert_eq!(window.look(key, 7), Claim::Fresh);
-    }
-
-    #[test]
-    fn the_bound_on_ids_holds_and_the_window_says_what_it_covers() {
-        let mut window = window(100);
-        for number in 0..1_000_i64 {
-            let key = window.key("acme", id(u128::try_from(number).unwrap()));
-            window.remember(key, 7, number);
-            assert!(window.len() <= 100);
-        }
-        assert!(window.covered_ms(1_000) <= 100, "{}", window.covered_ms(1_000));
-        let last = window.key("acme", id(999));
-        assert_eq!(window.look(last, 7), Claim::Known { same_body: true });
-    }
-}
+mod tests;

@@ -25,6 +25,8 @@ pub(crate) fn outcomes(gateway: &Gateway, facts: &Facts, verdicts: Vec<Result<So
         let key = window.key(facts.credential.tenant.as_str(), sound.event_id);
         let same_body = match window.look(key, sound.body) {
             Claim::Fresh => earlier.get(&key).map(|body| *body == sound.body),
+            // A close whose first body may be lost is written again.
+            Claim::Doubtful => (!any_body).then_some(false),
             Claim::Known { same_body } | Claim::InFlight { same_body, .. } => Some(same_body),
         };
         // The first body that breaks no rule stands.

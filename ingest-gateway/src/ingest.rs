@@ -41,6 +41,7 @@ pub async fn ingest(
 ) -> Result<Answer, Problem> {
     let context = Context {
         credential: &facts.credential,
+        game: &facts.game,
         received_at: facts.received_at,
         sent_at: facts.sent_at,
         origin: facts.origin,
@@ -85,7 +86,7 @@ fn load(
                     refused.event_id,
                     item.raw.as_bytes(),
                     refused.reason,
-                    &refused.errors,
+                    refused.errors.clone(),
                 ));
                 records.extend(refused.hole.map(|(session, seq)| publisher.hole(session, seq, refused.reason)));
                 slots.push(Slot::refused(refused));
@@ -95,7 +96,12 @@ fn load(
         let key = window.key(facts.credential.tenant.as_str(), sound.event_id);
         // A session that is closed again is closed the same way, whatever the second body says.
         let any_body = facts.origin == Some(Origin::Close);
-        let fate = match window.claim(key, sound.body, &flight) {
+        let claim = if any_body {
+            window.claim_any_body(key, sound.body, &flight)
+        } else {
+            window.claim(key, sound.body, &flight)
+        };
+        let fate = match claim {
             Claim::Fresh => {
                 claims.add(key);
                 let fingerprint = body::to_header(sound.body);
@@ -104,7 +110,7 @@ fn load(
             }
             Claim::Known { same_body } if same_body || any_body => Fate::Known,
             Claim::InFlight { same_body, flight } if same_body || any_body => Fate::Follows(flight),
-            Claim::Known { .. } => {
+            Claim::Known { .. } | Claim::Doubtful => {
                 records.push(conflicting(&publisher, sound.event_id, item));
                 Fate::Conflicts
             }
@@ -121,7 +127,7 @@ fn load(
 }
 
 fn conflicting(publisher: &Publisher<'_>, event_id: Uuid, item: &Item<'_>) -> NewRecord {
-    publisher.quarantined(Some(event_id), item.raw.as_bytes(), Reason::Conflict, &[])
+    publisher.quarantined(Some(event_id), item.raw.as_bytes(), Reason::Conflict, Vec::new())
 }
 
 /// What a client is told of a refused event.

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
+use schemas::event::EVIDENCE;
+use schemas::parse::{Names, Rough};
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Origin;
-use schemas::{Data, Event, FieldError, Timestamp, body, parse};
+use schemas::{Data, Event, FieldError, Game, Timestamp, body, parse};
 use uuid::Uuid;
 
 use crate::answer::{FORBIDDEN, INVALID_FIELD};
 use crate::credentials::{Credential, Scope};
-use crate::submission::{Item, claims_another};
+use crate::submission::Item;
 use crate::types::Types;
-use crate::{close, cloudevents};
+use crate::{close, cloudevents, whose};
 
 /// So far ahead of the gateway an event may be.
 pub const MAX_AHEAD_MS: i64 = 5 * 60_000;
@@ -26,6 +28,8 @@ const MAX_TOLD: usize = 20;
 pub struct Context<'a> {
     /// Who sent it.
     pub credential: &'a Credential,
+    /// Which of the credential's games the request is about.
+    pub game: &'a Game,
     /// When it was received.
     pub received_at: Timestamp,
     /// When the client says that it sent it.
@@ -64,28 +68,46 @@ pub struct Refused {
     pub errors: Vec<FieldError>,
 }
 
+/// Why an event is refused.
+enum Fault {
+    /// What is wrong with its fields, in our names.
+    Fields(Vec<FieldError>),
+    /// It could not be translated; what is wrong, in its client's names.
+    Form(Vec<FieldError>),
+    /// The credential does not allow it: where, and why.
+    Forbidden(&'static str, &'static str),
+}
+
+const EVIDENCE_NEEDS: Fault =
+    Fault::Forbidden("/event_type", "evidence.recorded needs a credential with the scope `evidence`");
+
 /// Judges an event.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn judge<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Refused> {
-    let text = match &item.text {
-        Ok(text) => text,
-        Err(errors) => return Err(invalid(&item.raw, errors.clone(), context.origin)),
+    sound(item, context).map_err(|fault| refused(&rough(item, context.origin), fault, context))
+}
+
+fn sound<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Fault> {
+    let claims = match context.origin {
+        Some(Origin::CloudEvent) => whose::OF_CLOUDEVENTS,
+        Some(Origin::Close) | None => whose::OF_EVENTS,
     };
-    if claims_another(text, context.credential) {
-        return Err(forbidden(text, "", "claims a tenant or game that is not this credential's"));
+    if whose::claims_another(&item.raw, claims, &context.credential.tenant, context.game) {
+        return Err(Fault::Forbidden("", "claims a tenant or game that is not this request's"));
     }
-    let event = parse::stamped(text, context.origin).map_err(|errors| invalid(text, errors, context.origin))?;
+    let text = item.text.as_ref().map_err(|errors| Fault::Form(errors.clone()))?;
+    let event = parse::stamped(text, context.origin).map_err(Fault::Fields)?;
     if event.is_evidence() && !context.credential.may(Scope::Evidence) {
-        return Err(forbidden(text, "/event_type", "evidence.recorded needs a credential with the scope `evidence`"));
+        return Err(EVIDENCE_NEEDS);
     }
     let mut errors: Vec<FieldError> = clock_fault(&event, context).into_iter().collect();
     if event.data == Data::Custom {
         errors.extend(context.types.judge(&context.credential.tenant, &event, text).err().unwrap_or_default());
     }
     if !errors.is_empty() {
-        return Err(invalid(text, errors, context.origin));
+        return Err(Fault::Fields(errors));
     }
     Ok(Sound {
         event_id: event.event_id,
@@ -110,31 +132,42 @@ fn clock_fault(event: &Event<'_>, context: Context<'_>) -> Option<FieldError> {
     None
 }
 
-fn invalid(text: &str, mut errors: Vec<FieldError>, origin: Option<Origin>) -> Refused {
-    let rough = parse::rough(text);
-    errors.truncate(MAX_TOLD);
-    for error in &mut errors {
-        match origin {
-            Some(Origin::CloudEvent) => error.pointer = cloudevents::pointer(&error.pointer),
-            Some(Origin::Close) => error.pointer = close::pointer(&error.pointer),
-            None => {}
-        }
-    }
-    Refused {
-        event_id: rough.event_id,
-        hole: rough.session_id.zip(rough.seq),
-        reason: Reason::Invalid,
-        code: INVALID_FIELD,
-        errors,
+/// What can be told of an event although it is refused.
+fn rough(item: &Item<'_>, origin: Option<Origin>) -> Rough {
+    match (origin, &item.text) {
+        (Some(Origin::CloudEvent), _) => parse::rough(&item.raw, cloudevents::NAMES),
+        // Its client's body says neither which event it makes nor of which session.
+        (Some(Origin::Close), Ok(text)) => parse::rough(text, Names::OWN),
+        (Some(Origin::Close) | None, _) => parse::rough(&item.raw, Names::OWN),
     }
 }
 
-fn forbidden(text: &str, pointer: &str, message: &str) -> Refused {
-    Refused {
-        event_id: parse::rough(text).event_id,
-        hole: None,
-        reason: Reason::Forbidden,
-        code: FORBIDDEN,
-        errors: vec![FieldError::new(pointer, FORBIDDEN, message)],
-    }
+fn refused(rough: &Rough, fault: Fault, context: Context<'_>) -> Refused {
+    // What the credential does not allow is refused for that, whatever else is wrong with it.
+    let is_evidence = rough.event_type.as_deref() == Some(EVIDENCE);
+    let fault = match fault {
+        Fault::Fields(_) | Fault::Form(_) if is_evidence && !context.credential.may(Scope::Evidence) => EVIDENCE_NEEDS,
+        fault => fault,
+    };
+    let in_the_clients_names = |pointer: &str| match context.origin {
+        Some(Origin::CloudEvent) => cloudevents::pointer(pointer),
+        Some(Origin::Close) => close::pointer(pointer),
+        None => pointer.to_owned(),
+    };
+    let (reason, code, mut errors) = match fault {
+        Fault::Forbidden(pointer, message) => {
+            let error = FieldError::new(in_the_clients_names(pointer), FORBIDDEN, message);
+            (Reason::Forbidden, FORBIDDEN, vec![error])
+        }
+        Fault::Form(errors) => (Reason::Invalid, INVALID_FIELD, errors),
+        Fault::Fields(mut errors) => {
+            for error in &mut errors {
+                error.pointer = in_the_clients_names(&error.pointer);
+            }
+            (Reason::Invalid, INVALID_FIELD, errors)
+        }
+    };
+    errors.truncate(MAX_TOLD);
+    let hole = rough.session_id.zip(rough.seq).filter(|_| reason == Reason::Invalid);
+    Refused { event_id: rough.event_id, hole, reason, code, errors }
 }

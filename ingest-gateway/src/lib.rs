@@ -1,10 +1,12 @@
 //! Takes events over HTTP, judges them, appends them to the log.
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
-//! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure: all but `http`, `decode`,
-//! `ingest`, `carry`, `readback`, `peers`, `reach`, `report`, `upkeep` and the credentials' file.
+//! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `outcomes`, `problem`,
+//! `publish`, `skew`, `submission` and `whose`.
 
 pub mod answer;
+pub mod append;
 pub mod carry;
 pub mod claims;
 pub mod close;
@@ -14,6 +16,7 @@ pub mod credentials;
 pub mod credentials_file;
 pub mod decode;
 pub mod dedup;
+mod drain;
 mod dry;
 pub mod gateway;
 pub mod http;
@@ -32,15 +35,14 @@ pub mod skew;
 pub mod submission;
 pub mod types;
 mod upkeep;
+pub mod whose;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use daemon::Shell;
 use eventlog::EventLog;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -52,13 +54,6 @@ use crate::dedup::{Bounds, Window};
 use crate::gateway::{Gateway, Parts};
 use crate::types::Types;
 use crate::upkeep::Healths;
-
-/// For so long a drain waits for the requests in flight.
-const DRAIN: Duration = Duration::from_secs(12);
-/// For so long it waits for the log to take what is left.
-const FLUSH: Duration = Duration::from_secs(3);
-/// For so long it waits for connections to close.
-const HANG_UP: Duration = Duration::from_secs(2);
 
 /// Runs a gateway until the shell says to drain; returns when every request in flight has its answer.
 ///
@@ -78,7 +73,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let bounds = http::listener::Bounds { header_timeout: config.header_timeout, connections: config.max_connections };
     let bounds = bounds.within(daemon::files::limit());
     let routes = http::routes(Arc::clone(&gateway));
-    let served = http::listener::serve(listener, routes, bounds, stop.clone().cancelled_owned(), HANG_UP);
+    let served = http::listener::serve(listener, routes, bounds, stop.clone().cancelled_owned(), drain::HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));
     let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
 
@@ -90,7 +85,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     health.not_ready("draining");
     tokio::select! {
         () = shell.shutdown.ending() => {}
-        () = drain(&gateway) => {
+        () = drain::drain(&gateway) => {
             stop.cancel();
             // A panic there has been told by the runtime; nothing is left to do.
             let _ = served.await;
@@ -151,18 +146,4 @@ async fn work(
         () = upkeep::run(gateway, link, healths) => {}
     }
     Ok(())
-}
-
-/// New requests are refused; those in flight get their answers; what they left goes to the log.
-async fn drain(gateway: &Gateway) {
-    gateway.drain();
-    gateway.work.close();
-    if timeout(DRAIN, gateway.work.wait()).await.is_err() {
-        tracing::warn!(requests = gateway.work.len(), "requests were still without an answer at the end of the drain");
-    }
-    let Ok(link) = gateway.link() else { return };
-    report::counts(gateway, link, true).await;
-    if let Err(error) = link.appender.flush(FLUSH).await {
-        tracing::error!(%error, "the log did not take everything before the end");
-    }
 }

@@ -17,7 +17,7 @@ const QUEUE_SECONDS: &str = "playledger_gateway_queue_oldest_seconds";
 const DEDUP_IDS: &str = "playledger_gateway_dedup_ids";
 const DEDUP_COVERED: &str = "playledger_gateway_dedup_covered_seconds";
 const CREDENTIALS_GOOD: &str = "playledger_gateway_credentials_good";
-const OUTCOMES_LOST: &str = "playledger_gateway_outcomes_doubtful_total";
+const OUTCOMES_DOUBTFUL: &str = "playledger_gateway_outcomes_doubtful_total";
 
 /// Gives every metric its help text and unit.
 pub fn describe() {
@@ -37,7 +37,7 @@ pub fn describe() {
         CREDENTIALS_GOOD,
         "1 while the credentials file is sound; 0 while the last good one stays in force."
     );
-    describe_counter!(OUTCOMES_LOST, "Records of play.outcomes of which it is not known whether the log has them.");
+    describe_counter!(OUTCOMES_DOUBTFUL, "Records of play.outcomes of which it is not known whether the log has them.");
 }
 
 /// A request was answered.
@@ -108,9 +108,9 @@ pub fn credentials_good(good: bool) {
     gauge!(CREDENTIALS_GOOD).set(f64::from(u8::from(good)));
 }
 
-/// Nobody knows whether the log has these counts.
+/// It is not known yet whether the log has these counts.
 pub fn outcomes_doubtful(records: usize) {
-    counter!(OUTCOMES_LOST).increment(records as u64);
+    counter!(OUTCOMES_DOUBTFUL).increment(records as u64);
 }
 
 fn whole(count: usize) -> f64 {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use eventlog::{Headers, NewRecord, TopicPartition};
 use schemas::record::VERSION;
 use schemas::record::header;
-use schemas::record::quarantine::Reason;
+use schemas::record::quarantine::{self, Reason};
 use schemas::record::stamp::{Hole, Origin, Stamp};
 use schemas::topics::{self, Topic};
 use schemas::{FieldError, Game, Text, Timestamp};
@@ -54,6 +54,8 @@ pub struct Facts {
     pub gateway: Arc<str>,
     /// What it came as, other than a client's own JSON.
     pub origin: Option<Origin>,
+    /// The session that it closes, where it is a close call.
+    pub closes: Option<Uuid>,
     /// W3C trace context.
     pub traceparent: String,
 }
@@ -132,23 +134,30 @@ impl<'a> Publisher<'a> {
     }
 
     /// A refused event, raw and with its reason.
-    pub fn quarantined(&self, event_id: Option<Uuid>, raw: &[u8], reason: Reason, errors: &[FieldError]) -> NewRecord {
-        let version = VERSION.to_string();
-        let received_at = self.facts.received_at.to_string();
-        let errors = serde_json::to_vec(errors).unwrap_or_default();
-        let event_id = event_id.map(|id| id.to_string());
-        let headers = [
-            (header::VERSION, version.as_bytes()),
-            (header::REASON, reason.as_str().as_bytes()),
-            (header::ERRORS, &errors),
-            (header::RECEIVED_AT, received_at.as_bytes()),
-            (header::REQUEST_ID, self.facts.request_id.as_bytes()),
-            (header::TRACEPARENT, self.facts.traceparent.as_bytes()),
-        ];
-        let id = event_id.as_ref().map(|id| (header::EVENT_ID, id.as_bytes()));
-        let headers = Headers::from_pairs(headers.into_iter().chain(id));
-        let key = topics::game_key(&self.facts.credential.tenant, &self.facts.game);
-        self.targets.quarantine.record(key, Bytes::copy_from_slice(raw), headers, self.facts.received_at)
+    pub fn quarantined(
+        &self,
+        event_id: Option<Uuid>,
+        raw: &[u8],
+        reason: Reason,
+        errors: Vec<FieldError>,
+    ) -> NewRecord {
+        let facts = self.facts;
+        let told = quarantine::Headers {
+            errors,
+            request_id: Some(facts.request_id.clone()),
+            event_id,
+            sent_at: facts.sent_at,
+            app_version: facts.app_version.clone(),
+            came_as: facts.origin,
+            session_id: facts.closes,
+            key_id: Some(facts.credential.id.clone()),
+            ..quarantine::Headers::new(reason, facts.received_at)
+        };
+        let pairs = told.pairs();
+        let trace = (header::TRACEPARENT, facts.traceparent.as_bytes());
+        let headers = Headers::from_pairs(pairs.iter().map(|(name, value)| (*name, &**value)).chain([trace]));
+        let key = topics::game_key(&facts.credential.tenant, &facts.game);
+        self.targets.quarantine.record(key, Bytes::copy_from_slice(raw), headers, facts.received_at)
     }
 
     fn stamped(&self, member: &str, text: &str) -> Bytes {

@@ -4,6 +4,7 @@
 //! say whether it took some, that is looked up before more are told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use eventlog::{AppendError, Headers, LogError, NewRecord, ReadRequest, Stretch, TopicPartition};
@@ -13,6 +14,7 @@ use schemas::record::outcome::{OutcomeRecord, Told};
 use schemas::topics;
 use tokio::time::timeout;
 
+use crate::append;
 use crate::gateway::{Gateway, Link};
 use crate::metrics;
 use crate::outcomes::Taken;
@@ -35,8 +37,17 @@ pub async fn started(gateway: &Gateway, link: &Link) {
     }
 }
 
+/// Asks whether the log acknowledges, `patience` at most, by a record that counts for nothing.
+pub async fn alive(gateway: &Gateway, link: &Link, patience: Duration) {
+    let record = written(gateway, link, &of(gateway, Told::Alive));
+    if let Err(error) = append::kept(gateway, link, vec![record], patience).await {
+        tracing::debug!(%error, "the log does not acknowledge yet");
+    }
+}
+
 /// Tells the counts since the last time, and, with `stopped`, that no more will come. Counts that
-/// did not reach the log are kept for the next time. True when the log has everything.
+/// did not reach the log are kept for the next time, also where this is dropped half way. True when
+/// the log has everything.
 pub async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
     let mut doubt = gateway.doubt.lock().await;
     if let Some(doubtful) = &mut *doubt {
@@ -60,17 +71,21 @@ pub async fn counts(gateway: &Gateway, link: &Link, stopped: bool) -> bool {
         records.push(of(gateway, Told::Stopped));
     }
     let count = records.len();
+    // In doubt until the log has answered.
+    *doubt = Some(Doubt { taken, at, from });
     match append(gateway, link, records).await {
-        Ok(()) => true,
+        Ok(()) => {
+            *doubt = None;
+            true
+        }
         Err(AppendError::Unknown(error)) => {
             tracing::warn!(error, records = count, "it is not known yet whether play.outcomes has these counts");
             metrics::outcomes_doubtful(count);
-            *doubt = Some(Doubt { taken, at, from });
             false
         }
         Err(error) => {
             tracing::warn!(%error, records = count, "play.outcomes did not take the counts; they are kept");
-            gateway.tally.put_back(taken);
+            gateway.tally.put_back(doubt.take().map(|doubt| doubt.taken).unwrap_or_default());
             false
         }
     }
@@ -116,13 +131,8 @@ fn of(gateway: &Gateway, told: Told) -> OutcomeRecord {
 }
 
 async fn append(gateway: &Gateway, link: &Link, records: Vec<OutcomeRecord>) -> Result<(), AppendError> {
-    if records.is_empty() {
-        return Ok(());
-    }
     let records = records.into_iter().map(|record| written(gateway, link, &record)).collect();
-    let pending = link.appender.append(records)?;
-    let late = |_| Err(AppendError::Unknown("no word within the deadline".into()));
-    timeout(link.deadline, pending.kept()).await.unwrap_or_else(late).map(drop)
+    append::kept(gateway, link, records, link.deadline).await
 }
 
 fn written(gateway: &Gateway, link: &Link, record: &OutcomeRecord) -> NewRecord {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use schemas::envelope::{self, RawEvent, RequestCode, RequestError};
 use schemas::record::stamp::Origin;
-use schemas::{FieldError, Timestamp};
+use schemas::{FieldError, Text, Timestamp};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::cloudevents;
 use crate::credentials::Credential;
@@ -49,12 +49,14 @@ pub struct Submission<'a> {
     pub events: Vec<Item<'a>>,
     /// What they came as, other than a client's own JSON.
     pub origin: Option<Origin>,
+    /// The session that a close call names beside its body.
+    pub closes: Option<Uuid>,
 }
 
 /// One event of a request.
 #[derive(Debug)]
 pub struct Item<'a> {
-    /// The client's bytes: what the quarantine keeps.
+    /// The client's bytes, of a close call the whole body: what the quarantine keeps.
     pub raw: Cow<'a, str>,
     /// The event's JSON less the whitespace between tokens, or why it can't be taken.
     pub text: Result<Cow<'a, str>, Vec<FieldError>>,
@@ -93,18 +95,21 @@ impl Query {
 }
 
 impl<'a> Submission<'a> {
-    /// A batch of the client's own JSON.
+    /// A batch of the client's own JSON; what it does not say itself is in the query. Its `batch_id` is
+    /// judged and goes no further: an event is known by its own id, however it is batched again.
     ///
     /// # Errors
     /// When it is no batch.
-    pub fn batch(body: &'a [u8]) -> Result<Self, Problem> {
+    pub fn batch(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
         let batch = envelope::batch(body)?;
+        let said = Self::surroundings(query)?;
+        let owned = |text: Text<'_>| Cow::Owned(text.as_str().to_owned());
         Ok(Self {
-            sent_at: batch.sent_at,
-            app_version: batch.app_version.map(|text| Cow::Owned(text.as_str().to_owned())),
-            game_id: batch.game_id.map(|text| Cow::Owned(text.as_str().to_owned())),
+            sent_at: batch.sent_at.or(said.sent_at),
+            app_version: batch.app_version.map(owned).or(said.app_version),
+            game_id: batch.game_id.map(owned).or(said.game_id),
             events: batch.events.into_iter().map(Item::from).collect(),
-            origin: None,
+            ..said
         })
     }
 
@@ -120,12 +125,9 @@ impl<'a> Submission<'a> {
     /// One event; the rest is in the query.
     ///
     /// # Errors
-    /// When it is no JSON.
+    /// When it is no JSON object.
     pub fn event(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
         let event = envelope::event(body)?;
-        if !event.raw.starts_with('{') {
-            return Err(Problem::field("", "type", "an event is an object; a list of events goes to /v1/batch"));
-        }
         Ok(Self { events: vec![event.into()], ..Self::surroundings(query)? })
     }
 
@@ -145,11 +147,15 @@ impl<'a> Submission<'a> {
         }
     }
 
-    fn surroundings(query: &'a Query) -> Result<Self, Problem> {
+    /// What a query says, without any event.
+    ///
+    /// # Errors
+    /// When something in it breaks its rule.
+    pub fn surroundings(query: &'a Query) -> Result<Self, Problem> {
         let sent_at = query
             .sent_at
             .as_deref()
-            .map(|text| Timestamp::parse(text).ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE)));
+            .map(|text| time_in_query(text).ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE)));
         let app_version = query.app_version.as_deref();
         if app_version.is_some_and(|text| text.chars().count() > envelope::MAX_APP_VERSION) {
             let message = format!("must be at most {} characters", envelope::MAX_APP_VERSION);
@@ -161,33 +167,18 @@ impl<'a> Submission<'a> {
             game_id: query.game_id.as_deref().map(Cow::Borrowed),
             events: Vec::new(),
             origin: None,
+            closes: None,
         })
     }
 }
 
-/// Whether a JSON object claims a tenant or game that is not the credential's. The bytes are looked
-/// through before they are parsed: hardly any body says such a thing at all.
-pub fn claims_another(json: &str, credential: &Credential) -> bool {
-    #[derive(Deserialize)]
-    struct Claims<'a> {
-        #[serde(borrow)]
-        tenant: Option<&'a RawValue>,
-        #[serde(borrow)]
-        tenant_id: Option<&'a RawValue>,
-        #[serde(borrow)]
-        game_id: Option<&'a RawValue>,
-    }
-    if !json.contains("\"tenant") && !json.contains("\"game_id\"") {
-        return false;
-    }
-    // What is no object, or says one of them twice, is refused for that.
-    let Ok(claims) = serde_json::from_str::<Claims<'_>>(json) else { return false };
-    let another = |claim: Option<&RawValue>, own: &dyn Fn(&str) -> bool| {
-        claim.is_some_and(|claim| serde_json::from_str::<String>(claim.get()).is_ok_and(|named| !own(&named)))
+/// A time as a query holds it: the plus of an offset that was not escaped has become a space.
+fn time_in_query(text: &str) -> Option<Timestamp> {
+    let with_plus = || {
+        let (time, offset) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+        Timestamp::parse(&format!("{time}+{}", offset.strip_prefix(' ')?))
     };
-    let own_tenant = |named: &str| named == credential.tenant.as_str();
-    let own_game = |named: &str| credential.games.iter().any(|game| game.base() == named || game.as_str() == named);
-    another(claims.tenant, &own_tenant) || another(claims.tenant_id, &own_tenant) || another(claims.game_id, &own_game)
+    Timestamp::parse(text).or_else(with_plus)
 }
 
 impl From<RequestError> for Problem {

@@ -1,13 +1,11 @@
 //! What a gateway does beside its requests: metrics, counts, old ids, the health of the log and the clock.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daemon::Component;
-use eventlog::TopicPartition;
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::gateway::{Gateway, Link};
 use crate::{metrics, report, skew};
@@ -15,7 +13,7 @@ use crate::{metrics, report, skew};
 const EVERY: Duration = Duration::from_secs(1);
 /// How often counts go out.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
-/// How long the log may take to answer a question.
+/// How long the log may take to acknowledge a record that only asks for that.
 const PROBE: Duration = Duration::from_secs(2);
 
 /// Where it is told how things stand.
@@ -47,9 +45,7 @@ async fn count(gateway: &Gateway, link: &Link) {
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
-        if report::counts(gateway, link, false).await {
-            gateway.log_failed.store(false, Ordering::Relaxed);
-        }
+        report::counts(gateway, link, false).await;
     }
 }
 
@@ -73,18 +69,19 @@ async fn turn(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
             (window.len(), window.covered_ms(now_ms))
         };
         metrics::dedup(ids, covered_ms);
+        // Only an acknowledgement, of whichever append, says that the log takes something: a broker that
+        // lacks replicas answers every question.
         if gateway.log_failed.load(Ordering::Relaxed) {
             if !failing {
-                tracing::error!("the log does not acknowledge; not ready until it answers again");
+                tracing::error!("the log does not acknowledge; not ready until it does");
             }
             failing = true;
             health.not_ready("the log does not acknowledge");
-            if answers(link).await {
-                gateway.log_failed.store(false, Ordering::Relaxed);
-            }
-        } else {
+            report::alive(gateway, link, PROBE).await;
+        }
+        if !gateway.log_failed.load(Ordering::Relaxed) {
             if failing {
-                tracing::info!("the log answers again");
+                tracing::info!("the log acknowledges again");
             }
             failing = false;
             health.ready();
@@ -106,10 +103,4 @@ fn judge_clock(gateway: &Gateway, health: &Component, fault: &mut Option<String>
         None => health.ready(),
     }
     *fault = found;
-}
-
-/// Whether the log answers at all; the next request shows whether it acknowledges, too.
-async fn answers(link: &Link) -> bool {
-    let first = TopicPartition::new(Arc::clone(&link.targets.events.name), 0);
-    matches!(timeout(PROBE, link.log.offsets(&first)).await, Ok(Ok(_)))
 }

@@ -1,8 +1,9 @@
 //! EVENTS.md, held against a gateway over real HTTP and a real log: field table, calls, status codes.
 //!
-//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
-//! failures), `bodies` (encodings, limits, slow senders), `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`,
-//! `keys`, `informing`, `outage`, `clocks`, `starting` and `ending`.
+//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests`
+//! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
+//! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`,
+//! `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -10,20 +11,28 @@
 mod batches;
 #[path = "contract/bodies.rs"]
 mod bodies;
+#[path = "contract/claims.rs"]
+mod claims;
 #[path = "contract/clocks.rs"]
 mod clocks;
 #[path = "contract/closing.rs"]
 mod closing;
+#[path = "contract/cloudevents.rs"]
+mod cloudevents;
 #[path = "contract/connections.rs"]
 mod connections;
 #[path = "contract/ending.rs"]
 mod ending;
+#[path = "contract/failing.rs"]
+mod failing;
 #[path = "contract/fields.rs"]
 mod fields;
 #[path = "contract/informing.rs"]
 mod informing;
 #[path = "contract/keys.rs"]
 mod keys;
+#[path = "contract/lines.rs"]
+mod lines;
 #[path = "contract/outage.rs"]
 mod outage;
 #[path = "contract/repeats.rs"]

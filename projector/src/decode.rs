@@ -119,7 +119,7 @@ pub fn decode(topic: Topic, record: &Record) -> Result<Told, Newer> {
         Topic::Activity => read(value, |activity| Told::Activity(Box::new(activity))),
         Topic::Outcomes => read(value, |outcome: OutcomeRecord| match &outcome.told {
             OutcomeTold::Counts { .. } => Told::Outcome(Box::new(outcome)),
-            OutcomeTold::Started | OutcomeTold::Stopped => Told::Nothing,
+            OutcomeTold::Started | OutcomeTold::Alive | OutcomeTold::Stopped => Told::Nothing,
         }),
         Topic::Quarantine => Ok(Told::SetAside(Box::new(set_aside::read(record)))),
         Topic::Events => event(value.unwrap_or_default()),

@@ -1,8 +1,8 @@
 //! Records of the quarantine: reading them into rows, and writing what this projector sets aside. Pure.
 
 use eventlog::{Headers, NewRecord, Record, TopicPartition};
-use schemas::record::quarantine::Reason;
-use schemas::record::{VERSION, header};
+use schemas::record::header;
+use schemas::record::quarantine::{self, Reason};
 use schemas::topics::partition;
 use schemas::{FieldError, Game, Tenant, Timestamp, topics};
 use serde::Deserialize;
@@ -54,23 +54,21 @@ pub fn record(
     partitions: i32,
 ) -> NewRecord {
     let key = owner(origin);
-    let errors = serde_json::to_vec(&[FieldError::new("", reason.as_str(), why)]).unwrap_or_default();
-    let (from, at) = (place.partition.to_string(), origin.offset.to_string());
-    let received_at = Timestamp::from_ms(origin.timestamp_ms).to_string();
-    let headers = Headers::from_pairs([
-        (header::VERSION, VERSION.to_string().as_bytes()),
-        (header::REASON, reason.as_str().as_bytes()),
-        (header::ERRORS, errors.as_slice()),
-        (header::ORIGIN_TOPIC, place.topic.as_bytes()),
-        (header::ORIGIN_PARTITION, from.as_bytes()),
-        (header::ORIGIN_OFFSET, at.as_bytes()),
-        (header::RECEIVED_AT, received_at.as_bytes()),
-    ]);
+    let told = quarantine::Headers {
+        errors: vec![FieldError::new("", reason.as_str(), why)],
+        origin: Some(quarantine::Origin {
+            topic: place.topic.to_string(),
+            partition: place.partition,
+            offset: origin.offset,
+        }),
+        ..quarantine::Headers::new(reason, Timestamp::from_ms(origin.timestamp_ms))
+    };
+    let pairs = told.pairs();
     NewRecord {
         partition: TopicPartition::new(topic, partition(key.as_bytes(), partitions)),
         key: key.into(),
         value: Some(origin.value.clone().unwrap_or_default()),
-        headers,
+        headers: Headers::from_pairs(pairs.iter().map(|(name, value)| (*name, &**value))),
         timestamp_ms: origin.timestamp_ms,
     }
 }

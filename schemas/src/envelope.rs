@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::event::Event;
 use crate::field_error::FieldError;
 use crate::id::Game;
-use crate::parse::{self, Rough};
+use crate::parse::{self, Names, Rough};
 use crate::scan::{Piece, ScanError, Scanner};
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -149,7 +149,7 @@ impl RawEvent<'_> {
 
     /// What can be told of it although it is refused.
     pub fn rough(&self) -> Rough {
-        parse::rough(self.raw)
+        parse::rough(self.raw, Names::OWN)
     }
 }
 

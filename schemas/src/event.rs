@@ -29,6 +29,9 @@ pub struct Event<'a> {
 /// The largest integer that JSON carries unharmed through every reader: 2^53 − 1.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
+/// The type of evidence from outside the game.
+pub const EVIDENCE: &str = "evidence.recorded";
+
 impl Event<'_> {
     /// Whether it closes its session.
     pub fn is_close(&self) -> bool {

@@ -6,6 +6,7 @@ pub mod body;
 pub mod canonical;
 pub mod catalogue;
 pub mod data;
+mod decimal;
 pub mod envelope;
 pub mod event;
 pub mod field_error;

@@ -20,7 +20,8 @@ use crate::gateway::Gateway;
 use crate::ingest::{Manner, ingest};
 use crate::problem::{Code, Problem};
 use crate::publish::Facts;
-use crate::submission::{Media, Query, Submission, claims_another};
+use crate::submission::{Media, Query, Submission};
+use crate::whose::{self, Claims};
 
 type Parameters = Result<axum::extract::Query<Query>, QueryRejection>;
 
@@ -46,15 +47,10 @@ pub(super) async fn batch(
     let head = head(gateway, id, trace, query, &headers)?;
     let media = body::media(&headers)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    let submission = match media {
-        Media::Json => Submission::batch(&body)?,
-        Media::CloudEvents => Submission::cloudevents(&body, &head.query)?,
-    };
-    // What a client claims beside its events concerns the whole request.
-    if media == Media::Json && claims_another_tenant(&body, &head.credential) {
-        return Err(another());
+    match media {
+        Media::Json => take(&head, Submission::batch(&body, &head.query)?, Some((&body, whose::OF_BATCHES))).await,
+        Media::CloudEvents => take(&head, Submission::cloudevents(&body, &head.query)?, None).await,
     }
-    take(&head, submission).await
 }
 
 /// POST /v1/events
@@ -72,7 +68,7 @@ pub(super) async fn event(
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    take(&head, Submission::event(&body, &head.query)?).await
+    take(&head, Submission::event(&body, &head.query)?, None).await
 }
 
 /// POST /v1/sessions/{session_id}/close
@@ -90,14 +86,9 @@ pub(super) async fn close(
         return Err(Problem::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
     }
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    if text(&body).is_some_and(|text| claims_another(text, &head.credential)) {
-        return Err(another());
-    }
     // A path that is no text names no session.
     let session = session.map_or_else(|_| String::new(), |Path(session)| session);
-    let mut submission = close::submission(&session, &body)?;
-    submission.game_id = head.query.game_id.as_deref().map(Into::into);
-    take(&head, submission).await
+    take(&head, close::submission(&session, &body, &head.query)?, Some((&body, whose::OF_EVENTS))).await
 }
 
 fn head(
@@ -116,16 +107,25 @@ fn head(
     Ok(Head { gateway, credential, request_id, traceparent, query, manner })
 }
 
-async fn take(head: &Head, submission: Submission<'_>) -> Result<Response, Problem> {
+/// Takes in what a request brings. `around` is the object around the events, if there is one, and by
+/// what it may claim another tenant or game: that concerns the whole request.
+async fn take(head: &Head, submission: Submission<'_>, around: Option<(&Bytes, Claims)>) -> Result<Response, Problem> {
+    let game = submission.game(&head.credential)?;
+    let text = around.and_then(|(body, claims)| Some((std::str::from_utf8(body).ok()?, claims)));
+    if text.is_some_and(|(text, claims)| whose::claims_another(text, claims, &head.credential.tenant, &game)) {
+        let detail = "the body claims a tenant or game that is not this request's";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
     let facts = Facts {
         request_id: head.request_id.to_string(),
         received_at: head.gateway.now(),
         sent_at: submission.sent_at,
-        game: submission.game(&head.credential)?,
+        game,
         app_version: submission.app_version.map(std::borrow::Cow::into_owned),
         credential: Arc::clone(&head.credential),
         gateway: Arc::clone(&head.gateway.name),
         origin: submission.origin,
+        closes: submission.closes,
         traceparent: head.traceparent.to_string(),
     };
     let answer = ingest(&head.gateway, facts, &submission.events, head.manner).await?;
@@ -139,18 +139,4 @@ fn accepted(answer: &Answer) -> Response {
     let mut response = (status, body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// Whether a batch claims another tenant; its game has been judged. Hardly any batch names a tenant
-/// at all: those that don't are not parsed again.
-fn claims_another_tenant(body: &Bytes, credential: &Credential) -> bool {
-    text(body).is_some_and(|text| text.contains("\"tenant") && claims_another(text, credential))
-}
-
-fn text(body: &Bytes) -> Option<&str> {
-    std::str::from_utf8(body).ok()
-}
-
-fn another() -> Problem {
-    Problem::new(Code::Forbidden, "the body claims a tenant or game that is not this credential's")
 }

@@ -84,7 +84,8 @@ async fn one_bad_event_takes_no_other_with_it() {
         member(6, json!({"session_id": "unsound"})).to_string(),
         member(7, json!({})).to_string(),
     ];
-    let body = format!("{{\"events\":[{}]}}", events.join(","));
+    let sent_at = now();
+    let body = format!("{{\"sent_at\":\"{sent_at}\",\"app_version\":\"1.2\",\"events\":[{}]}}", events.join(","));
     let told = world.post_bytes("/v1/batch", body).await;
     assert_eq!(told.status, 207, "{}", told.body);
     assert_eq!(told.headers["content-type"], "application/json");
@@ -112,6 +113,10 @@ async fn one_bad_event_takes_no_other_with_it() {
     assert_eq!(record.headers.text("received_at"), told.body["received_at"].as_str());
     let errors: Value = serde_json::from_slice(record.headers.get("errors").unwrap()).unwrap();
     assert_eq!(errors[0]["pointer"], "/player_id");
+    assert_eq!(record.headers.text("key_id"), world.key.split('_').nth(1));
+    assert_eq!(record.headers.text("sent_at"), Some(sent_at.as_str()), "what a redrive needs to judge alike");
+    assert_eq!(record.headers.text("app_version"), Some("1.2"));
+    assert_eq!(record.headers.text("origin"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,42 +171,16 @@ async fn evidence_needs_its_scope_and_leaves_no_hole_without() {
     assert_eq!((told.status, told.counts()), (207, [1, 0, 0, 1]));
     assert_eq!(world.quarantined().await, ["forbidden"; 2]);
     assert!(world.holes().await.is_empty());
+    let mut unsound = evidence.clone();
+    unsound["player_id"] = json!("no player");
+    let told = world.post("/v1/events", &unsound).await.is(403, "forbidden");
+    assert_eq!(told.fault(), ("/event_type".into(), "forbidden".into()), "the credential comes before the fields");
+    let unfit = evidence.to_string().replacen("0.5", "1e400", 1);
+    world.post_bytes("/v1/events", unfit).await.is(403, "forbidden");
+    assert!(world.holes().await.is_empty());
     let key = world.known_key(&["runner"], &[Scope::Ingest, Scope::Evidence]).await;
+    world.post_as(&key, "/v1/events", &unsound).await.is(422, "validation_failed");
     world.post_as(&key, "/v1/events", &evidence).await.accepted();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn cloudevents_are_translated_and_marked_so() {
-    let world = World::new().await;
-    let (id, session) = (Uuid::now_v7(), Uuid::new_v4());
-    let cloud = json!({"specversion": "1.0", "source": "/runner", "id": id, "type": "task.started", "time": now(),
-        "subject": "p-1", "sessionid": session, "seq": 3, "data": {"task_id": "L1"}});
-    let mut bad = cloud.clone();
-    bad["id"] = json!("x");
-    bad["seq"] = json!(4);
-    let send = |body: Value| {
-        let request =
-            world.request(reqwest::Method::POST, "/v1/batch?app_version=2.0&results=all").bearer_auth(&world.key);
-        world.send(
-            request.header("content-type", "application/cloudevents-batch+json; charset=utf-8").body(body.to_string()),
-        )
-    };
-    let told = send(json!([cloud, bad])).await;
-    assert_eq!((told.status, told.counts()), (207, [1, 0, 0, 1]), "{}", told.body);
-    assert_eq!(told.body["results"][1]["errors"][0]["pointer"], "/id");
-    let stamp = world.events().await.remove(0);
-    assert_eq!((&stamp["origin"], &stamp["app_version"]), (&json!("cloudevent"), &json!("2.0")));
-    assert_eq!(stamp["event"]["event_id"], json!(id));
-    assert_eq!(stamp["event"]["session_id"], json!(session));
-    assert_eq!(world.holes().await[0]["seq"], 4);
-    let own = json!({"event_id": id, "session_id": session, "player_id": "p-1", "seq": 3, "event_type": "task.started",
-        "timestamp": cloud["time"], "data": {"task_id": "L1"}});
-    assert_eq!(
-        world.post("/v1/events", &own).await.accepted().counts(),
-        [0, 1, 0, 0],
-        "the same body, however it came"
-    );
-    send(json!({"events": []})).await.is(400, "malformed_body");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,6 +81,16 @@ async fn many_names_or_a_giant_number_make_one_event_unfit_and_no_more() {
     assert_eq!((told.status, told.counts()), (207, [1, 0, 0, 2]), "{}", told.body);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_giant_name_makes_one_event_unfit_and_fits_the_quarantine() {
+    let world = World::new().await;
+    // Each of these characters is two in a pointer.
+    let giant = format!("{{\"{}\":\"\\u0000\"}}", "~".repeat(2_000_000));
+    let told = world.post_bytes("/v1/batch", format!("{{\"events\":[{giant},{}]}}", event())).await;
+    assert_eq!((told.status, told.counts()), (207, [1, 0, 0, 1]), "{}", told.body);
+    assert_eq!(world.quarantined().await, ["invalid"]);
+}
+
 /// What a peer that writes `head` and then nothing more is told before the connection closes.
 async fn stall(world: &World, head: &str) -> (String, Duration) {
     let mut stream = TcpStream::connect(world.url.trim_start_matches("http://")).await.unwrap();

@@ -1,5 +1,6 @@
 //! POST /v1/sessions/{session_id}/close
 
+use schemas::topics::Topic;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -65,4 +66,17 @@ async fn a_bad_close_is_refused_in_the_names_of_its_body() {
     let body = json!({"player_id": "p-1", "reason": "completed"});
     world.post("/v1/sessions/7/close", &body).await.is(400, "malformed_body");
     assert!(world.events().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_close_is_kept_as_the_client_sent_it() {
+    let world = World::new().await;
+    let session = Uuid::new_v4();
+    let body = "{ \"player_id\": \"p-1\", \"more\": 1 }";
+    world.post_bytes(&format!("/v1/sessions/{session}/close"), body).await.is(422, "validation_failed");
+    let kept = world.records(Topic::Quarantine).await.remove(0);
+    assert_eq!(kept.value.as_deref(), Some(body.as_bytes()));
+    assert_eq!(kept.headers.text("origin"), Some("close"));
+    assert_eq!(kept.headers.text("session_id"), Some(session.to_string().as_str()));
+    assert_eq!(kept.headers.text("event_id"), Some(ingest_gateway::close::event_id(session).to_string().as_str()));
 }

@@ -1,7 +1,7 @@
 //! Drain, and the counts that balance.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use schemas::topics::Topic;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::bodies::tell_all;
+use crate::failing::{Failing, Mode};
 use crate::told::{event, value, with};
 use crate::world::World;
 
@@ -54,7 +55,7 @@ async fn every_event_has_one_outcome_between_a_start_and_a_stop() {
     world.post("/v1/events", &known).await.accepted();
     world.post("/v1/events?dry_run=true", &event()).await.accepted();
     world.stop().await;
-    let records: Vec<Value> = world.records(Topic::Outcomes).await.iter().map(value).collect();
+    let records = outcomes(&world).await;
     let kinds: Vec<_> = records.iter().map(|record| record["kind"].as_str().unwrap()).collect();
     assert_eq!((kinds.first(), kinds.last()), (Some(&"started"), Some(&"stopped")));
     let mut sums = BTreeMap::new();
@@ -69,4 +70,53 @@ async fn every_event_has_one_outcome_between_a_start_and_a_stop() {
     }
     let expected = [("accepted", 2), ("conflict", 1), ("duplicate", 2), ("rejected", 1)];
     assert_eq!(sums, expected.map(|(name, count)| (name.to_owned(), count)).into());
+}
+
+async fn outcomes(world: &World) -> Vec<Value> {
+    world.records(Topic::Outcomes).await.iter().map(value).collect()
+}
+
+async fn begun(log: &Failing, appends: u64) {
+    let begun = async {
+        while log.appends() < appends {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), begun).await.expect("an append begins");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_ends_in_time_and_does_not_call_itself_whole_where_work_was_left() {
+    let log = Failing::new();
+    let mut world = World::with(log.setting(&["--produce-deadline", "60s"])).await;
+    world.post("/v1/events", &event()).await.accepted();
+    log.set(Mode::Silent);
+    let before = log.appends();
+    let request = world.request(reqwest::Method::POST, "/v1/events").bearer_auth(&world.key).json(&event());
+    let unanswered = tokio::spawn(request.send());
+    begun(&log, before + 1).await;
+    let began = Instant::now();
+    world.stop().await;
+    let took = began.elapsed();
+    assert!((Duration::from_secs(11)..Duration::from_secs(24)).contains(&took), "{took:?}");
+    unanswered.abort();
+    let told = outcomes(&world).await;
+    assert!(told.iter().all(|record| record["kind"] != "stopped"), "{told:?}");
+    assert_eq!(told.iter().filter_map(|record| record["outcomes"]["accepted"].as_u64()).sum::<u64>(), 1, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_that_were_on_their_way_when_the_drain_began_are_told_once() {
+    let log = Failing::new();
+    let mut world = World::with(log.setting(&[])).await;
+    world.post("/v1/batch", &json!({"events": [event(), event()]})).await.accepted();
+    log.set(Mode::LateUnavailable);
+    // The counts go out every ten seconds.
+    let before = log.appends();
+    begun(&log, before + 1).await;
+    log.set(Mode::Sound);
+    world.stop().await;
+    let told = outcomes(&world).await;
+    assert_eq!(told.last().unwrap()["kind"], "stopped");
+    assert_eq!(told.iter().filter_map(|record| record["outcomes"]["accepted"].as_u64()).sum::<u64>(), 2, "{told:?}");
 }

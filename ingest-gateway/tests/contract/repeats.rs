@@ -100,6 +100,27 @@ async fn repeats_and_conflicts_are_known_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_more_events_than_the_window_may_hold_a_start_knows_the_newest() {
+    let mut world = World::new().await;
+    let session = uuid::Uuid::new_v4();
+    let mut events = Vec::new();
+    for seq in 0..20 {
+        let mut event = event();
+        event["session_id"] = json!(session);
+        event["seq"] = json!(seq);
+        world.post("/v1/events", &event).await.accepted();
+        events.push(event);
+    }
+    world.stop().await;
+    let flags = ["--dedup-ids", "8"].map(str::to_owned).to_vec();
+    world.start(&Setting { flags, ..Default::default() }).await;
+    let dry = world.post("/v1/batch?dry_run=true", &json!({"events": events[12..]})).await.accepted();
+    assert_eq!(dry.counts(), [0, 8, 0, 0]);
+    let dry = world.post("/v1/batch?dry_run=true", &json!({"events": events[..12]})).await.accepted();
+    assert_eq!(dry.counts(), [12, 0, 0, 0], "older repeats are left to the worker");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn gateways_on_one_log_learn_of_each_others_events() {
     let first = World::new().await;
     let mut second = World::new().await;

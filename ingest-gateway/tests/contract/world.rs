@@ -39,7 +39,7 @@ pub(crate) struct World {
 }
 
 /// Puts a log in front of another one.
-pub(crate) type Between = fn(Arc<dyn EventLog>) -> Arc<dyn EventLog>;
+pub(crate) type Between = Arc<dyn Fn(Arc<dyn EventLog>) -> Arc<dyn EventLog> + Send + Sync>;
 
 /// How a world differs from the plain one.
 #[derive(Clone, Default)]
@@ -104,7 +104,8 @@ impl World {
     pub(crate) async fn start(&mut self, setting: &Setting) {
         let config = config(self.folder.path(), setting);
         self.shell = shell(setting);
-        let log = setting.between.map_or_else(|| Arc::clone(&self.log), |between| between(Arc::clone(&self.log)));
+        let log =
+            setting.between.as_ref().map_or_else(|| Arc::clone(&self.log), |between| between(Arc::clone(&self.log)));
         self.running = Some(tokio::spawn(ingest_gateway::run(config, log, self.shell.clone())));
         let patience = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::scan::unescape;
 
-mod decimal;
+mod number;
 mod walk;
 
 use walk::Walk;
@@ -77,7 +77,7 @@ fn value(walk: &mut Walk<'_>, depth: usize, any_case: bool) -> Option<Option<u64
         b'n' => walk.word("null").map(|()| None),
         b't' => walk.word("true").map(|()| Some(seeded(Kind::Bool, b"1"))),
         b'f' => walk.word("false").map(|()| Some(seeded(Kind::Bool, b"0"))),
-        _ => decimal::hash(walk.number()?).map(Some),
+        _ => number::hash(walk.number()?).map(Some),
     }
 }
 

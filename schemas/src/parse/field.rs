@@ -89,11 +89,10 @@ impl Rule {
             (Self::OneOf(words), Found::Text(text)) => {
                 (!words.contains(&text.as_str())).then(|| ("enum", format!("must be one of {}", words.join(", "))))
             }
-            (Self::Integer(least), Found::Number(_)) => match found.integer() {
-                None => wrong_type("an integer"),
-                Some(value) if (least..=MAX_INTEGER.cast_signed()).contains(&value) => None,
-                Some(_) => Some(("range", format!("must be from {least} to {MAX_INTEGER}"))),
-            },
+            (Self::Integer(least), Found::Integer(value)) => {
+                let fits = (least..=MAX_INTEGER.cast_signed()).contains(value);
+                (!fits).then(|| ("range", format!("must be from {least} to {MAX_INTEGER}")))
+            }
             (Self::Number(bounds), Found::Number(value)) => {
                 bounds.breach(*value).map(|rule| ("range", rule.to_owned()))
             }

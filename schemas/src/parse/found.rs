@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
+use crate::decimal::Decimal;
 use crate::text::Text;
 
 /// A value; of arrays and objects only as much as some rule asks for.
@@ -11,8 +13,9 @@ use crate::text::Text;
 pub(super) enum Found<'a> {
     Null,
     Bool(bool),
-    /// A double tells all that rules ask of numbers: no rule allows an integer that it can't hold.
     Number(f64),
+    /// An integer where one is asked for, by [`Found::whole`]; 1.0 is one.
+    Integer(i64),
     Text(Text<'a>),
     Texts(Vec<Text<'a>>),
     /// An array; the first element that is no text stands there.
@@ -20,12 +23,24 @@ pub(super) enum Found<'a> {
     Object,
 }
 
-impl Found<'_> {
-    /// The integer that it is; 1.0 is one. Far out of every rule's bounds it is held at the bounds of an i64.
+impl<'a> Found<'a> {
+    /// A value where an integer is asked for: judged by its text, since a double rounds. Far out of every
+    /// rule's bounds it is held at the bounds of an i64.
+    pub(super) fn whole(raw: &'a RawValue) -> serde_json::Result<Self> {
+        let text = raw.get();
+        if let Ok(value) = text.parse() {
+            return Ok(Self::Integer(value));
+        }
+        let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        match Decimal::parse(text).filter(|_| is_number).and_then(|number| number.integer()) {
+            Some(value) => Ok(Self::Integer(value)),
+            None => serde_json::from_str(text),
+        }
+    }
+
     pub(super) fn integer(&self) -> Option<i64> {
         match self {
-            #[expect(clippy::cast_possible_truncation, reason = "it has no fraction, and `as` holds it within bounds")]
-            Self::Number(value) if value.fract() == 0.0 => Some(*value as i64),
+            Self::Integer(value) => Some(*value),
             _ => None,
         }
     }
@@ -39,7 +54,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Found<'a> {
 
 struct Reader;
 
-#[expect(clippy::cast_precision_loss, reason = "an integer beyond 2^53 stays beyond it, and no rule allows it")]
+#[expect(clippy::cast_precision_loss, reason = "where an integer is asked for its text is judged")]
 impl<'de> Visitor<'de> for Reader {
     type Value = Found<'de>;
 
@@ -90,5 +105,62 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Found<'de>, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Found::Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attempt, event_errors};
+    use super::super::{Names, event, rough};
+
+    #[test]
+    fn an_integer_is_one_by_its_text() {
+        let seq = |text: &str| {
+            let json = attempt().to_string().replace("\"seq\":41", &format!("\"seq\":{text}"));
+            let rough = rough(&json, Names::OWN).seq;
+            match event(&json) {
+                Ok(event) => {
+                    assert_eq!(rough, event.seq, "{text}");
+                    Ok(event.seq.unwrap())
+                }
+                Err(errors) => {
+                    assert_eq!((rough, errors.len(), errors[0].pointer.as_str()), (None, 1, "/seq"), "{text}");
+                    Err(errors[0].code.to_string())
+                }
+            }
+        };
+        for (text, value) in [
+            ("1.0", 1),
+            ("10e-1", 1),
+            ("0.1e1", 1),
+            ("1.5E1", 15),
+            ("100.00e-2", 1),
+            ("-0", 0),
+            ("-0.0e5", 0),
+            ("0e99999999999999999999", 0),
+            ("0e-99999999999999999999", 0),
+            ("9007199254740991", 9_007_199_254_740_991),
+            ("9007199254740991.000", 9_007_199_254_740_991),
+            ("9.007199254740991e15", 9_007_199_254_740_991),
+        ] {
+            assert_eq!(seq(text), Ok(value), "{text}");
+        }
+        for text in [
+            "0.99999999999999999999",
+            "1.00000000000000000001",
+            "4503599627370497.4",
+            "1e-400",
+            "1e-99999999999999999999",
+            "15e-1",
+            "9007199254740990.99999999999999999",
+        ] {
+            assert_eq!(seq(text), Err("type".to_owned()), "{text}");
+        }
+        for text in ["9007199254740992", "1e20", "-1", "-1e2", "123456789012345678901234567890", "1e300", "-1e300"] {
+            assert_eq!(seq(text), Err("range".to_owned()), "{text}");
+        }
+        let latency = |text: &str| attempt().to_string().replace("5310", text);
+        assert_eq!(event_errors(&latency("0.99999999999999999999"))[0].pointer, "/data/latency_ms");
+        assert!(event(&latency("1.0")).is_ok() && event(&latency("53.1e2")).is_ok());
     }
 }

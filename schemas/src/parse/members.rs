@@ -56,7 +56,7 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
                 "event_id" => set(&mut members.event_id, map.next_value()?, "event_id")?,
                 "session_id" => set(&mut members.session_id, map.next_value()?, "session_id")?,
                 "player_id" => set(&mut members.player_id, map.next_value()?, "player_id")?,
-                "seq" => set(&mut members.seq, map.next_value()?, "seq")?,
+                "seq" => set(&mut members.seq, Found::whole(map.next_value()?).map_err(A::Error::custom)?, "seq")?,
                 "event_type" => set(&mut members.event_type, map.next_value()?, "event_type")?,
                 "timestamp" => set(&mut members.timestamp, map.next_value()?, "timestamp")?,
                 "data" => set(&mut members.data, map.next_value()?, "data")?,

@@ -6,6 +6,7 @@
 pub(crate) mod catalogue;
 pub(crate) mod field;
 mod found;
+mod loose;
 mod members;
 mod read;
 mod rough;
@@ -23,7 +24,8 @@ use crate::time::Timestamp;
 use found::Found;
 use members::Members;
 
-pub use rough::{Rough, rough};
+pub use loose::each_member;
+pub use rough::{Names, Rough, rough};
 
 /// Most bytes of `data`, less whitespace between tokens: 10 KB.
 pub const MAX_DATA_BYTES: usize = 10 << 10;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::catalogue::Entry;
-use super::field::Field;
+use super::field::{Field, Rule};
 use super::found::Found;
 use crate::data::{Data, TaskId};
 use crate::field_error::FieldError;
@@ -104,7 +104,10 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
             if std::mem::replace(&mut seen[place], true) {
                 return Err(A::Error::duplicate_field(fields[place].name));
             }
-            let value = map.next_value()?;
+            let value = match fields[place].rule {
+                Rule::Integer(_) => Found::whole(map.next_value()?).map_err(A::Error::custom)?,
+                _ => map.next_value()?,
+            };
             if value != Found::Null {
                 found[place] = Some(value);
             }

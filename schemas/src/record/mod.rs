@@ -111,6 +111,16 @@ pub mod header {
     pub const RECEIVED_AT: &str = "received_at";
     /// The request that brought it.
     pub const REQUEST_ID: &str = "request_id";
+    /// When the client says that it sent the request, RFC 3339.
+    pub const SENT_AT: &str = "sent_at";
+    /// The client's version.
+    pub const APP_VERSION: &str = "app_version";
+    /// What it came as other than a client's own JSON: a word of [`super::stamp::Origin`].
+    pub const ORIGIN: &str = "origin";
+    /// The session that a close call named beside its body.
+    pub const SESSION_ID: &str = "session_id";
+    /// Public id of the credential.
+    pub const KEY_ID: &str = "key_id";
     /// Version of the headers' form.
     pub const VERSION: &str = "v";
 }

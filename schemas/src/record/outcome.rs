@@ -27,6 +27,8 @@ pub struct OutcomeRecord {
 pub enum Told {
     /// It started.
     Started,
+    /// It lives, and appends this to learn whether the log acknowledges: only after a failure.
+    Alive,
     /// It stopped after a drain; no counts are missing before this.
     Stopped,
     /// Counts since the last record, to be added up.

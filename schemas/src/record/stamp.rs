@@ -62,6 +62,21 @@ pub enum Origin {
     Close,
 }
 
+impl Origin {
+    /// The word that stands for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CloudEvent => "cloudevent",
+            Self::Close => "close",
+        }
+    }
+
+    /// The origin of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::CloudEvent, Self::Close].into_iter().find(|origin| origin.as_str() == name)
+    }
+}
+
 /// Where a redriven event lay in the quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redrive<'a> {

@@ -51,8 +51,7 @@ fn told(error: &ValidationError<'_>) -> FieldError {
         }
         _ => error.masked_with("the value").to_string(),
     };
-    let message = message.chars().take(MOST_CHARACTERS).collect();
-    FieldError { pointer, code: code(error.kind()), message }
+    FieldError::new(pointer, code(error.kind()), message.chars().take(MOST_CHARACTERS).collect::<String>())
 }
 
 /// The words that the catalogue's own rules use; a keyword of JSON Schema where there is none.

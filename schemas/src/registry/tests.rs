@@ -8,7 +8,8 @@ const BOSS: &str = r#"{
     "at": {"format": "date-time"},
     "drops": {"type": "array", "items": {"enum": ["sword", "shield"]}},
     "note": {"type": ["string", "null"]},
-    "code": {"pattern": "^(a+)+$"}
+    "code": {"pattern": "^(a+)+$"},
+    "scores": {"additionalProperties": {"type": "integer"}}
   }
 }"#;
 
@@ -102,4 +103,11 @@ fn a_bad_file_is_named_with_the_place() {
     }
     let twice = Registry::compile([file("a/pet.fed.json", "{}"), file("b/pet.fed.json", "{}")]).unwrap_err();
     assert_eq!(twice[0].path, "b/pet.fed.json");
+}
+
+#[test]
+fn a_pointer_is_cut_where_the_clients_names_are_too_long() {
+    let told = errors(&format!(r#"{{"boss":"Axe","scores":{{"{}":"x"}}}}"#, "~".repeat(5_000)));
+    assert!(told[0].0.starts_with("/data/scores/~0~0") && told[0].0.ends_with("~0…"), "{told:?}");
+    assert!(told[0].0.chars().count() <= 256);
 }

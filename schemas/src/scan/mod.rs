@@ -10,6 +10,7 @@ use crate::field_error::FieldError;
 
 mod keys;
 mod number;
+mod pointer;
 mod string;
 mod walk;
 

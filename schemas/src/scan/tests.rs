@@ -170,6 +170,22 @@ fn half_characters_and_nul_are_faults_where_they_stand() {
     assert!(compact(r#"{"a":"\ud83d\ude00 😀"}"#.as_bytes()).is_ok());
 }
 
+#[test]
+fn a_pointer_is_cut_where_names_are_too_long() {
+    for (name, kept) in [("n", "n"), ("é", "é"), ("~", "~0"), ("/", "~1")] {
+        for around in ["a", "ab"] {
+            let fault = fault(&format!("{{\"{around}\":{{\"{}\":[1e400]}}}}", name.repeat(1_000)));
+            let shown = fault.pointer.strip_prefix(&format!("/{around}/")).unwrap().strip_suffix('…').unwrap();
+            assert_eq!(shown.replace(kept, ""), "", "nothing is cut through: {shown}");
+            assert!((200..=256).contains(&fault.pointer.chars().count()), "{shown}");
+        }
+    }
+    let deep = format!("{}1e400{}", "{\"nnnnnnnnnnnnnnnnnnnn\":".repeat(30), "}".repeat(30));
+    assert_eq!(fault(&deep).pointer.chars().count(), 256);
+    let whole = "n".repeat(253);
+    assert_eq!(fault(&format!("{{\"{whole}\":[1e400]}}")).pointer, format!("/{whole}/0"));
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::keys::Keys;
+use super::pointer::{self, Step};
 use super::string::{Span, unescape};
 use super::{MAX_DEPTH, MAX_KEYS, ScanError, number, string};
 use crate::field_error::FieldError;
@@ -37,12 +38,6 @@ struct State {
     spaced: bool,
     keys: usize,
     fault: Option<FieldError>,
-}
-
-#[derive(Clone, Copy)]
-enum Step {
-    Name(Span),
-    Index(usize),
 }
 
 impl<'a> Scanner<'a> {
@@ -240,15 +235,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn pointer(&self) -> String {
-        let mut pointer = String::new();
-        for step in &self.path[self.piece.base + 1..=self.depth.max(self.piece.base)] {
-            pointer.push('/');
-            match step {
-                Step::Index(index) => pointer.push_str(&index.to_string()),
-                Step::Name(name) => pointer.push_str(&self.text_of(*name).replace('~', "~0").replace('/', "~1")),
-            }
-        }
-        pointer
+        pointer::of(&self.path[self.piece.base + 1..=self.depth.max(self.piece.base)], self.text)
     }
 
     fn literal(&mut self, word: &'static str) -> Result<(), ScanError> {

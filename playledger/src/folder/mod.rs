@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-pub use file::{describe, read_if_there, write_private};
+pub use file::{describe, read_if_there, replace, write_private};
 pub use layout::{LAYOUT, Layout, LogKind};
 pub use running::Running;
 

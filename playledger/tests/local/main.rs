@@ -1,5 +1,7 @@
 //! Local mode as a real process: started, used, stopped, killed, taken up again.
 
+mod sending;
+mod stub;
 mod world;
 
 use std::time::{Duration, Instant};

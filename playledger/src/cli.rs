@@ -70,7 +70,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn on_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    // A read of an idle standard input ends when the input does: nothing waits for it here.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

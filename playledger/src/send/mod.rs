@@ -79,7 +79,12 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn open(file: &Path, keeper: &mut Keeper, sender: &mut Sender) -> anyhow::Result<Lines<BufReader<File>>> {
     let start = keeper.resume()?;
     let place = file.display();
-    let mut open = File::open(file).await.with_context(|| format!("{place}: can't open it"))?;
+    // A named pipe opens when its writer comes, which may be never.
+    let opened = tokio::select! {
+        opened = File::open(file) => opened,
+        cut = sender.cut_short(1, keeper.keeps()) => return Err(cut),
+    };
+    let mut open = opened.with_context(|| format!("{place}: can't open it"))?;
     let Some(start) = start else { return Ok(Lines::new(BufReader::new(open), 0)) };
     open.seek(std::io::SeekFrom::Start(start.bytes)).await.with_context(|| format!("{place}: can't go on there"))?;
     say(&format!("going on after line {} of {place}", start.lines));
@@ -99,10 +104,11 @@ async fn pump<R: AsyncBufRead + Unpin>(
     let mut waiting: Vec<Event> = Vec::new();
     let mut held = 0;
     loop {
-        let next = if waiting.is_empty() {
-            Some(lines.next().await)
-        } else {
-            tokio::time::timeout(QUIET, lines.next()).await.ok()
+        let line = waiting.first().map_or(lines.number() + 1, |event| event.line);
+        let quiet = if waiting.is_empty() { Duration::MAX } else { QUIET };
+        let next = tokio::select! {
+            next = tokio::time::timeout(quiet, lines.next()) => next.ok(),
+            cut = sender.cut_short(line, keeper.keeps()) => return Err(cut),
         };
         let mut ended = false;
         let mut flush = next.is_none();

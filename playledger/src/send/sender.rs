@@ -40,6 +40,12 @@ impl Sender {
         self.gateway.url()
     }
 
+    /// Resolves to an error when the person ends the run before this line. Cancel safe.
+    pub(super) async fn cut_short(&self, line: u64, goes_on: bool) -> anyhow::Error {
+        self.shutdown.draining().await;
+        anyhow::anyhow!("ended before line {line}: {}", way_on(goes_on))
+    }
+
     /// Counts and tells a line that is no event.
     pub(super) fn unreadable(&mut self, not: &NotAccepted) -> anyhow::Result<()> {
         self.counts.unreadable += 1;
@@ -96,7 +102,7 @@ impl Sender {
         let line = events[0].line;
         match self.gateway.post(self.path, &body, give_up).await {
             Ok(answer) => Ok(answer),
-            Err(_) if self.shutdown.is_draining() => bail!("ended before line {line}: {}", way_on(goes_on)),
+            Err(_) if self.shutdown.is_draining() => Err(self.cut_short(line, goes_on).await),
             Err(silence) => bail!(
                 "{}: no answer to line {line} for {}: {}; {}",
                 self.url(),

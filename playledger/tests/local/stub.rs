@@ -1,4 +1,4 @@
-//! A gateway of a few lines, for what a real one does not do on demand: stay silent.
+//! A gateway of a few lines, for what a real one does not do on demand: refuse, and stay silent.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get is its failure")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub(crate) enum Manner {
     /// It accepts all of them.
     Accepts,
+    /// It refuses every request as a whole, for good.
+    Refuses,
     /// It takes every request and never answers.
     Silent,
 }
@@ -52,6 +54,7 @@ fn answer(mut stream: TcpStream, manner: Manner) -> Option<()> {
             let events = serde_json::from_slice::<Value>(&body).ok()?["events"].as_array()?.len();
             (202, json!({ "accepted": events, "duplicates": 0, "conflicts": 0, "rejected": 0, "results": [] }))
         }
+        Manner::Refuses => (403, json!({ "code": "wrong_game", "detail": "not of this key" })),
         Manner::Silent => {
             // Until the client has gone.
             let _ = reader.read(&mut [0]);

@@ -1,4 +1,4 @@
-//! `send` where something is in their way: a folder, a pipe, a gateway.
+//! `send` and `simulate` where something is in their way: a folder, a pipe, a gateway.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get is its failure")]
 
 use std::io::Write as _;
@@ -108,4 +108,21 @@ fn an_interrupt_ends_send_though_its_pipe_says_nothing() {
     drop(pipe);
     assert_eq!(ended.status, Some(1), "{}", ended.err);
     assert!(ended.err.contains("ended before line 3"), "{}", ended.err);
+}
+
+#[test]
+fn simulate_ends_in_time_though_the_gateway_answers_nothing() {
+    let world = World::new();
+    let url = gateway(Manner::Silent);
+    let play = ["simulate", "--players", "50", "--rate", "2000", "--seed", "3"];
+    let mut timed = at(&world, &url, &[&play[..], &["--for", "2s"]].concat()).spawn().unwrap();
+    let endless = at(&world, &url, &play).spawn().unwrap();
+    // By then more wants to be sent than may be under way.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(timed.try_wait().unwrap().is_none());
+    interrupt(&endless);
+    for ended in [ends(timed), ends(endless)] {
+        assert_eq!(ended.status, Some(1), "{}", ended.err);
+        assert!(!ended.err.contains(" 0 unanswered"), "{}", ended.err);
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use projector::SchemaName;
 
 use crate::folder;
 
@@ -25,6 +26,9 @@ pub struct Arguments {
     /// The database of the tables [default: a private Postgres in the folder]
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// The schema of the tables: another one is filled from the log anew, beside what is there
+    #[arg(long, value_name = "NAME", default_value = "play")]
+    pub schema: SchemaName,
     /// A Kafka cluster to use instead of the log in the folder
     #[arg(long, value_name = "HOST:PORT[,…]")]
     pub kafka: Option<String>,

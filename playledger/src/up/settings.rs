@@ -66,6 +66,7 @@ pub(super) fn projector(
 ) -> anyhow::Result<projector::Config> {
     let mut flags = Flags::new("projector");
     flags.set("--database-url", database_url);
+    flags.set("--schema", arguments.schema.as_str());
     flags.set("--topic-prefix", &arguments.topic_prefix);
     flags.set("--instance", instance);
     flags.set_if("--group", group(arguments, "playledger-projector"));
@@ -78,6 +79,7 @@ pub(super) fn dashboard(arguments: &Arguments, database_url: &str) -> anyhow::Re
     let mut flags = Flags::new("dashboard");
     flags.set("--listen", &arguments.dashboard);
     flags.set("--database-url", database_url);
+    flags.set("--schema", arguments.schema.as_str());
     flags.set_if("--games", arguments.games.as_ref());
     flags.read()
 }

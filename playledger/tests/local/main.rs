@@ -136,6 +136,31 @@ async fn a_killed_send_goes_on_where_it_was_and_nothing_counts_twice() {
     assert_eq!(up.stop(), Some(0), "{}", world.said());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_log_is_refused_and_the_schema_that_is_advised_is_filled_from_it() {
+    let world = World::new();
+    let up = Up::start(&world, &[]);
+    let first = world::session(3);
+    assert_eq!(up.post_all(&first).await, 202);
+    up.wait_for_final(&first).await;
+    assert_eq!(up.stop(), Some(0), "{}", world.said());
+    std::fs::remove_dir_all(world.path("data/log")).unwrap();
+
+    let ports = ["--listen", "127.0.0.1:0", "--dashboard", "127.0.0.1:0"];
+    let refused = finished(command(&world, &[&["up"], &ports[..]].concat()));
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.err.contains("another --schema"), "{}", refused.err);
+
+    let up = Up::start(&world, &["--schema", "anew"]);
+    let second = world::session(3);
+    assert_eq!(up.post_all(&second).await, 202);
+    up.wait_for_rows("SELECT count(*) FROM anew.sessions WHERE status = 'final'", 1).await;
+    assert_eq!(up.rows("SELECT count(*) FROM play.sessions").await, 1);
+    let session = second[0]["session_id"].as_str().unwrap();
+    assert!(up.get_page("/").await.contains(session));
+    assert_eq!(up.stop(), Some(0), "{}", world.said());
+}
+
 #[test]
 fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let world = World::new();

@@ -200,6 +200,15 @@ fn what_keeps_up_from_starting_is_told_in_a_sentence() {
 }
 
 #[test]
+fn an_empty_variable_counts_as_unset() {
+    let world = World::new();
+    let looked = finished(command(&world, &["doctor", "--json"]).env("DATABASE_URL", ""));
+    assert!(!looked.out.contains("Postgres server"), "{}", looked.out);
+    let refused = finished(command(&world, &["simulate"]).env("PLAYLEDGER_GATEWAY", "").env("PLAYLEDGER_KEY", ""));
+    assert!(refused.err.contains("no local mode runs"), "{}", refused.err);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let world = World::new();
     for arguments in [&["doctor"][..], &["completions", "bash"], &["--help"]] {

@@ -103,6 +103,12 @@ impl IntoChild for Command {
     }
 }
 
+impl IntoChild for &mut Command {
+    fn into_child(self) -> Child {
+        self.spawn().unwrap()
+    }
+}
+
 impl IntoChild for Child {
     fn into_child(self) -> Child {
         self

@@ -36,7 +36,7 @@ const USUAL: &str = "info,rdkafka=warn,sqlx=warn";
 /// A sentence: what keeps it from starting, or what ended it.
 pub fn command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     telemetry::init_saying(None, if arguments.json { USUAL } else { QUIET });
-    ports::check(arguments).map_err(anyhow::Error::msg)?;
+    ports::judge(arguments).map_err(Usage)?;
     settings::judge(arguments).map_err(Usage)?;
     let recorder = ops::install_recorder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -53,8 +53,10 @@ async fn run(arguments: &Arguments, recorder: PrometheusHandle) -> anyhow::Resul
         ready: Ready::default(),
         clock: Clock::system(),
     };
+    // The folder before the ports: where another `up` runs on it, its ports are taken for that reason.
     let folder = Folder::take(&arguments.folder(), arguments.log_kind())?;
     Running::forget(folder.path());
+    ports::check(arguments).map_err(anyhow::Error::msg)?;
     if !arguments.json {
         say(&format!("starting on {}", folder.path().display()));
     }

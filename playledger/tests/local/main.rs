@@ -51,6 +51,11 @@ async fn a_running_folder_serves_the_other_commands_and_refuses_a_second_up() {
     assert_eq!(refused.status, Some(1));
     assert!(refused.err.contains("another `playledger up`"), "{}", refused.err);
     assert!(!refused.err.contains("panicked"), "{}", refused.err);
+    // Its ports are held by the first one: that is not what is wrong.
+    let (taken, free) = (up.gateway_address(), "127.0.0.1:0");
+    let refused = finished(command(&world, &["up", "--listen", taken, "--dashboard", free]));
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.err.contains("another `playledger up`"), "{}", refused.err);
 
     let page = up.get_page("/").await;
     assert!(page.contains("<html") || page.contains("<!doctype html"), "{page}");
@@ -169,6 +174,10 @@ fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let refused = finished(command(&world, &["up", "--listen", &address]));
     assert_eq!(refused.status, Some(1));
     assert!(refused.err.contains("--listen 127.0.0.1:0"), "{}", refused.err);
+
+    let refused = finished(command(&world, &["up", "--listen", "nowhere"]));
+    assert_eq!(refused.status, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("--listen nowhere"), "{}", refused.err);
 
     let refused = finished(command(&world, &["up", "--session-timeout", "0s"]));
     assert_eq!(refused.status, Some(2), "{}", refused.err);

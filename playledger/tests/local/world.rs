@@ -135,6 +135,11 @@ impl Up {
         self.told("api_key")
     }
 
+    /// HOST:PORT of its gateway.
+    pub(crate) fn gateway_address(&self) -> &str {
+        self.told("gateway").strip_prefix("http://").unwrap()
+    }
+
     /// SIGTERM; the exit status.
     pub(crate) fn stop(mut self) -> Option<i32> {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();

@@ -4,6 +4,7 @@
 
 mod answers;
 mod away;
+mod hosts;
 mod live;
 // One copy of the cluster serves both crates.
 #[path = "../../../projector/tests/projector/postgres.rs"]

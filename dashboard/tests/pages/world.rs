@@ -31,7 +31,13 @@ impl World {
 
     /// Over a database that the test looks after.
     pub(crate) async fn over(database_url: &str) -> Self {
-        let line = ["dashboard", "--database-url", database_url, "--listen", "127.0.0.1:0"].map(Into::into);
+        Self::told(database_url, &[]).await
+    }
+
+    /// The same with more on its command line.
+    pub(crate) async fn told(database_url: &str, more: &[&str]) -> Self {
+        let line = ["dashboard", "--database-url", database_url, "--listen", "127.0.0.1:0"];
+        let line = line.iter().chain(more).map(Into::into);
         let loaded = daemon::config::load::<Config>(line, &|_| None).unwrap_or_else(|stop| panic!("{stop:?}"));
         let shell = Shell::detached();
         let server = tokio::spawn(dashboard::run(loaded.config, shell.clone()));
@@ -66,6 +72,11 @@ impl World {
 
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    /// The same, asked for by this name.
+    pub(crate) async fn asked_for(&self, host: &str, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.base)).header("host", host).send().await.unwrap()
     }
 
     /// A page, which has to be there.

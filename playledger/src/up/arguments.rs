@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Where the pages are; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     pub dashboard: String,
+    /// A name by which the pages may be asked for, besides addresses and localhost; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
     /// Where /livez, /readyz and /metrics are
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub ops: String,

@@ -156,13 +156,16 @@ async fn another_log_is_refused_and_the_schema_that_is_advised_is_filled_from_it
     assert_eq!(refused.status, Some(1));
     assert!(refused.err.contains("another --schema"), "{}", refused.err);
 
-    let up = Up::start(&world, &["--schema", "anew"]);
+    let up = Up::start(&world, &["--schema", "anew", "--host", "play.lan"]);
     let second = world::session(3);
     assert_eq!(up.post_all(&second).await, 202);
     up.wait_for_rows("SELECT count(*) FROM anew.sessions WHERE status = 'final'", 1).await;
     assert_eq!(up.rows("SELECT count(*) FROM play.sessions").await, 1);
     let session = second[0]["session_id"].as_str().unwrap();
     assert!(up.get_page("/").await.contains(session));
+    for (host, status) in [("play.lan", 200), ("rebound.example", 421)] {
+        assert_eq!(up.page_asked_for(host).await, status, "{host}");
+    }
     assert_eq!(up.stop(), Some(0), "{}", world.said());
 }
 
@@ -178,6 +181,10 @@ fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let refused = finished(command(&world, &["up", "--listen", "nowhere"]));
     assert_eq!(refused.status, Some(2), "{}", refused.err);
     assert!(refused.err.contains("--listen nowhere"), "{}", refused.err);
+
+    let refused = finished(command(&world, &["up", "--host", "http://play.lan"]));
+    assert_eq!(refused.status, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("--host"), "{}", refused.err);
 
     let refused = finished(command(&world, &["up", "--session-timeout", "0s"]));
     assert_eq!(refused.status, Some(2), "{}", refused.err);

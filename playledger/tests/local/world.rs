@@ -175,6 +175,13 @@ impl Up {
         response.text().await.unwrap()
     }
 
+    /// The status of the first page, asked for by another name.
+    pub(crate) async fn page_asked_for(&self, host: &str) -> u16 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.get(self.told("dashboard")).header("host", host);
+        request.send().await.unwrap().status().as_u16()
+    }
+
     /// One number of the tables.
     pub(crate) async fn rows(&self, sql: &'static str) -> i64 {
         self.number(sql).await

@@ -13,6 +13,7 @@ use crate::postgres::{self, Database};
 pub(crate) struct World {
     pub(crate) shell: Shell,
     pub(crate) client: Client,
+    pub(crate) config: Config,
     base: String,
     server: Option<JoinHandle<anyhow::Result<()>>>,
     database: Option<Database>,
@@ -40,7 +41,8 @@ impl World {
         let line = line.iter().chain(more).map(Into::into);
         let loaded = daemon::config::load::<Config>(line, &|_| None).unwrap_or_else(|stop| panic!("{stop:?}"));
         let shell = Shell::detached();
-        let server = tokio::spawn(dashboard::run(loaded.config, shell.clone()));
+        let config = loaded.config;
+        let server = tokio::spawn(dashboard::run(config.clone(), shell.clone()));
         let mut waited = 0;
         let address = loop {
             if let Some(address) = shell.ready.addresses().get("dashboard") {
@@ -51,7 +53,7 @@ impl World {
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { shell, client, base: format!("http://{address}"), server: Some(server), database: None }
+        Self { shell, client, config, base: format!("http://{address}"), server: Some(server), database: None }
     }
 
     /// Puts a row into a table of the generation that is shown.

@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use clap::Args;
 use schemas::games::{GameSettings, Games};
 
+use crate::hosts;
+
 /// Settings of the dashboard.
 ///
 /// ```
@@ -19,6 +21,10 @@ pub struct Config {
     /// Where the pages are served; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     pub listen: String,
+    /// A name by which the pages may be asked for, such as play.example.org, behind a proxy also the one
+    /// that it passes on; repeatable. Addresses, localhost and the name in --listen always may
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
     /// The database that the projector fills; read only here
     // Named as everybody's tools name it; the shell reads PLAYLEDGER_DATABASE_URL and its _FILE besides.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
@@ -46,6 +52,7 @@ impl daemon::Daemon for Config {
         if !plain_identifier(&self.schema) {
             return Err(format!("--schema {:?}: a plain lower-case name is wanted, such as play", self.schema));
         }
+        self.host.iter().try_for_each(|name| hosts::check(name))?;
         self.settings().map(|_| ()).map_err(|error| format!("{error:#}"))
     }
 }
@@ -88,6 +95,7 @@ mod tests {
     fn the_refusal_names_the_flag() {
         let config = Config {
             listen: String::new(),
+            host: Vec::new(),
             database_url: String::new(),
             schema: "a b".into(),
             games: None,

@@ -13,6 +13,9 @@ pub enum Failure {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// It was asked for by a name that is not this dashboard's.
+    #[error("asked for by the name {0}")]
+    Misdirected(String),
     /// The database does not answer; it may later.
     #[error("the database is away: {0}")]
     Away(Arc<sqlx::Error>),
@@ -30,6 +33,7 @@ impl Failure {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Away(_) | Self::Unprepared(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

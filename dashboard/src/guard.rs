@@ -1,10 +1,13 @@
-//! Wraps every answer: headers that keep a page from being misused, and the books of requests.
+//! Wraps every answer: the name that it was asked for, headers that keep a page from being misused, and
+//! the books of requests.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use daemon::Clock;
 use http::{HeaderName, HeaderValue, Method, header};
+
+use crate::hosts::Hosts;
 
 /// No page runs or loads anything that this server did not send, and none stands in a foreign frame.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -19,13 +22,26 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// What the middleware goes by.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) hosts: Hosts,
+    pub(crate) clock: Clock,
+}
+
 /// The middleware itself.
-pub(crate) async fn guard(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(Door { hosts, clock }): State<Door>, request: Request, next: Next) -> Response {
     let begun = clock.monotonic_ms();
     // The pattern and not the path: a path has unbounded many values.
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
-    let mut response = next.run(request).await;
+    // The assets tell of nobody, and the page that refuses looks as it should with them.
+    let open = request.uri().path().starts_with("/assets/");
+    let mut response = match hosts.admit(&request) {
+        Ok(()) => next.run(request).await,
+        Err(_) if open => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

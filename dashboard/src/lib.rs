@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod fragment;
 mod guard;
+mod hosts;
 mod metrics;
 mod pages;
 pub mod range;
@@ -26,6 +27,7 @@ pub use error::Failure;
 pub use store::Store;
 
 use fragment::Fragments;
+use hosts::Hosts;
 
 /// How often the database is asked whether it is there.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -41,7 +43,7 @@ pub async fn run(config: Config, shell: Shell) -> anyhow::Result<()> {
     shell.ready.listening("dashboard", listener.local_addr()?);
     let watch = tokio::spawn(watch_database(store.clone(), shell.clone()));
     let fragments = Fragments::new(store.clone(), shell.clock.clone(), config.settings()?);
-    let routes = pages::routes(fragments, shell.clone());
+    let routes = pages::routes(fragments, shell.clone(), Hosts::of(&config));
     server::serve(listener, routes, shell.shutdown.clone()).await;
     watch.abort();
     store.close().await;

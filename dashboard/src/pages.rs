@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::assets::{VERSION, asset};
 use crate::error::Failure;
 use crate::fragment::{Fragments, View};
-use crate::guard::guard;
+use crate::guard::{Door, guard};
+use crate::hosts::Hosts;
 use crate::range::Range;
 use crate::store::Scope;
 use crate::stream::stream;
@@ -40,8 +41,8 @@ type Asking = Result<Query<Asked>, QueryRejection>;
 type Id = Result<Path<String>, PathRejection>;
 
 /// All addresses. A page, its fragment alone, and its stream of updates stand beside one another.
-pub(crate) fn routes(fragments: Fragments, shell: Shell) -> Router {
-    let clock = shell.clock.clone();
+pub(crate) fn routes(fragments: Fragments, shell: Shell, hosts: Hosts) -> Router {
+    let door = Door { hosts, clock: shell.clock.clone() };
     Router::new()
         .route("/", get(overview_page))
         .route("/fragment", get(overview_fragment))
@@ -52,7 +53,7 @@ pub(crate) fn routes(fragments: Fragments, shell: Shell) -> Router {
         .route("/assets/{version}/{name}", get(asset))
         .fallback(nothing_here)
         .with_state(App { fragments, shell })
-        .layer(axum::middleware::from_fn_with_state(clock, guard))
+        .layer(axum::middleware::from_fn_with_state(door, guard))
 }
 
 async fn overview_page(State(app): State<App>, asking: Asking) -> Result<Response, Failure> {

@@ -1,5 +1,6 @@
 //! Reads the projector's views. Every page is one read-only transaction, so its numbers agree with one another.
 
+pub mod amount;
 pub mod overview;
 pub mod session;
 

@@ -1,9 +1,10 @@
 //! The command line: which command, and the exit status that comes of it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use daemon::config::Stop;
 
 use crate::output::{Closed, Usage, say};
@@ -42,7 +43,10 @@ enum Command {
 
 /// Runs the command that a line asks for: 0 done, 1 failed, 2 bad usage.
 pub fn main(line: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(line) {
+    let mut command = without_empty(Cli::command(), &|name| std::env::var_os(name));
+    let read = command.try_get_matches_from_mut(line);
+    let cli = match read.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command)))
+    {
         Ok(cli) => cli,
         Err(error) => return Stop::from(error).report(),
     };
@@ -50,6 +54,16 @@ pub fn main(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
+}
+
+/// The command line without the variables that are set and empty: they count as unset, which is what
+/// shells and compose files mean by them.
+fn without_empty(command: clap::Command, environment: &dyn Fn(&OsStr) -> Option<OsString>) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let empty = arg.get_env().and_then(environment).is_some_and(|value| value.is_empty());
+        if empty { arg.env(Resettable::Reset) } else { arg }
+    });
+    command.mut_subcommands(|command| without_empty(command, environment))
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -70,7 +84,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn on_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    // A read of an idle standard input ends when the input does: nothing waits for it here.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

@@ -1,11 +1,13 @@
 // The dashboard in a real browser: node run.mjs --base URL [--gateway URL --key KEY] [--shots DIR] [--chromium PATH]
 //
 // --base names a dashboard with at least one closed session. With a gateway and a key the script also
-// plays a session of its own and waits for it to show on a page that is already open.
+// plays a session of its own and waits for it to show on a page that is already open. The browser is the one
+// that --chromium or PLAYLEDGER_TEST_CHROMIUM names, else the first of chromium, chromium-browser and
+// google-chrome that PATH holds.
 // Exit status: 0 all held, 1 something did not, 2 bad usage.
 
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { chromium } from "playwright-core";
@@ -18,8 +20,9 @@ const options = {
   gateway: { type: "string" },
   key: { type: "string" },
   shots: { type: "string" },
-  chromium: { type: "string", default: "/usr/bin/chromium" },
+  chromium: { type: "string" },
 };
+const browsers = ["chromium", "chromium-browser", "google-chrome"];
 
 function given() {
   try {
@@ -31,6 +34,32 @@ function given() {
     console.error(`${error.message}\n${usage}`);
     process.exit(2);
   }
+}
+
+function runs(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function browserProgram(named) {
+  const wanted = named ?? process.env.PLAYLEDGER_TEST_CHROMIUM;
+  if (wanted) {
+    if (runs(wanted)) return wanted;
+    console.error(`${wanted}: there is no such browser; --chromium or PLAYLEDGER_TEST_CHROMIUM names it`);
+    process.exit(2);
+  }
+  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
+  const found = browsers.flatMap((name) => folders.map((folder) => join(folder, name))).find(runs);
+  if (found) return found;
+  console.error(
+    `no browser: PATH holds none of ${browsers.join(", ")}. Install Chromium (apt-get install chromium), ` +
+      "or name one with --chromium or PLAYLEDGER_TEST_CHROMIUM",
+  );
+  process.exit(2);
 }
 
 // A tab that writes down whatever should not happen in it.
@@ -55,7 +84,7 @@ async function watchedTab(browser, base, settings) {
 async function main() {
   const args = given();
   if (args.shots) mkdirSync(args.shots, { recursive: true });
-  const browser = await chromium.launch({ executablePath: args.chromium, args: ["--no-sandbox"] });
+  const browser = await chromium.launch({ executablePath: browserProgram(args.chromium), args: ["--no-sandbox"] });
   let failed = 0;
   let skipped = 0;
   for (const check of checks) {

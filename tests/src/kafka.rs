@@ -7,6 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// A cluster on this machine; ended, with its data, when dropped or when this process ends.
 #[derive(Debug)]
 pub struct KafkaBroker {
@@ -72,7 +75,7 @@ impl KafkaBroker {
     /// # Panics
     /// On a cluster that is not this test's own.
     pub fn freeze(&self, number: usize) {
-        self.signal(number, "-STOP");
+        self.signal(number, Signal::SIGSTOP);
     }
 
     /// Lets a frozen broker go on.
@@ -80,14 +83,14 @@ impl KafkaBroker {
     /// # Panics
     /// On a cluster that is not this test's own.
     pub fn thaw(&self, number: usize) {
-        self.signal(number, "-CONT");
+        self.signal(number, Signal::SIGCONT);
     }
 
-    fn signal(&self, number: usize, signal: &str) {
+    fn signal(&self, number: usize, signal: Signal) {
         let file = self.own().folder.join(format!("broker-{number}/pid"));
-        let pid = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-        let sent = Command::new("kill").args([signal, pid.trim()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill {signal} {pid}");
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let pid = text.trim().parse().unwrap_or_else(|e| panic!("{}: {text:?}: {e}", file.display()));
+        kill(Pid::from_raw(pid), signal).unwrap_or_else(|e| panic!("{signal} to {pid}: {e}"));
     }
 
     fn own(&self) -> &Own {

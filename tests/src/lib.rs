@@ -7,6 +7,7 @@
 pub mod client;
 pub mod kafka;
 pub mod process;
+pub mod remains;
 pub mod tables;
 pub mod waves;
 pub mod world;

@@ -1,6 +1,7 @@
 //! A program of this workspace as a process: started, ready, signalled, killed, ended by its id.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -25,7 +26,12 @@ impl Process {
     pub fn start(program: &str, name: &str, arguments: &[String], folder: &Path) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let lines = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let child = Command::new(built(program)?)
+        let mut command = Command::new(built(program)?);
+        // What the tester's own environment says is not for them: it would point them at other servers.
+        std::env::vars_os().map(|(name, _)| name).filter(|name| speaks_to_us(name)).for_each(|name| {
+            command.env_remove(name);
+        });
+        let child = command
             .args(arguments)
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
@@ -120,6 +126,12 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether our programs go by a variable of this name: their own, and the one that everybody's tools read.
+fn speaks_to_us(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("PLAYLEDGER_") || name == "DATABASE_URL" || name == "DATABASE_URL_FILE"
 }
 
 /// Where cargo put a program of this workspace: beside the folder of the running test.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use playledger_tests::world::Local;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,7 +15,8 @@ async fn the_pages_work_in_a_browser_while_players_play() -> anyhow::Result<()> 
         .arg(script)
         .args(["--base", &world.line.dashboard])
         .args(["--gateway", &world.line.gateway, "--key", &world.line.api_key])
-        .output()?;
+        .output()
+        .context("node: can't run it; Node.js 20 or newer runs the browser's checks (apt-get install nodejs npm)")?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{said}");
     println!("{said}");

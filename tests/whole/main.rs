@@ -2,5 +2,6 @@
 
 mod faults;
 mod first_page;
+mod nothing_left;
 mod waves;
 mod way;

@@ -6,12 +6,17 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::range::Range;
+use crate::store::amount::{self, Amount};
 use crate::store::{Scope, Store};
 
 /// Running sessions that the first page lists, at most.
 pub const LIVE_SHOWN: i64 = 12;
 /// Closed sessions that the first page lists, at most.
 pub const CLOSED_SHOWN: i64 = 20;
+/// The closed sessions that were reported last are looked for among so many that began last, shared by
+/// the games; a game has no fewer than the second of these. An index finds those, and none finds the
+/// latest reports.
+const CLOSED_LOOKED_AT: [i64; 2] = [10_000, 100];
 /// Event types that the first page names, at most.
 pub const TYPES_SHOWN: i64 = 8;
 
@@ -28,19 +33,19 @@ pub struct Overview {
     pub live: Vec<LiveLine>,
     /// Closed sessions, the one reported last first.
     pub closed: Vec<ClosedLine>,
-    /// Games that have sent something, by name: one, as a rule.
-    pub games: i64,
+    /// Whether more than one game has sent something of late.
+    pub many_games: bool,
 }
 
 /// How much there is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Sessions that run.
     pub live: i64,
     /// Closed play sessions.
-    pub closed: i64,
+    pub closed: Amount,
     /// Players with a closed session.
-    pub players: i64,
+    pub players: Amount,
     /// Events in the latest whole minute.
     pub last_minute: i64,
     /// The latest minute with an event.
@@ -124,7 +129,7 @@ impl Store {
             types: types(&mut read, scope, from).await?,
             live: live(&mut read, scope).await?,
             closed: closed(&mut read, scope).await?,
-            games: games(&mut read, scope).await?,
+            many_games: many_games(&mut read, scope).await?,
         };
         read.rollback().await?;
         Ok(overview)
@@ -134,18 +139,18 @@ impl Store {
 async fn totals(read: &mut PgConnection, scope: &Scope, now_ms: i64) -> Result<Totals, sqlx::Error> {
     const MINUTE: i64 = 60_000;
     let whole = DateTime::from_timestamp_millis((now_ms.div_euclid(MINUTE) - 1) * MINUTE).unwrap_or_default();
-    sqlx::query_as(
-        "SELECT (SELECT count(*) FROM live_sessions WHERE $1::text IS NULL OR tenant = $1) AS live,
-                (SELECT count(*) FROM sessions WHERE kind = 'play' AND ($1::text IS NULL OR tenant = $1)) AS closed,
-                (SELECT count(*) FROM players WHERE $1::text IS NULL OR tenant = $1) AS players,
+    let (live, last_minute, latest) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM live_sessions WHERE $1::text IS NULL OR tenant = $1),
                 (SELECT coalesce(sum(events), 0)::bigint FROM activity_by_minute
-                  WHERE minute = $2 AND ($1::text IS NULL OR tenant = $1)) AS last_minute,
-                (SELECT max(minute) FROM activity_by_minute WHERE $1::text IS NULL OR tenant = $1) AS latest",
+                  WHERE minute = $2 AND ($1::text IS NULL OR tenant = $1)),
+                (SELECT max(minute) FROM activity_by_minute WHERE $1::text IS NULL OR tenant = $1)",
     )
     .bind(scope.tenant())
     .bind(whole)
-    .fetch_one(read)
-    .await
+    .fetch_one(&mut *read)
+    .await?;
+    let (closed, players) = amount::sessions_and_players(read, scope).await?;
+    Ok(Totals { live, closed, players, last_minute, latest })
 }
 
 async fn steps(
@@ -154,8 +159,8 @@ async fn steps(
     range: Range,
     from: DateTime<Utc>,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT floor(extract(epoch FROM minute - $2) * 1000 / $3)::bigint AS step, sum(events)::bigint
+    let rows: Vec<(DateTime<Utc>, i64)> = sqlx::query_as(
+        "SELECT date_bin($3 * interval '1 millisecond', minute, $2) AS step, sum(events)::bigint
            FROM activity_by_minute
           WHERE minute >= $2 AND minute < $2 + $4 * interval '1 millisecond' AND ($1::text IS NULL OR tenant = $1)
           GROUP BY step",
@@ -167,7 +172,8 @@ async fn steps(
     .fetch_all(read)
     .await?;
     let mut steps = vec![0; usize::try_from(range.steps()).unwrap_or(0)];
-    for (step, events) in rows {
+    for (begin, events) in rows {
+        let step = (begin - from).num_milliseconds() / range.step_ms();
         if let Some(place) = usize::try_from(step).ok().and_then(|step| steps.get_mut(step)) {
             *place = events;
         }
@@ -206,12 +212,25 @@ async fn live(read: &mut PgConnection, scope: &Scope) -> Result<Vec<LiveLine>, s
 }
 
 async fn closed(read: &mut PgConnection, scope: &Scope) -> Result<Vec<ClosedLine>, sqlx::Error> {
-    // The latest are chosen before their metrics are looked up: 20 look-ups, not a join of everything.
+    // From game to game along the index, from each those that began last; of these the latest are chosen before
+    // their metrics are looked up: 20 look-ups, not a join of everything.
     sqlx::query_as(
-        "WITH latest AS MATERIALIZED (
-             SELECT * FROM sessions
-              WHERE kind = 'play' AND ($1::text IS NULL OR tenant = $1)
-              ORDER BY reported_at DESC, session_id
+        "WITH RECURSIVE games AS (
+             (SELECT tenant, game FROM sessions WHERE tenant >= coalesce($1, '') ORDER BY tenant, game LIMIT 1)
+             UNION ALL
+             SELECT n.tenant, n.game FROM games g, LATERAL (
+                 SELECT tenant, game FROM sessions s
+                  WHERE (s.tenant, s.game) > (g.tenant, g.game)
+                  ORDER BY tenant, game LIMIT 1) n
+              WHERE $1::text IS NULL OR n.tenant = $1),
+         latest AS MATERIALIZED (
+             SELECT s.* FROM games g, LATERAL (
+                 SELECT * FROM sessions s
+                  WHERE s.tenant = g.tenant AND s.game = g.game
+                  ORDER BY started_at DESC
+                  LIMIT greatest($4, $3 / (SELECT count(*) FROM games))) s
+              WHERE s.kind = 'play' AND ($1::text IS NULL OR s.tenant = $1)
+              ORDER BY s.reported_at DESC, s.session_id
               LIMIT $2)
          SELECT l.tenant, l.session_id, l.game, l.player_id, l.status, l.close_reason, l.started_at, l.event_count,
                 l.anomalous, m.duration_ms, m.active_ms, m.tasks_started, m.tasks_completed, m.success_rate
@@ -221,14 +240,30 @@ async fn closed(read: &mut PgConnection, scope: &Scope) -> Result<Vec<ClosedLine
     )
     .bind(scope.tenant())
     .bind(CLOSED_SHOWN)
+    .bind(CLOSED_LOOKED_AT[0])
+    .bind(CLOSED_LOOKED_AT[1])
     .fetch_all(read)
     .await
 }
 
-async fn games(read: &mut PgConnection, scope: &Scope) -> Result<i64, sqlx::Error> {
+async fn many_games(read: &mut PgConnection, scope: &Scope) -> Result<bool, sqlx::Error> {
+    // From game to game along the index, no further than to the second that has sent something.
     sqlx::query_scalar(
-        "SELECT count(DISTINCT (tenant, game)) FROM activity_by_minute
-          WHERE minute > now() - interval '7 days' AND ($1::text IS NULL OR tenant = $1)",
+        "WITH RECURSIVE games AS (
+             (SELECT tenant, game FROM activity_by_minute
+               WHERE tenant >= coalesce($1, '') ORDER BY tenant, game LIMIT 1)
+             UNION ALL
+             SELECT n.tenant, n.game FROM games g, LATERAL (
+                 SELECT tenant, game FROM activity_by_minute a
+                  WHERE (a.tenant, a.game) > (g.tenant, g.game)
+                  ORDER BY tenant, game LIMIT 1) n
+              WHERE $1::text IS NULL OR n.tenant = $1)
+         SELECT count(*) > 1 FROM (
+             SELECT FROM games g
+              WHERE ($1::text IS NULL OR g.tenant = $1)
+                AND EXISTS (SELECT FROM activity_by_minute a
+                             WHERE a.tenant = g.tenant AND a.game = g.game AND a.minute > now() - interval '7 days')
+              LIMIT 2) two",
     )
     .bind(scope.tenant())
     .fetch_one(read)

@@ -33,6 +33,12 @@ impl ErrorPage {
                 "A session appears within seconds of its first event. If it should be here, check the id and the \
                  projector's lag.",
             ),
+            Failure::Misdirected(name) => (
+                "Not by that name",
+                format!("This dashboard does not answer to {name}."),
+                "Ask for it by the address of its machine. If the name is one of its own, whoever runs it gives the \
+                 name with --host.",
+            ),
             Failure::Away(_) => (
                 "The database is away",
                 "This page could not be read because the database does not answer, or not in time. Nothing is lost: \

@@ -16,6 +16,22 @@ pub fn count(value: i64) -> String {
     text
 }
 
+/// A count that is not exact, with the two digits that it bears: `380,000`, `1.9 million`.
+pub fn rough(value: i64) -> String {
+    let unit = 10_i64.pow(value.unsigned_abs().checked_ilog10().unwrap_or(0).saturating_sub(1));
+    let rounded = value.saturating_add(unit / 2) / unit * unit;
+    match rounded {
+        1_000_000..1_000_000_000 => format!("{} million", tenths(rounded / 100_000)),
+        1_000_000_000.. => format!("{} billion", tenths(rounded / 100_000_000)),
+        _ => count(rounded),
+    }
+}
+
+/// A number of tenths: `19` is `1.9`, `30` is `3`.
+fn tenths(value: i64) -> String {
+    if value % 10 == 0 { count(value / 10) } else { format!("{}.{}", count(value / 10), value % 10) }
+}
+
 /// A count with its noun: `1 event`, `1,204 events`.
 pub fn counted(value: i64, noun: &str) -> String {
     format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
@@ -118,6 +134,24 @@ mod tests {
     }
 
     #[test]
+    fn a_count_that_is_not_exact_claims_two_digits() {
+        let cases = [
+            (0, "0"),
+            (7, "7"),
+            (104, "100"),
+            (384_999, "380,000"),
+            (996_000, "1 million"),
+            (1_949_999, "1.9 million"),
+            (12_345_678, "12 million"),
+            (994_000_000, "990 million"),
+            (2_345_678_901, "2.3 billion"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(rough(value), text, "{value}");
+        }
+    }
+
+    #[test]
     fn times_read_in_their_two_largest_units() {
         let cases = [
             (0, "0 s"),
@@ -159,6 +193,7 @@ mod tests {
         #[test]
         fn no_number_breaks_a_format(ms in any::<i64>(), ratio in any::<f64>()) {
             prop_assert!(!duration(ms).is_empty() && !elapsed(ms).is_empty() && !count(ms).is_empty());
+            prop_assert!(!rough(ms).is_empty());
             prop_assert!(!percent(ratio).is_empty() && !decimal(ratio).is_empty() && !duration_f64(ratio).is_empty());
         }
 

@@ -3,9 +3,10 @@
 use askama::Template;
 
 use crate::range::Range;
+use crate::store::amount::Amount;
 use crate::store::overview::{ClosedLine, LiveLine, Overview, TYPES_SHOWN, TypeCount};
 use crate::view::chart::{Chart, chart};
-use crate::view::format::{count, counted, duration, percent};
+use crate::view::format::{count, counted, duration, percent, rough};
 use crate::view::geometry::Percent;
 use crate::view::moment::Moment;
 
@@ -41,6 +42,8 @@ pub struct Tile {
     pub label: &'static str,
     /// How much.
     pub value: String,
+    /// Whether it is about so much, and not counted.
+    pub about: bool,
     /// What it means.
     pub note: String,
     /// Whether it stands for what happens now.
@@ -128,8 +131,8 @@ impl OverviewPage {
             rows: data.live.iter().map(live_row).chain(data.closed.iter().map(closed_row)).collect(),
             more_live: (unlisted > 0).then(|| counted(unlisted, "more live session")),
             latest: totals.latest.map(Moment::ago),
-            first_time: totals.latest.is_none() && totals.live == 0 && totals.closed == 0,
-            many_games: data.games > 1,
+            first_time: totals.latest.is_none() && totals.live == 0 && totals.closed == Amount::default(),
+            many_games: data.many_games,
         }
     }
 
@@ -141,21 +144,22 @@ impl OverviewPage {
 
 fn tiles(data: &Overview) -> Vec<Tile> {
     let totals = &data.totals;
+    let exact = |label, value, note: &str| Tile {
+        label,
+        value: count(value),
+        note: note.to_owned(),
+        about: false,
+        live: false,
+    };
+    let total = |label, amount, note: &str| match amount {
+        Amount::Exactly(value) => exact(label, value, note),
+        Amount::About(value) => Tile { value: rough(value), about: true, ..exact(label, value, note) },
+    };
     vec![
-        Tile {
-            label: "Live sessions",
-            value: count(totals.live),
-            note: "open right now".to_owned(),
-            live: totals.live > 0,
-        },
-        Tile {
-            label: "Events a minute",
-            value: count(totals.last_minute),
-            note: "in the last whole minute".to_owned(),
-            live: false,
-        },
-        Tile { label: "Closed sessions", value: count(totals.closed), note: "with metrics".to_owned(), live: false },
-        Tile { label: "Players", value: count(totals.players), note: "with a closed session".to_owned(), live: false },
+        Tile { live: totals.live > 0, ..exact("Live sessions", totals.live, "open right now") },
+        exact("Events a minute", totals.last_minute, "in the last whole minute"),
+        total("Closed sessions", totals.closed, "with metrics"),
+        total("Players", totals.players, "with a closed session"),
     ]
 }
 

@@ -4,7 +4,9 @@
 
 mod answers;
 mod away;
+mod hosts;
 mod live;
+mod many;
 // One copy of the cluster serves both crates.
 #[path = "../../../projector/tests/projector/postgres.rs"]
 mod postgres;

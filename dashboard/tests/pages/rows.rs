@@ -16,7 +16,7 @@ pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// A closed session of `tenant`: its row, its metrics, a task.
+/// A closed session of `tenant`, the only one of its player: its row, its player's, its metrics, a task.
 pub(crate) async fn closed(world: &World, tenant: &str, session: Uuid, player: &str) {
     let ended = now() - Duration::minutes(2);
     let report = json!({
@@ -27,6 +27,11 @@ pub(crate) async fn closed(world: &World, tenant: &str, session: Uuid, player: &
         "client_started_at": ended, "client_ended_at": ended, "worker": "0.1.0", "reported_at": now(),
     });
     world.insert("sessions", report).await;
+    let row = json!({
+        "tenant": tenant, "player_id": player, "first_seen": ended, "last_seen": ended, "sessions": 1, "events": 6,
+        "active_ms": 152_951,
+    });
+    world.insert("players", row).await;
     let metrics = Metrics {
         duration_ms: 252_951,
         active_ms: 152_951,

@@ -13,6 +13,7 @@ use crate::postgres::{self, Database};
 pub(crate) struct World {
     pub(crate) shell: Shell,
     pub(crate) client: Client,
+    pub(crate) config: Config,
     base: String,
     server: Option<JoinHandle<anyhow::Result<()>>>,
     database: Option<Database>,
@@ -31,10 +32,17 @@ impl World {
 
     /// Over a database that the test looks after.
     pub(crate) async fn over(database_url: &str) -> Self {
-        let line = ["dashboard", "--database-url", database_url, "--listen", "127.0.0.1:0"].map(Into::into);
+        Self::told(database_url, &[]).await
+    }
+
+    /// The same with more on its command line.
+    pub(crate) async fn told(database_url: &str, more: &[&str]) -> Self {
+        let line = ["dashboard", "--database-url", database_url, "--listen", "127.0.0.1:0"];
+        let line = line.iter().chain(more).map(Into::into);
         let loaded = daemon::config::load::<Config>(line, &|_| None).unwrap_or_else(|stop| panic!("{stop:?}"));
         let shell = Shell::detached();
-        let server = tokio::spawn(dashboard::run(loaded.config, shell.clone()));
+        let config = loaded.config;
+        let server = tokio::spawn(dashboard::run(config.clone(), shell.clone()));
         let mut waited = 0;
         let address = loop {
             if let Some(address) = shell.ready.addresses().get("dashboard") {
@@ -45,7 +53,7 @@ impl World {
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { shell, client, base: format!("http://{address}"), server: Some(server), database: None }
+        Self { shell, client, config, base: format!("http://{address}"), server: Some(server), database: None }
     }
 
     /// Puts a row into a table of the generation that is shown.
@@ -66,6 +74,11 @@ impl World {
 
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    /// The same, asked for by this name.
+    pub(crate) async fn asked_for(&self, host: &str, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.base)).header("host", host).send().await.unwrap()
     }
 
     /// A page, which has to be there.

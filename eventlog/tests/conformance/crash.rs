@@ -4,6 +4,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use eventlog::{AppendOptions, Commit, CommitError, EventLog, GroupEvent, Membership, TopicPartition};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -73,7 +75,7 @@ async fn an_owner_that_was_frozen_past_its_session_is_refused() {
     for _ in 0..20 {
         next_line(&mut lines).await;
     }
-    signal(&child, "-STOP").await;
+    signal(&child, Signal::SIGSTOP);
     // Another gets the partition once the group has missed the frozen one.
     let mut heir = world.log.join(World::member(&group, "heir", &input.topic)).await.unwrap();
     let mut next = within(60, first_share(&mut *heir)).await;
@@ -88,7 +90,7 @@ async fn an_owner_that_was_frozen_past_its_session_is_refused() {
     for _ in 0..10 {
         within(60, commit(&mut next)).await;
     }
-    signal(&child, "-CONT").await;
+    signal(&child, Signal::SIGCONT);
     // The child's commit fails, and with it the child.
     assert!(!within(60, child.wait()).await.unwrap().success());
     for _ in 0..10 {
@@ -195,9 +197,9 @@ async fn next_line(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
     .await
 }
 
-async fn signal(child: &Child, signal: &str) {
-    let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    nix::sys::signal::kill(Pid::from_raw(pid), signal).unwrap();
 }
 
 /// As `kill -9` does.

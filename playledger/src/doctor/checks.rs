@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use super::Finding;
-use crate::folder::{self, LAYOUT, ROOM_TO_START, Running};
+use crate::folder::{self, ROOM_TO_START, Running};
 use crate::postgres::{self, Account, programs};
 
 /// The ports that `up` takes where nothing else is said, and the flags that change them.
@@ -45,18 +45,9 @@ pub(super) fn data_folder(path: &Path) -> Vec<Finding> {
     let mut findings = vec![match std::fs::read_to_string(path.join("layout.json")) {
         Err(_) if !path.exists() => Finding::ok(WHAT, format!("{place}: `up` will make it")),
         Err(_) => Finding::note(WHAT, format!("{place}: is no data folder"), "`up` takes an empty or a new folder"),
-        Ok(text) => match serde_json::from_str::<folder::Layout>(&text) {
-            Ok(layout) if layout.layout <= LAYOUT => Finding::ok(WHAT, format!("{place}, layout {}", layout.layout)),
-            Ok(layout) => Finding::bad(
-                WHAT,
-                format!("{place}: was made by a newer version ({})", layout.made_by),
-                "use that version, or another folder with --data",
-            ),
-            Err(error) => Finding::bad(
-                WHAT,
-                format!("{place}/layout.json: {error}"),
-                "restore it, or name another folder with --data",
-            ),
+        Ok(text) => match folder::Layout::parse(&text) {
+            Ok(layout) => Finding::ok(WHAT, format!("{place}, layout {}", layout.layout)),
+            Err(fault) => Finding::bad(WHAT, format!("{place}/layout.json: {fault}"), fault.advice()),
         },
     }];
     findings.push(match folder::holder(path) {
@@ -117,4 +108,26 @@ pub(super) fn left_clusters() -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::State;
+
+    fn advice(layout: &str) -> String {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("layout.json"), layout).unwrap();
+        let finding = data_folder(home.path()).remove(0);
+        assert_eq!(finding.state, State::Bad, "{}", finding.found);
+        finding.advice.unwrap()
+    }
+
+    #[test]
+    fn a_newer_folder_is_told_from_a_damaged_one_whatever_else_it_holds() {
+        assert!(advice(r#"{"layout":99,"id":7,"made_by":"9.0.0","log":{"kind":"new"}}"#).contains("that version"));
+        assert!(advice(r#"{"layout":99}"#).contains("that version"));
+        assert!(advice(r#"{"layout":1}"#).contains("restore"));
+        assert!(advice("layout").contains("restore"));
+    }
 }

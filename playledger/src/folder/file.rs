@@ -10,17 +10,22 @@ use std::path::Path;
 /// # Errors
 /// A sentence that names the file.
 pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    replace(path, bytes).map_err(|error| anyhow::anyhow!(describe("can't write", path, &error)))
+}
+
+/// The same for who has a sentence of its own for a failure.
+///
+/// # Errors
+/// What the system said.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.to_path_buf().into_os_string();
     beside.push(".tmp");
-    let written = (|| -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
-    })();
-    written.map_err(|error| anyhow::anyhow!(describe("can't write", path, &error)))
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }
 
 /// Reads a file; none where there is none.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -46,9 +46,7 @@ pub(super) fn open(folder: &Path, log: LogKind) -> anyhow::Result<Layout> {
         write_private(&path, &serde_json::to_vec(&layout)?)?;
         return Ok(layout);
     };
-    judge_version(&text).map_err(|error| anyhow::anyhow!("{place}: {error:#}"))?;
-    let layout: Layout = serde_json::from_str(&text)
-        .with_context(|| format!("{place}: is not a layout file: restore it, or name another folder with --data"))?;
+    let layout = Layout::parse(&text).map_err(|fault| anyhow::anyhow!("{place}: {fault}: {}", fault.advice()))?;
     if layout.log != log {
         let (was, is) = match layout.log {
             LogKind::Embedded => ("the log in the folder", "leave --kafka out"),
@@ -59,22 +57,49 @@ pub(super) fn open(folder: &Path, log: LogKind) -> anyhow::Result<Layout> {
     Ok(layout)
 }
 
-/// Judges the version alone: all else may look otherwise in a newer one.
-fn judge_version(text: &str) -> anyhow::Result<()> {
-    #[derive(Deserialize)]
-    struct Version {
-        layout: u32,
-        #[serde(default)]
+/// Why the text of a layout file can't be gone by.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A newer version of Playledger made it: all else may look otherwise there.
+    #[error("the folder was made by a newer Playledger ({made_by}; layout {layout}, this one knows {LAYOUT})")]
+    Newer {
+        /// The version of Playledger.
         made_by: String,
+        /// The version of the layout.
+        layout: u32,
+    },
+    /// It is something else, or damaged.
+    #[error("is not a layout file ({0})")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl Fault {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => "use that version, or another folder with --data",
+            Self::Unreadable(_) => "restore it, or name another folder with --data",
+        }
     }
-    let found: Version =
-        serde_json::from_str(text).context("is not a layout file: restore it, or name another folder with --data")?;
-    if found.layout > LAYOUT {
-        bail!(
-            "the folder was made by a newer Playledger ({}; layout {}, this one knows {LAYOUT}): use that version, or another folder with --data",
-            found.made_by,
-            found.layout
-        );
+}
+
+impl Layout {
+    /// Reads the text of a layout file: the version first, because a newer one may look otherwise in
+    /// all else.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        #[derive(Deserialize)]
+        struct Version {
+            layout: u32,
+            #[serde(default)]
+            made_by: String,
+        }
+        let Version { layout, made_by } = serde_json::from_str(text)?;
+        if layout > LAYOUT {
+            return Err(Fault::Newer { made_by, layout });
+        }
+        Ok(serde_json::from_str(text)?)
     }
-    Ok(())
 }

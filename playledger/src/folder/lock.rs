@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::bail;
 
@@ -10,6 +11,10 @@ use super::file::describe;
 
 /// The file that is locked; it holds the number of the process.
 pub(super) const FILE: &str = "lock";
+
+/// A look at the lock holds it for a moment: whoever takes it tries so often, so long apart.
+const TRIES: u32 = 20;
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// A lock that this process holds.
 #[derive(Debug)]
@@ -22,7 +27,7 @@ impl Lock {
         let failed = |error| anyhow::anyhow!(describe("can't open the lock", &path, &error));
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        match file.try_lock() {
+        match try_patiently(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
                 "{}: another `playledger up` (process {}) runs on this folder: stop it, or name another folder with --data",
@@ -38,6 +43,16 @@ impl Lock {
         written.map_err(|error| anyhow::anyhow!(describe("can't write the lock", &path, &error)))?;
         Ok(Self(file))
     }
+}
+
+fn try_patiently(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(TRY_AGAIN),
+            outcome => return outcome,
+        }
+    }
+    file.try_lock()
 }
 
 /// The process that holds a folder's lock; none when nobody does.
@@ -61,5 +76,25 @@ fn said_by(file: &mut File) -> String {
         Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
         // The holder has locked it and not yet written its number.
         _ => "of unknown number".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_looks_for_a_moment_keeps_nobody_from_starting() {
+        let home = tempfile::tempdir().unwrap();
+        drop(Lock::take(home.path()).unwrap());
+        // As `doctor` and `send` do for as long as they look.
+        let looking = File::open(home.path().join(FILE)).unwrap();
+        looking.try_lock_shared().unwrap();
+        let looks = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            drop(looking);
+        });
+        Lock::take(home.path()).unwrap();
+        looks.join().unwrap();
     }
 }

@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-pub use file::{describe, read_if_there, write_private};
-pub use layout::{LAYOUT, Layout, LogKind};
+pub use file::{describe, read_if_there, replace, write_private};
+pub use layout::{Fault, LAYOUT, Layout, LogKind};
 pub use running::Running;
 
 /// What has to be free under the folder for `up` to begin.

@@ -1,4 +1,5 @@
-//! A server that a killed `up` left behind: found by its own file, checked, and stopped.
+//! A server that a killed `up` left behind: found by its own file, checked, and stopped; and what a
+//! killed server left.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use crate::folder::{describe, read_if_there};
 
 /// The server's own note of itself, in the cluster.
 const FILE: &str = "postmaster.pid";
+/// What the names of its sockets and of their locks begin with.
+const SOCKET: &str = ".s.PGSQL.";
 /// How long a server gets to end after it was asked, before it is asked harder.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -62,6 +65,27 @@ pub(super) fn running(cluster: &Path) -> anyhow::Result<Option<Pid>> {
     }
 }
 
+/// Takes away the sockets that a killed server left in its folder, and their locks: the number in a
+/// lock may be another process's by now, which the next server would take for a living server. To be
+/// called when no server runs on the cluster.
+///
+/// # Errors
+/// A sentence that names what can't be taken away.
+pub(super) fn clear_sockets(folder: &Path) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| anyhow::anyhow!(describe("can't look for old sockets", folder, &error)))?;
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(SOCKET)) {
+        let path = entry.path();
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                bail!(describe("can't take the old socket away", &path, &error))
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The server's number: the first line of its note.
 fn parse(note: &str) -> Option<Pid> {
     let pid: i32 = note.lines().next()?.trim().parse().ok()?;
@@ -106,6 +130,17 @@ mod tests {
         std::fs::write(&note, format!("{}\n{}\n", std::process::id(), cluster.path().display())).unwrap();
         stop(cluster.path()).await.unwrap();
         assert!(!note.exists());
+    }
+
+    #[test]
+    fn old_sockets_go_and_all_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".s.PGSQL.40123", ".s.PGSQL.40123.lock", "notes"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        clear_sockets(folder.path()).unwrap();
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["notes"]);
     }
 
     #[tokio::test]

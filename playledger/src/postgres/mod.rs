@@ -30,6 +30,7 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Server> {
     let place = place::Place::prepare(folder, &account)?;
     let programs = programs::choose(&installed, place.major()?).map_err(anyhow::Error::msg)?;
     leftover::stop(&place.cluster()).await?;
+    leftover::clear_sockets(&place.sockets)?;
     let password = cluster::prepare(&place, &programs, &account).await?;
     server::start(place, &programs, &account, &password).await
 }
@@ -97,12 +98,20 @@ mod tests {
         assert_ne!(running_under(&home).unwrap(), Some(pid));
         assert_eq!(rows(&server).await, 1);
 
-        // A killed server leaves its note behind.
+        // A killed server leaves its note behind, and the lock of its socket, whose number may be that
+        // of another process of the account by now.
         let mut server = server;
         let pid = running_under(&home).unwrap().unwrap();
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
         server.ended().await;
-        let server = start(&folder).await.unwrap();
+        let mut stranger = Account::choose().unwrap().command("/bin/sleep").arg("120").spawn().unwrap();
+        let locks: Vec<_> = std::fs::read_dir(home.join("run")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let lock = locks.iter().find(|path| path.extension().is_some_and(|end| end == "lock")).unwrap();
+        std::fs::write(lock, format!("{}\n", stranger.id())).unwrap();
+        let server = start(&folder).await;
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+        let server = server.unwrap();
         assert_eq!(rows(&server).await, 1);
 
         // Whoever starts it and is gone takes it along: dropping the leash is what a kill −9 does.

@@ -98,7 +98,7 @@ impl Server {
             // It recovers at the next start; nothing committed is lost.
             let _ = kill(pid, Signal::SIGQUIT);
         }
-        bail!("the private Postgres did not stop within {} s and was told to end at once", patience.as_secs())
+        bail!("the private Postgres did not stop within {:.1} s and was told to end at once", patience.as_secs_f64())
     }
 
     /// The guard's process number.

@@ -2,7 +2,8 @@
 //!
 //! Lines go in order, one request at a time, so that a session whose client does not count keeps
 //! its order. Beside FILE stands how far it has been sent, written after each answer: an
-//! interrupted run goes on there, and the one request that it may send again counts once.
+//! interrupted run goes on there, and the one request that it may send again counts once. Of a pipe,
+//! and where nothing can be written beside FILE, there is no such place.
 
 mod batch;
 mod counts;
@@ -17,12 +18,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use daemon::Shutdown;
+use tokio::fs::File;
 use tokio::io::{AsyncBufRead, AsyncSeekExt as _, BufReader};
 
 use crate::output::say;
 use crate::target::Target;
 use batch::Event;
 use lines::{Line, Lines};
+use progress::Keeper;
 use sender::Sender;
 
 /// A pipe that is quiet for so long has what it holds sent.
@@ -57,36 +60,38 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let gateway = arguments.target.open()?;
     let url = gateway.url().to_owned();
     gateway.scopes().await?;
-    let from_pipe = arguments.file == Path::new("-");
-    // A dry run keeps nothing, so that nothing of it is done.
-    let kept = (!from_pipe && !arguments.dry_run).then_some(arguments.file.as_path());
     let mut sender = Sender::new(gateway, &arguments, Shutdown::on_signals()?);
-    if from_pipe {
+    if arguments.file == Path::new("-") {
         let lines = Lines::new(BufReader::new(tokio::io::stdin()), 0);
-        pump(lines, &mut sender, &arguments, None).await?;
+        pump(lines, &mut sender, &arguments, &mut Keeper::idle()).await?;
     } else {
-        let start = match kept {
-            Some(file) => progress::resume(file, &url)?,
-            None => None,
-        };
-        let (bytes, done) = start.as_ref().map_or((0, 0), |start| (start.bytes, start.lines));
-        if let Some(start) = start {
-            say(&format!("going on after line {done} of {}", arguments.file.display()));
-            sender.counts = start.counts;
-        }
-        let place = arguments.file.display();
-        let mut file =
-            tokio::fs::File::open(&arguments.file).await.with_context(|| format!("{place}: can't open it"))?;
-        file.seek(std::io::SeekFrom::Start(bytes)).await.with_context(|| format!("{place}: can't go on there"))?;
-        let mut lines = Lines::new(BufReader::new(file), bytes);
-        lines.number_from(done);
-        pump(lines, &mut sender, &arguments, kept).await?;
-    }
-    if let Some(file) = kept {
-        progress::done(file);
+        // A dry run keeps nothing, so that nothing of it is done.
+        let mut keeper = if arguments.dry_run { Keeper::idle() } else { Keeper::of(&arguments.file, &url) };
+        let lines = open(&arguments.file, &mut keeper, &mut sender).await?;
+        pump(lines, &mut sender, &arguments, &mut keeper).await?;
+        keeper.done();
     }
     say(&format!("{}{}", if arguments.dry_run { "dry run: " } else { "" }, sender.counts.words()));
     Ok(if sender.counts.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The lines of a file, from where an interrupted run left it.
+async fn open(file: &Path, keeper: &mut Keeper, sender: &mut Sender) -> anyhow::Result<Lines<BufReader<File>>> {
+    let start = keeper.resume()?;
+    let place = file.display();
+    // A named pipe opens when its writer comes, which may be never.
+    let opened = tokio::select! {
+        opened = File::open(file) => opened,
+        cut = sender.cut_short(1, keeper.keeps()) => return Err(cut),
+    };
+    let mut open = opened.with_context(|| format!("{place}: can't open it"))?;
+    let Some(start) = start else { return Ok(Lines::new(BufReader::new(open), 0)) };
+    open.seek(std::io::SeekFrom::Start(start.bytes)).await.with_context(|| format!("{place}: can't go on there"))?;
+    say(&format!("going on after line {} of {place}", start.lines));
+    sender.counts = start.counts;
+    let mut lines = Lines::new(BufReader::new(open), start.bytes);
+    lines.number_from(start.lines);
+    Ok(lines)
 }
 
 /// Sends all lines; after each answer writes down how far it came.
@@ -94,15 +99,16 @@ async fn pump<R: AsyncBufRead + Unpin>(
     mut lines: Lines<R>,
     sender: &mut Sender,
     arguments: &Arguments,
-    kept: Option<&Path>,
+    keeper: &mut Keeper,
 ) -> anyhow::Result<()> {
     let mut waiting: Vec<Event> = Vec::new();
     let mut held = 0;
     loop {
-        let next = if waiting.is_empty() {
-            Some(lines.next().await)
-        } else {
-            tokio::time::timeout(QUIET, lines.next()).await.ok()
+        let line = waiting.first().map_or(lines.number() + 1, |event| event.line);
+        let quiet = if waiting.is_empty() { Duration::MAX } else { QUIET };
+        let next = tokio::select! {
+            next = tokio::time::timeout(quiet, lines.next()) => next.ok(),
+            cut = sender.cut_short(line, keeper.keeps()) => return Err(cut),
         };
         let mut ended = false;
         let mut flush = next.is_none();
@@ -129,9 +135,9 @@ async fn pump<R: AsyncBufRead + Unpin>(
         if !flush {
             continue;
         }
-        sender.send(std::mem::take(&mut waiting)).await?;
-        if let (Some(file), None) = (kept, &carried) {
-            progress::keep(file, sender.url(), lines.taken(), lines.number(), &sender.counts)?;
+        sender.send(std::mem::take(&mut waiting), keeper.keeps()).await?;
+        if carried.is_none() {
+            keeper.keep(lines.taken(), lines.number(), &sender.counts);
         }
         held = carried.as_ref().map_or(0, |event| event.json.len() + 1);
         waiting.extend(carried);

@@ -40,6 +40,12 @@ impl Sender {
         self.gateway.url()
     }
 
+    /// Resolves to an error when the person ends the run before this line. Cancel safe.
+    pub(super) async fn cut_short(&self, line: u64, goes_on: bool) -> anyhow::Error {
+        self.shutdown.draining().await;
+        anyhow::anyhow!("ended before line {line}: {}", way_on(goes_on))
+    }
+
     /// Counts and tells a line that is no event.
     pub(super) fn unreadable(&mut self, not: &NotAccepted) -> anyhow::Result<()> {
         self.counts.unreadable += 1;
@@ -49,17 +55,17 @@ impl Sender {
     /// Sends events and tells which were not accepted.
     ///
     /// A request that is refused as a whole for what it holds is cut in halves, down to the line
-    /// that spoils it.
+    /// that spoils it. `goes_on` tells whether the same command would go on where this one ends.
     ///
     /// # Errors
     /// A sentence: the gateway does not answer in time, refuses the key, or the person ended it.
-    pub(super) async fn send(&mut self, events: Vec<Event>) -> anyhow::Result<()> {
+    pub(super) async fn send(&mut self, events: Vec<Event>, goes_on: bool) -> anyhow::Result<()> {
         let mut left = vec![events];
         while let Some(mut events) = left.pop() {
             if events.is_empty() {
                 continue;
             }
-            match self.post(&events).await? {
+            match self.post(&events, goes_on).await? {
                 Answer::Judged(judgement) => {
                     for not in batch::judged(&events, judgement, &mut self.counts) {
                         tell(&not)?;
@@ -88,25 +94,29 @@ impl Sender {
         Ok(())
     }
 
-    async fn post(&self, events: &[Event]) -> anyhow::Result<Answer> {
+    async fn post(&self, events: &[Event], goes_on: bool) -> anyhow::Result<Answer> {
         let give_up = async {
             tokio::select! { () = tokio::time::sleep(self.patience) => {}, () = self.shutdown.draining() => {} }
         };
         let body = batch::body(events, self.game.as_deref());
+        let line = events[0].line;
         match self.gateway.post(self.path, &body, give_up).await {
             Ok(answer) => Ok(answer),
-            Err(_) if self.shutdown.is_draining() => {
-                bail!("ended before line {}: the same command goes on there", events[0].line)
-            }
+            Err(_) if self.shutdown.is_draining() => Err(self.cut_short(line, goes_on).await),
             Err(silence) => bail!(
-                "{}: no answer for {}: {}; the same command goes on at line {}",
+                "{}: no answer to line {line} for {}: {}; {}",
                 self.url(),
                 humantime::format_duration(self.patience),
                 silence.why,
-                events[0].line
+                way_on(goes_on)
             ),
         }
     }
+}
+
+/// What to do after a run that was cut short.
+fn way_on(goes_on: bool) -> &'static str {
+    if goes_on { "the same command goes on there" } else { "send all of it again: what was sent counts once" }
 }
 
 fn tell(not: &NotAccepted) -> anyhow::Result<()> {

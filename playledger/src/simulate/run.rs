@@ -46,11 +46,15 @@ pub async fn run(
     shutdown: &Shutdown,
     mut tell: impl FnMut(&Tally, i64),
 ) -> anyhow::Result<Tally> {
-    let scopes = gateway.scopes().await?;
+    let scopes = tokio::select! {
+        scopes = gateway.scopes() => scopes?,
+        () = shutdown.draining() => return Ok(Tally::default()),
+    };
     let mut crowd = Crowd::new(options.seed, options.players, scopes.iter().any(|scope| scope == "evidence"));
     let for_ms = options.duration.map(|duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
     let pace = Pace::choose(options.players, options.rate, for_ms);
     let began = clock.monotonic_ms();
+    let end = for_ms.map_or(i64::MAX, |ms| began.saturating_add(ms));
     let start_ms = clock.now_ms() - pace.past_ms;
     let mut meter = Meter::new(pace.rate);
     let mut sender = Sender::new(gateway.clone(), start_ms, clock.clone());
@@ -58,15 +62,11 @@ pub async fn run(
     while let Some(delivery) = crowd.next() {
         let now = clock.monotonic_ms() - began;
         let due = (delivery.at_ms - pace.past_ms).max(meter.admit(now, delivery.request.events()));
-        if for_ms.is_some_and(|end| due >= end) {
-            sender.wait_until(began + for_ms.unwrap_or(due), shutdown).await;
+        sender.wait_until((began + due).min(end), shutdown).await;
+        if began + due >= end || !sender.room_by(end, shutdown).await || shutdown.is_draining() {
             break;
         }
-        sender.wait_until(began + due, shutdown).await;
-        if shutdown.is_draining() {
-            break;
-        }
-        sender.send(delivery).await;
+        sender.send(delivery);
         sender.tally.sessions = crowd.sessions();
         if now >= told + TELL_EVERY_MS {
             told = now;
@@ -107,13 +107,22 @@ impl Sender {
         }
     }
 
-    /// Sends a request, once there is room for it.
-    async fn send(&mut self, delivery: Delivery) {
+    /// Waits for room for one more request: while the gateway is away none comes, but the end does,
+    /// by its time or by the shutdown. Whether there is room.
+    async fn room_by(&mut self, end_ms: i64, shutdown: &Shutdown) -> bool {
         while self.under_way.len() >= UNDER_WAY {
-            if let Some(done) = self.under_way.join_next().await {
-                self.count(done);
+            let left = Duration::from_millis(u64::try_from(end_ms - self.clock.monotonic_ms()).unwrap_or(0));
+            tokio::select! {
+                Some(done) = self.under_way.join_next() => self.count(done),
+                () = shutdown.draining() => return false,
+                () = tokio::time::sleep(left) => return false,
             }
         }
+        true
+    }
+
+    /// Sends a request.
+    fn send(&mut self, delivery: Delivery) {
         let request = Arc::new(delivery.request);
         let (path, body) = request.render(self.start_ms, self.clock.now_ms() + delivery.clock_ms);
         let (gateway, give_up) = (self.gateway.clone(), self.give_up.clone());

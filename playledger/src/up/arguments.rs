@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use projector::SchemaName;
 
 use crate::folder;
 
@@ -19,12 +20,18 @@ pub struct Arguments {
     /// Where the pages are; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     pub dashboard: String,
+    /// A name by which the pages may be asked for, besides addresses and localhost; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
     /// Where /livez, /readyz and /metrics are
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub ops: String,
     /// The database of the tables [default: a private Postgres in the folder]
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// The schema of the tables: another one is filled from the log anew, beside what is there
+    #[arg(long, value_name = "NAME", default_value = "play")]
+    pub schema: SchemaName,
     /// A Kafka cluster to use instead of the log in the folder
     #[arg(long, value_name = "HOST:PORT[,…]")]
     pub kafka: Option<String>,

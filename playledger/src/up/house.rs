@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::deadline::Deadline;
 use super::log::{self, Log};
 use super::part::{Ended, Part};
 use super::{Arguments, key, settings};
@@ -20,8 +21,8 @@ use crate::postgres::{self, Server};
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// A start that takes longer than this says what it waits for, and again after as long.
 const SAY_AFTER: Duration = Duration::from_secs(10);
-/// How long the private Postgres may take to stop, and the log before it. With the parts' own and
-/// the players', all is within 25 s.
+/// How long the private Postgres may take to stop, and the log before it, where the deadline leaves
+/// them as much.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(4);
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -111,16 +112,16 @@ impl House {
     }
 
     /// Stops all: the gateway first, so that what was acknowledged is in the log; Postgres last.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop(self, deadline: Deadline) {
         self.mirror.abort();
         for part in self.parts {
-            part.stop().await;
+            part.stop(deadline).await;
         }
-        if tokio::time::timeout(LOG_PATIENCE, self.log.close()).await.is_err() {
-            tracing::warn!("the log did not close within {} s; what was acknowledged is in it", LOG_PATIENCE.as_secs());
+        if tokio::time::timeout(deadline.within(LOG_PATIENCE), self.log.close()).await.is_err() {
+            tracing::warn!("the log did not close in time; what was acknowledged is in it");
         }
         if let Some(server) = self.postgres
-            && let Err(error) = server.stop(POSTGRES_PATIENCE).await
+            && let Err(error) = server.stop(deadline.within(POSTGRES_PATIENCE)).await
         {
             tracing::warn!("{error:#}");
         }

@@ -4,6 +4,7 @@
 //! addresses, are watched, and are stopped in the order in which events flow.
 
 mod arguments;
+mod deadline;
 mod house;
 mod key;
 mod log;
@@ -22,6 +23,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::folder::{Folder, LogKind, Running};
 use crate::output::{Usage, data, say};
 pub use arguments::Arguments;
+use deadline::Deadline;
 use house::House;
 use players::Players;
 
@@ -37,7 +39,7 @@ const USUAL: &str = "info,rdkafka=warn,sqlx=warn";
 pub fn command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     telemetry::init_saying(None, if arguments.json { USUAL } else { QUIET });
     files::raise_limit();
-    ports::check(arguments).map_err(anyhow::Error::msg)?;
+    ports::judge(arguments).map_err(Usage)?;
     settings::judge(arguments).map_err(Usage)?;
     let recorder = ops::install_recorder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -54,8 +56,10 @@ async fn run(arguments: &Arguments, recorder: PrometheusHandle) -> anyhow::Resul
         ready: Ready::default(),
         clock: Clock::system(),
     };
+    // The folder before the ports: where another `up` runs on it, its ports are taken for that reason.
     let folder = Folder::take(&arguments.folder(), arguments.log_kind())?;
     Running::forget(folder.path());
+    ports::check(arguments).map_err(anyhow::Error::msg)?;
     if !arguments.json {
         say(&format!("starting on {}", folder.path().display()));
     }
@@ -65,18 +69,32 @@ async fn run(arguments: &Arguments, recorder: PrometheusHandle) -> anyhow::Resul
         () = shell.shutdown.draining() => return Ok(()),
     };
     let mut house = house;
-    let outcome = live(arguments, &folder, &shell, &mut house).await;
+    let mut players = None;
+    let outcome = live(arguments, &folder, &shell, &mut house, &mut players).await;
+    let deadline = Deadline::of_a_stop();
     shell.health.draining();
     Running::forget(folder.path());
-    house.stop().await;
+    if !arguments.json && outcome.is_ok() {
+        say("stopping; again ends at once");
+    }
+    if let Some(players) = players {
+        players.stop(deadline).await;
+    }
+    house.stop(deadline).await;
     outcome
 }
 
-/// From the start of the parts until they are to be stopped.
+/// From the start of the parts until they are to be stopped, and the players with them.
 ///
 /// # Errors
 /// Why, where nobody asked for it.
-async fn live(arguments: &Arguments, folder: &Folder, shell: &Shell, house: &mut House) -> anyhow::Result<()> {
+async fn live(
+    arguments: &Arguments,
+    folder: &Folder,
+    shell: &Shell,
+    house: &mut House,
+    players: &mut Option<Players>,
+) -> anyhow::Result<()> {
     let running = tokio::select! {
         running = house.ready() => running?,
         () = shell.shutdown.draining() => return Ok(()),
@@ -87,16 +105,11 @@ async fn live(arguments: &Arguments, folder: &Folder, shell: &Shell, house: &mut
     } else {
         say(&summary::text(&running, shell.clock.now_ms()));
     }
-    let players = Players::start(arguments, folder, shell, &running);
-    let outcome = tokio::select! {
+    *players = Some(Players::start(arguments, folder, shell, &running));
+    tokio::select! {
         () = shell.shutdown.draining() => Ok(()),
         failure = house.failure() => Err(failure),
-    };
-    if !arguments.json && outcome.is_ok() {
-        say("stopping; again ends at once");
     }
-    players.stop().await;
-    outcome
 }
 
 impl Arguments {

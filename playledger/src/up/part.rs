@@ -7,6 +7,8 @@ use daemon::{Clock, Health, Ready, Shell, Shutdown};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::deadline::Deadline;
+
 /// What is left to a part after it was told to end at once.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
@@ -82,16 +84,37 @@ impl Part {
         self.shell.ready.addresses().get(what).copied()
     }
 
-    /// Drains it, and ends it at once when that takes too long.
-    pub(super) async fn stop(mut self) {
+    /// Drains it, and ends it at once when that takes too long or all have to be done.
+    pub(super) async fn stop(mut self, deadline: Deadline) {
         self.shell.shutdown.drain();
-        if tokio::time::timeout(self.patience, &mut self.task).await.is_ok() {
+        let patience = deadline.within(self.patience);
+        if tokio::time::timeout(patience, &mut self.task).await.is_ok() {
             return;
         }
-        tracing::warn!(part = self.name, "did not drain within {} s: ending it at once", self.patience.as_secs());
+        tracing::warn!(part = self.name, "did not drain within {:.1} s: ending it at once", patience.as_secs_f64());
         self.shell.shutdown.end();
-        if tokio::time::timeout(LAST_MOMENT, &mut self.task).await.is_err() {
+        if tokio::time::timeout(deadline.within(LAST_MOMENT), &mut self.task).await.is_err() {
             self.task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn parts_that_never_end_do_not_add_up_beyond_the_deadline() {
+        let (ends, _told) = mpsc::unbounded_channel();
+        let hangs = |_| std::future::pending();
+        let parts: Vec<_> =
+            (0..3).map(|_| Part::start("part", Duration::from_mins(10), &Clock::system(), &ends, hangs)).collect();
+        let deadline = Deadline::after(Duration::from_millis(200));
+        let stopped = async {
+            for part in parts {
+                part.stop(deadline).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), stopped).await.unwrap();
     }
 }

@@ -6,6 +6,7 @@ use daemon::{Clock, Shell, Shutdown};
 use tokio::task::JoinHandle;
 
 use super::Arguments;
+use super::deadline::Deadline;
 use crate::folder::{Folder, Running};
 use crate::gateway::Gateway;
 use crate::simulate::{self, Options, Tally};
@@ -34,10 +35,10 @@ impl Players {
     }
 
     /// Ends them before their gateway, so that what they sent is answered.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop(self, deadline: Deadline) {
         self.shutdown.drain();
         if let Some(mut task) = self.task
-            && tokio::time::timeout(PATIENCE, &mut task).await.is_err()
+            && tokio::time::timeout(deadline.within(PATIENCE), &mut task).await.is_err()
         {
             task.abort();
         }

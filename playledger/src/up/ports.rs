@@ -2,20 +2,33 @@
 //! before anything is started.
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs as _};
 
 use super::Arguments;
+
+/// Judges what each address looks like.
+///
+/// # Errors
+/// A sentence that names the flag whose value is no address.
+pub(super) fn judge(arguments: &Arguments) -> Result<(), String> {
+    for (flag, address) in flags(arguments) {
+        // Whether a name is known is for the attempt to show: it depends on the machine.
+        if address.to_socket_addrs().is_err_and(|error| error.kind() == ErrorKind::InvalidInput) {
+            return Err(format!("{flag} {address}: is no HOST:PORT, such as 127.0.0.1:0"));
+        }
+    }
+    Ok(())
+}
 
 /// Tries each address.
 ///
 /// # Errors
 /// A sentence that names the flag.
 pub(super) fn check(arguments: &Arguments) -> Result<(), String> {
-    let flags = [("--listen", &arguments.listen), ("--dashboard", &arguments.dashboard), ("--ops", &arguments.ops)];
     // Held together, so that two flags with one port are seen.
     let mut held = Vec::new();
-    for (flag, address) in flags {
-        let listener = TcpListener::bind(address.as_str()).map_err(|error| match error.kind() {
+    for (flag, address) in flags(arguments) {
+        let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => format!(
                 "{flag} {address}: the port is in use: stop what listens there, or take a free one with {flag} {}:0",
                 host(address)
@@ -35,6 +48,10 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
+fn flags(arguments: &Arguments) -> [(&'static str, &str); 3] {
+    [("--listen", &*arguments.listen), ("--dashboard", &*arguments.dashboard), ("--ops", &*arguments.ops)]
+}
+
 fn host(address: &str) -> &str {
     address.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host)
 }
@@ -45,9 +62,13 @@ mod tests {
 
     use super::*;
 
-    fn checked(line: &[&str]) -> Result<(), String> {
+    fn arguments(line: &[&str]) -> Arguments {
         let command = Arguments::augment_args(clap::Command::new("up"));
-        check(&Arguments::from_arg_matches(&command.get_matches_from(line)).unwrap())
+        Arguments::from_arg_matches(&command.get_matches_from(line)).unwrap()
+    }
+
+    fn checked(line: &[&str]) -> Result<(), String> {
+        check(&arguments(line))
     }
 
     #[test]
@@ -64,7 +85,10 @@ mod tests {
     #[test]
     fn free_ports_are_fine_and_nonsense_is_not() {
         checked(&["up", "--listen", "127.0.0.1:0", "--dashboard", "127.0.0.1:0"]).unwrap();
-        let said = checked(&["up", "--listen", "nowhere"]).unwrap_err();
-        assert!(said.starts_with("--listen nowhere"), "{said}");
+        for nonsense in ["nowhere", "127.0.0.1", "127.0.0.1:port", "127.0.0.1:70000", ""] {
+            let said = judge(&arguments(&["up", "--listen", nonsense])).unwrap_err();
+            assert!(said.starts_with(&format!("--listen {nonsense}")), "{said}");
+        }
+        judge(&arguments(&["up", "--listen", "[::1]:0", "--dashboard", "localhost:8090"])).unwrap();
     }
 }

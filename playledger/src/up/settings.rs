@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Context as _;
 use clap::{Args, FromArgMatches};
+use daemon::Daemon as _;
 
 use super::Arguments;
 use crate::folder::Folder;
@@ -18,7 +19,9 @@ const LATE_MARGIN: &str = "3s";
 /// # Errors
 /// A sentence that names the flag.
 pub(super) fn judge(arguments: &Arguments) -> Result<(), String> {
-    worker(arguments, "local").map_err(|error| format!("{error:#}"))?.check()
+    let words = |error: anyhow::Error| format!("{error:#}");
+    worker(arguments, "local").map_err(words)?.check()?;
+    dashboard(arguments, "postgres://").map_err(words)?.check()
 }
 
 /// The daemons' name: stable over restarts, and another one for another folder, so that two may use
@@ -66,6 +69,7 @@ pub(super) fn projector(
 ) -> anyhow::Result<projector::Config> {
     let mut flags = Flags::new("projector");
     flags.set("--database-url", database_url);
+    flags.set("--schema", arguments.schema.as_str());
     flags.set("--topic-prefix", &arguments.topic_prefix);
     flags.set("--instance", instance);
     flags.set_if("--group", group(arguments, "playledger-projector"));
@@ -77,7 +81,11 @@ pub(super) fn projector(
 pub(super) fn dashboard(arguments: &Arguments, database_url: &str) -> anyhow::Result<dashboard::Config> {
     let mut flags = Flags::new("dashboard");
     flags.set("--listen", &arguments.dashboard);
+    for name in &arguments.host {
+        flags.set("--host", name);
+    }
     flags.set("--database-url", database_url);
+    flags.set("--schema", arguments.schema.as_str());
     flags.set_if("--games", arguments.games.as_ref());
     flags.read()
 }

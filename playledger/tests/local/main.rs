@@ -1,5 +1,7 @@
 //! Local mode as a real process: started, used, stopped, killed, taken up again.
 
+mod sending;
+mod stub;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -49,6 +51,11 @@ async fn a_running_folder_serves_the_other_commands_and_refuses_a_second_up() {
     assert_eq!(refused.status, Some(1));
     assert!(refused.err.contains("another `playledger up`"), "{}", refused.err);
     assert!(!refused.err.contains("panicked"), "{}", refused.err);
+    // Its ports are held by the first one: that is not what is wrong.
+    let (taken, free) = (up.gateway_address(), "127.0.0.1:0");
+    let refused = finished(command(&world, &["up", "--listen", taken, "--dashboard", free]));
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.err.contains("another `playledger up`"), "{}", refused.err);
 
     let page = up.get_page("/").await;
     assert!(page.contains("<html") || page.contains("<!doctype html"), "{page}");
@@ -134,6 +141,34 @@ async fn a_killed_send_goes_on_where_it_was_and_nothing_counts_twice() {
     assert_eq!(up.stop(), Some(0), "{}", world.said());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_log_is_refused_and_the_schema_that_is_advised_is_filled_from_it() {
+    let world = World::new();
+    let up = Up::start(&world, &[]);
+    let first = world::session(3);
+    assert_eq!(up.post_all(&first).await, 202);
+    up.wait_for_final(&first).await;
+    assert_eq!(up.stop(), Some(0), "{}", world.said());
+    std::fs::remove_dir_all(world.path("data/log")).unwrap();
+
+    let ports = ["--listen", "127.0.0.1:0", "--dashboard", "127.0.0.1:0"];
+    let refused = finished(command(&world, &[&["up"], &ports[..]].concat()));
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.err.contains("another --schema"), "{}", refused.err);
+
+    let up = Up::start(&world, &["--schema", "anew", "--host", "play.lan"]);
+    let second = world::session(3);
+    assert_eq!(up.post_all(&second).await, 202);
+    up.wait_for_rows("SELECT count(*) FROM anew.sessions WHERE status = 'final'", 1).await;
+    assert_eq!(up.rows("SELECT count(*) FROM play.sessions").await, 1);
+    let session = second[0]["session_id"].as_str().unwrap();
+    assert!(up.get_page("/").await.contains(session));
+    for (host, status) in [("play.lan", 200), ("rebound.example", 421)] {
+        assert_eq!(up.page_asked_for(host).await, status, "{host}");
+    }
+    assert_eq!(up.stop(), Some(0), "{}", world.said());
+}
+
 #[test]
 fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let world = World::new();
@@ -142,6 +177,14 @@ fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let refused = finished(command(&world, &["up", "--listen", &address]));
     assert_eq!(refused.status, Some(1));
     assert!(refused.err.contains("--listen 127.0.0.1:0"), "{}", refused.err);
+
+    let refused = finished(command(&world, &["up", "--listen", "nowhere"]));
+    assert_eq!(refused.status, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("--listen nowhere"), "{}", refused.err);
+
+    let refused = finished(command(&world, &["up", "--host", "http://play.lan"]));
+    assert_eq!(refused.status, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("--host"), "{}", refused.err);
 
     let refused = finished(command(&world, &["up", "--session-timeout", "0s"]));
     assert_eq!(refused.status, Some(2), "{}", refused.err);
@@ -170,6 +213,15 @@ fn what_keeps_up_from_starting_is_told_in_a_sentence() {
     let refused = finished(command(&world, &[&["up", "--data", newer.to_str().unwrap()], &free[..]].concat()));
     assert_eq!(refused.status, Some(1));
     assert!(refused.err.contains("newer Playledger"), "{}", refused.err);
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let world = World::new();
+    let looked = finished(command(&world, &["doctor", "--json"]).env("DATABASE_URL", ""));
+    assert!(!looked.out.contains("Postgres server"), "{}", looked.out);
+    let refused = finished(command(&world, &["simulate"]).env("PLAYLEDGER_GATEWAY", "").env("PLAYLEDGER_KEY", ""));
+    assert!(refused.err.contains("no local mode runs"), "{}", refused.err);
 }
 
 #[test]

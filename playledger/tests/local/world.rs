@@ -103,6 +103,12 @@ impl IntoChild for Command {
     }
 }
 
+impl IntoChild for &mut Command {
+    fn into_child(self) -> Child {
+        self.spawn().unwrap()
+    }
+}
+
 impl IntoChild for Child {
     fn into_child(self) -> Child {
         self
@@ -127,6 +133,11 @@ impl Up {
 
     pub(crate) fn api_key(&self) -> &str {
         self.told("api_key")
+    }
+
+    /// HOST:PORT of its gateway.
+    pub(crate) fn gateway_address(&self) -> &str {
+        self.told("gateway").strip_prefix("http://").unwrap()
     }
 
     /// SIGTERM; the exit status.
@@ -162,6 +173,13 @@ impl Up {
         let response = client.get(format!("{}{path}", self.told("dashboard"))).send().await.unwrap();
         assert!(response.status().is_success(), "{}", response.status());
         response.text().await.unwrap()
+    }
+
+    /// The status of the first page, asked for by another name.
+    pub(crate) async fn page_asked_for(&self, host: &str) -> u16 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.get(self.told("dashboard")).header("host", host);
+        request.send().await.unwrap().status().as_u16()
     }
 
     /// One number of the tables.

@@ -1,0 +1,138 @@
+//! Daemons of their own, on Apache Kafka and a Postgres.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+use playledger::folder::{Folder, LogKind};
+use playledger::postgres::{self, Server};
+
+use super::Home;
+use super::names::Names;
+use crate::client::Client;
+use crate::kafka::KafkaBroker;
+use crate::process::Process;
+use crate::tables::Tables;
+
+/// The daemons as processes of their own, on a real broker and a real Postgres. Dropped, they end, and
+/// nothing of them is left, on a broker that was there before neither.
+#[derive(Debug)]
+pub struct Daemons {
+    arguments: BTreeMap<&'static str, Vec<String>>,
+    running: BTreeMap<&'static str, Process>,
+    postgres: Server,
+    /// A key of tenant `acme`, game `quest`, with every scope for ingest.
+    pub key: String,
+    /// The gateway's URL.
+    pub gateway: String,
+    /// Its topics and groups; after the daemons, so that they go when nobody uses them any more.
+    names: Names,
+    /// Last, so that it goes when all that uses it has ended.
+    home: Home,
+}
+
+/// The daemons that hold no page.
+pub const PIPELINE: [&str; 3] = ["ingest-gateway", "feature-worker", "projector"];
+
+impl Daemons {
+    /// Starts gateway, worker and projector on topics and a database of their own.
+    pub async fn start(worker: &[&str]) -> anyhow::Result<Self> {
+        let home = Home::new("postgres")?;
+        let names = Names::new(KafkaBroker::start());
+        let postgres = postgres::start(&Folder::take(home.data(), LogKind::Kafka)?).await?;
+        let prefix = names.prefix();
+        let credentials = home.path().join("credentials.toml").display().to_string();
+        let bootstrap = names.broker().bootstrap();
+        let place = ["--kafka", bootstrap, "--topic-prefix", prefix];
+        run(&home, &[&["topics", "create", "--partitions", "4", "--replication", "1"], &place[..]].concat())?;
+        let holder = ["--tenant", "acme", "--game", "quest", "--scope", "ingest", "--scope", "backfill"];
+        let key = run(&home, &[&["keys", "create", "--credentials", &credentials], &holder[..]].concat())?;
+        let common = [&place[..], &["--ops", "127.0.0.1:0"]].concat();
+        let with = |own: &[&str]| common.iter().chain(own).map(ToString::to_string).collect::<Vec<_>>();
+        let group = |name: &str| names.group(name);
+        let arguments = BTreeMap::from([
+            ("ingest-gateway", with(&["--listen", "127.0.0.1:0", "--credentials", &credentials])),
+            ("feature-worker", with(&[&["--instance", "one", "--group", &group("worker")], worker].concat())),
+            ("projector", with(&["--database-url", postgres.url(), "--group", &group("projector")])),
+        ]);
+        let key = key.trim().to_owned();
+        let (running, gateway) = (BTreeMap::new(), String::new());
+        let mut world = Self { arguments, running, postgres, key, gateway, names, home };
+        for name in PIPELINE {
+            world.launch(name)?;
+        }
+        // Started again, the gateway is where its clients know it.
+        let address = world.gateway.trim_start_matches("http://").to_owned();
+        if let Some(listen) = world.arguments.get_mut("ingest-gateway").and_then(|arguments| {
+            let flag = arguments.iter().position(|argument| argument == "--listen")?;
+            arguments.get_mut(flag + 1)
+        }) {
+            *listen = address;
+        }
+        Ok(world)
+    }
+
+    /// Starts a daemon and waits until it is ready.
+    pub fn launch(&mut self, name: &'static str) -> anyhow::Result<()> {
+        let ready = self.home.path().join(format!("{name}.ready"));
+        if ready.exists() {
+            std::fs::remove_file(&ready)?;
+        }
+        let mut arguments = self.arguments.get(name).cloned().context("no such daemon")?;
+        arguments.extend(["--ready-file".into(), ready.display().to_string()]);
+        let mut process = Process::start(name, name, &arguments, self.home.path())?;
+        let addresses = process.ready(&ready)?;
+        if name == "ingest-gateway" {
+            let address = addresses.get("gateway").context("the ready file names no gateway")?;
+            self.gateway = format!("http://{address}");
+        }
+        self.running.insert(name, process);
+        Ok(())
+    }
+
+    /// kill −9 of one daemon, and up again.
+    pub fn kill_and_restart(&mut self, name: &'static str) -> anyhow::Result<()> {
+        self.running.remove(name).context("it does not run")?.kill()?;
+        self.launch(name)
+    }
+
+    /// SIGTERM to every daemon, gateway first; each must end with 0.
+    pub fn terminate(&mut self) -> anyhow::Result<()> {
+        for name in PIPELINE {
+            let mut process = self.running.remove(name).context("it does not run")?;
+            let status = process.terminate()?;
+            ensure!(status.success(), "{name} ended with {status}\n{}", process.last_lines());
+        }
+        Ok(())
+    }
+
+    /// A client with its key.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        Client::new(&self.key)
+    }
+
+    /// A reader of its tables.
+    pub async fn tables(&self) -> anyhow::Result<Tables> {
+        Tables::open(self.postgres.url()).await
+    }
+
+    /// Where the broker answers.
+    pub fn bootstrap(&self) -> &str {
+        self.names.broker().bootstrap()
+    }
+}
+
+impl Drop for Daemons {
+    fn drop(&mut self) {
+        // Drained, they leave their groups; killed, they would stay members for a while.
+        for process in self.running.values_mut().filter(|_| !std::thread::panicking()) {
+            let _ = process.terminate();
+        }
+    }
+}
+
+/// Runs `playledger` to its end; gives what it printed.
+fn run(home: &Home, arguments: &[&str]) -> anyhow::Result<String> {
+    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    let mut process = Process::start("playledger", "command", &arguments, home.path())?;
+    process.output()
+}

@@ -10,7 +10,78 @@ use super::*;
 fn assert_state_fits(world: &World) {
     let most = usize::try_from(Topic::SessionState.max_message_bytes()).unwrap();
     assert!(world.state.values().all(|value| value.len() < most));
+    // Far below the topic's bound: what an operator has not widened as yet takes it too.
+    assert!(world.reports.iter().all(|report| serde_json::to_vec(report).unwrap().len() < 1 << 20));
     assert_eq!(world.stopped, None);
+}
+
+#[test]
+fn a_report_fits_its_topic_whatever_its_tasks_are_called() {
+    let mut world = World::new();
+    // What JSON writes largest: control characters, at six bytes each.
+    let name = |number: u64| format!("{}{number:04}", "\u{1}".repeat(96));
+    for seq in 0..2_000 {
+        world.put(&event(Some(seq), "task.completed", &json!({"task_id": name(seq)})), BEGIN);
+    }
+    world.put(&close(Some(2_000), "completed"), BEGIN);
+    world.run();
+    assert_state_fits(&world);
+    let facts = &world.report().facts;
+    assert_eq!(facts.flags, [schemas::report::Flag::Truncated]);
+    assert!((500..2_000).contains(&facts.tasks.len()), "{}", facts.tasks.len());
+    let kept: Vec<String> = (0..).map(name).take(facts.tasks.len()).collect();
+    assert!(facts.tasks.iter().map(|task| &task.task_id).eq(&kept), "those that came first in the record are kept");
+    assert_eq!(facts.metrics.event_count, 2_001);
+}
+
+#[test]
+fn two_thousand_tasks_with_names_of_a_usual_length_are_all_told_apart() {
+    let mut world = World::new();
+    for seq in 0..2_000 {
+        let task = json!({"task_id": format!("chapter-01/scene-07/puzzle-{seq:04}")});
+        world.put(&event(Some(seq), "task.completed", &task), BEGIN);
+    }
+    world.put(&close(Some(2_000), "completed"), BEGIN);
+    world.run();
+    assert_eq!((world.report().facts.tasks.len(), &world.report().facts.flags[..]), (2_000, &[][..]));
+}
+
+#[test]
+fn what_a_client_says_of_itself_and_all_the_evidence_there_may_be_fit_a_report() {
+    let mut world = World::new();
+    let long = "\u{1}é".repeat(350);
+    let told = json!({"platform": long, "locale": long, "device": "tablet"});
+    world.put(&event(Some(0), "session.started", &told), BEGIN);
+    let piece = json!({"skill": "self_regulation", "source": "transcript", "score": 0.123_456_789_012_345_67, "opportunities": 1e-290});
+    for seq in 1..3_000 {
+        world.put(&event(Some(seq), "evidence.recorded", &piece), BEGIN);
+    }
+    world.put(&close(Some(3_000), "completed"), BEGIN);
+    world.run();
+    assert_state_fits(&world);
+    let facts = &world.report().facts;
+    assert_eq!(facts.flags, [schemas::report::Flag::Truncated]);
+    let platform = facts.platform.as_deref().unwrap();
+    assert!(long.starts_with(platform) && (500..1_025).contains(&platform.len()), "{}", platform.len());
+    assert_eq!(facts.device.as_deref(), Some("tablet"));
+    assert!(facts.evidence.len() >= 512);
+}
+
+#[test]
+fn a_report_that_would_not_fit_is_written_without_tasks() {
+    let mut settings = settings();
+    settings.bounds = Bounds { tasks: usize::MAX, task_bytes: usize::MAX, ..Bounds::default() };
+    let mut world = World::with(settings);
+    for seq in 0..33_000 {
+        let task = json!({"task_id": format!("L{seq}")});
+        world.put(&event(Some(seq), "task.completed", &task), BEGIN);
+    }
+    world.put(&close(Some(33_000), "completed"), BEGIN);
+    world.run();
+    assert_state_fits(&world);
+    let facts = &world.report().facts;
+    assert_eq!((facts.tasks.len(), &facts.flags[..]), (0, &[schemas::report::Flag::Truncated][..]));
+    assert_eq!(facts.metrics.event_count, 33_001);
 }
 
 /// A number as a note that makes an event large.

@@ -80,6 +80,7 @@ impl Session {
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Judgement, Unreadable> {
+        self.cap_reach(arrival);
         let judgement = if event.is_close() {
             self.close(event, raw, arrival, context)?.into()
         } else if self.owner.is_none() {
@@ -96,9 +97,10 @@ impl Session {
     /// # Errors
     /// When a kept event can't be read again.
     pub fn hole(&mut self, seq: u64, arrival: &Arrival<'_>, context: &Context<'_>) -> Result<(), Unreadable> {
+        self.cap_reach(arrival);
         let counts = self.order != Order::Log && !self.is_reopening();
         let known = self.prefix.at(seq) != Place::Ahead || self.buffer.get(seq).is_some();
-        let late = seq >= self.reach() && self.is_shut(arrival);
+        let late = self.is_beyond(seq, arrival);
         let crowded = self.order == Order::Open && self.is_crowded();
         if !counts || known || late || crowded {
             return Ok(());

@@ -40,6 +40,9 @@ impl Session {
         let (terms, trail) = (&self.terms, &self.trail);
         if self.is_closed() {
             let from = self.cause.map_or(trail.last_arrival, |cause| cause.at.max(trail.last_arrival));
+            // Else whoever fills a gap now and then would keep it for ever. One that was brought back to
+            // life has its cap behind it.
+            let from = if self.reopened { from } else { from.min(self.cap()) };
             return from.saturating_add(terms.grace_ms);
         }
         if self.is_full() {
@@ -92,8 +95,20 @@ impl Session {
 
     /// Whether it takes nothing more but what fills its gaps.
     pub(super) fn is_shut(&self, arrival: &Arrival<'_>) -> bool {
-        let capped = arrival.log_time >= self.cap() || self.is_full();
-        !arrival.redriven && (capped || self.is_reopening())
+        !arrival.redriven && (arrival.log_time >= self.cap() || self.is_full() || self.reopened)
+    }
+
+    /// Whether a seq that the fold has not come to is out of its reach: it has no room for more, or
+    /// the seq lies beyond its end.
+    pub(super) fn is_beyond(&self, seq: u64, arrival: &Arrival<'_>) -> bool {
+        self.is_full() || (!arrival.redriven && self.end.is_some_and(|end| seq >= end))
+    }
+
+    /// Fixes its end when its cap has passed: from then on only gaps below it are filled.
+    pub(super) fn cap_reach(&mut self, arrival: &Arrival<'_>) {
+        if self.end.is_none() && arrival.log_time >= self.cap() {
+            self.end = Some(self.reach());
+        }
     }
 
     fn cap(&self) -> i64 {

@@ -96,6 +96,7 @@ impl Session {
         session.prefix = Prefix::unread(marker.next, &marker.skipped, &marker.holes);
         session.play = marker.play;
         session.cause = marker.cause;
+        (session.reopened, session.end) = (true, Some(marker.next));
         session.closed = marker.cause.is_none() && marker.play;
         session.trail = Trail {
             first_offset: marker.first_offset,

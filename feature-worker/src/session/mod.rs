@@ -67,6 +67,12 @@ pub struct Session {
     /// What closed it in the absence of a close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Whether it was evicted once and brought back to life: it takes nothing new but what is sent again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reopened: bool,
+    /// One past the highest seq that it takes, unless one beyond is sent again; none before its cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
     /// How it came about.
     pub trail: Trail,
     /// What has been reported of it.
@@ -172,6 +178,8 @@ impl Session {
             play: false,
             closed: false,
             cause: None,
+            reopened: false,
+            end: None,
             trail: Trail {
                 first_offset: offset,
                 last_offset: offset,

@@ -71,7 +71,7 @@ impl Session {
         match self.prefix.at(seq) {
             Place::Event(there) => return Err(same(there)),
             Place::Hole => return Ok(Spot::Passed),
-            Place::Skipped if arrival.redriven => return Ok(Spot::Passed),
+            Place::Skipped if arrival.redriven && !self.is_full() => return Ok(Spot::Passed),
             Place::Skipped => return Err(Verdict::SetAside(Reason::Late)),
             Place::Ahead => {}
         }
@@ -81,7 +81,7 @@ impl Session {
         if let Some(Waiting::Event(there)) = self.buffer.get(seq) {
             return Err(same(there.tag()));
         }
-        if seq >= self.reach() && self.is_shut(arrival) {
+        if self.is_beyond(seq, arrival) {
             return Err(Verdict::SetAside(Reason::Late));
         }
         Ok(if seq == self.prefix.next() && self.readback.is_none() { Spot::Next } else { Spot::Behind })

@@ -128,14 +128,26 @@ impl Prefix {
         match self.at(seq) {
             Place::Ahead | Place::Event(_) => return false,
             Place::Hole => self.set(seq, tag),
-            Place::Skipped => {
-                let after = self.runs.partition_point(|run| run.from < seq);
-                self.runs.insert(after, Run { from: seq, tags: Tags(vec![tag]) });
-            }
+            Place::Skipped => self.put_into_gap(seq, tag),
         }
         self.events += 1;
         self.span = self.span.max(seq + 1);
         true
+    }
+
+    /// Puts an event into a skipped gap; runs that now touch become one.
+    fn put_into_gap(&mut self, seq: u64, tag: Tag) {
+        let after = self.runs.partition_point(|run| run.from < seq);
+        let before = after.checked_sub(1).filter(|before| self.runs[*before].end() == seq);
+        let at = before.unwrap_or_else(|| {
+            self.runs.insert(after, Run { from: seq, tags: Tags::default() });
+            after
+        });
+        self.runs[at].tags.0.push(tag);
+        if self.runs.get(at + 1).is_some_and(|next| next.from == seq + 1) {
+            let next = self.runs.remove(at + 1);
+            self.runs[at].tags.0.extend(next.tags.0);
+        }
     }
 
     /// Takes a filled place back to the hole that it was.
@@ -261,10 +273,25 @@ mod tests {
         assert_eq!(prefix.at(0), Place::Event(tag(2)));
         assert_eq!(prefix.at(2), Place::Event(tag(3)));
         assert_eq!(pairs(&prefix.skipped()), [(1, 2), (3, 4)]);
-        assert_eq!(prefix.events(), 3);
+        assert_eq!((prefix.events(), prefix.stretches()), (3, 3));
         prefix.unfill(0);
         assert_eq!(prefix.at(0), Place::Hole);
         assert_eq!(prefix.events(), 2);
+    }
+
+    #[test]
+    fn a_gap_that_is_filled_leaves_one_stretch() {
+        for order in [[3, 4, 5, 6], [6, 5, 4, 3], [4, 6, 3, 5]] {
+            let mut prefix = Prefix::default();
+            (0..3).for_each(|n| prefix.push(tag(n)));
+            prefix.skip_to(7);
+            prefix.push(tag(7));
+            for seq in order {
+                assert!(prefix.fill(seq, tag(seq.into())));
+            }
+            assert_eq!((prefix.stretches(), prefix.len(), prefix.next(), prefix.span()), (1, 8, 8, 8));
+            assert!((0..8).all(|seq| prefix.at(seq) == Place::Event(tag(seq.into()))));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod commits;
 mod events;
 mod lifecycle;
 mod property;
+mod reach;
 mod setting_aside;
 
 use std::collections::{BTreeMap, VecDeque};

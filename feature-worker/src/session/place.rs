@@ -37,11 +37,8 @@ impl Session {
         context: &Context<'_>,
     ) -> Result<Verdict, Unreadable> {
         let tag = Tag::of(event.event_id);
-        let is_laden = self.readback.as_ref().is_some_and(|readback| readback.bytes() > self.terms.buffer_bytes);
         match self.spot(seq, tag, arrival) {
             Err(verdict) => return Ok(verdict),
-            // More waits for the log than the state may hold: the rest can be sent again.
-            Ok(Spot::Passed) if is_laden => return Ok(Verdict::SetAside(Reason::Late)),
             Ok(Spot::Passed) => {
                 self.prefix.fill(seq, tag);
                 self.await_readback(seq, kept_whole(event, raw, arrival));
@@ -143,6 +140,16 @@ impl Session {
 
     pub(super) fn is_crowded(&self) -> bool {
         self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes)
+    }
+
+    /// Whether so much waits for the log that the state has no room for more: what comes next has to
+    /// wait where it is.
+    pub fn is_laden(&self) -> bool {
+        let terms = &self.terms;
+        self.readback.as_ref().is_some_and(|readback| {
+            readback.len() + self.buffer.len() > terms.buffer_events
+                || readback.bytes() + self.buffer.bytes() > terms.buffer_bytes
+        })
     }
 
     /// Whether its closes without seq are more than any client has a use for.

@@ -95,6 +95,16 @@ impl ReadBack {
         self.closes.insert(held.id, held);
     }
 
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len() + self.closes.len()
+    }
+
+    /// Whether none waits: the session itself is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Bytes of the events that wait.
     pub fn bytes(&self) -> usize {
         self.waiting.values().chain(self.closes.values()).map(|held| held.raw.get().len()).sum()

@@ -8,6 +8,7 @@ mod lifecycle;
 mod property;
 mod reach;
 mod setting_aside;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -51,6 +52,9 @@ pub(super) struct World {
     events: Vec<Record>,
     fetched: Option<i64>,
     under_way: Option<UnderWay>,
+    /// Whether the log's answers are held back.
+    pub(super) slow: bool,
+    held_back: VecDeque<Input>,
     pub(super) state: BTreeMap<Bytes, Bytes>,
     pub(super) committed: Option<i64>,
     pub(super) reports: Vec<Report>,
@@ -91,6 +95,8 @@ impl World {
             events: Vec::new(),
             fetched: None,
             under_way: None,
+            slow: false,
+            held_back: VecDeque::new(),
             state: BTreeMap::new(),
             committed: None,
             reports: Vec::new(),
@@ -118,6 +124,7 @@ impl World {
     pub(super) fn crash(&mut self, settings: Settings) {
         self.machine = Machine::new(settings);
         self.under_way = None;
+        self.held_back.clear();
         self.fetched = None;
         self.step(Input::Assigned { partition: 0, committed: self.committed });
     }
@@ -150,9 +157,11 @@ impl World {
         });
     }
 
-    /// Hands over all that is there, and lets a commit happen.
+    /// Hands over all that is there, as far as it is welcome, and lets a commit happen.
     pub(super) fn run(&mut self) {
-        while let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok()) {
+        while self.machine.wants_records()
+            && let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok())
+        {
             let records: Vec<Record> = self.events.iter().skip(from).take(self.batch).cloned().collect();
             let Some(last) = records.last() else { break };
             let next_offset = last.offset + 1;
@@ -162,8 +171,23 @@ impl World {
                 return;
             }
         }
-        self.step(Input::CaughtUp { partition: 0 });
+        if self.is_read() {
+            self.step(Input::CaughtUp { partition: 0 });
+        }
         self.wait(200);
+    }
+
+    /// Whether all that is there was handed over.
+    pub(super) fn is_read(&self) -> bool {
+        self.fetched.is_some_and(|from| usize::try_from(from).is_ok_and(|from| from >= self.events.len()))
+    }
+
+    /// The log answers what it was asked while it was slow; it is no longer.
+    pub(super) fn answer(&mut self) {
+        self.slow = false;
+        while let Some(answer) = self.held_back.pop_front() {
+            self.step(answer);
+        }
     }
 
     /// Lets time go on while nothing comes.
@@ -197,7 +221,8 @@ impl World {
                         let asked =
                             |record: &&Record| (from..until).contains(&record.offset) && keys.contains(&record.key);
                         let records = self.events.iter().filter(asked).cloned().collect();
-                        inputs.push_back(Input::ReadBack { partition, epoch, records });
+                        let answer = Input::ReadBack { partition, epoch, records };
+                        if self.slow { &mut self.held_back } else { &mut inputs }.push_back(answer);
                     }
                     Command::Commit { outputs, offsets } => self.commit(outputs, offsets),
                     Command::Release { token } => self.released.push(token),

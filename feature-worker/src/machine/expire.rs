@@ -60,7 +60,7 @@ impl Partition {
     }
 
     /// Grace is over: a last report, and a marker in the session's place.
-    fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
+    pub(super) fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
         let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
         let context = context(settings, key);
         if session.owner.is_none() {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eventlog::Record;
+use schemas::data::CloseReason;
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Stamp;
 use schemas::{Event, Text, Timestamp};
@@ -19,7 +20,7 @@ use super::marker::Marker;
 use super::prefix::Place;
 use super::tag::{Ids, Tag};
 use super::told::{Context, Told, Unreadable, reread};
-use super::{Order, Session, Trail};
+use super::{Cause, Order, Session, Trail};
 
 /// What a session asks of the log, and the events that wait for the answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,6 +152,16 @@ impl Session {
         let taken = readback.waiting.into_values().chain(readback.closes.into_values());
         let released = taken.map(|held| Released { held, verdict: Verdict::Applied }).collect();
         Ok(Reread { released, evicted: None })
+    }
+
+    /// Ends it as too long where it stands: its state has no room any more, and what waits for the log is late.
+    pub fn cut_off(&mut self, at: i64) -> Reread {
+        self.cause.get_or_insert(Cause { reason: CloseReason::TooLong, at });
+        self.reported.pending = true;
+        match self.readback.take() {
+            Some(readback) => self.give_up(readback),
+            None => Reread { released: Vec::new(), evicted: None },
+        }
     }
 
     /// The session's own events among the records, in the order of the log.

@@ -84,6 +84,40 @@ fn a_report_that_would_not_fit_is_written_without_tasks() {
     assert_eq!(facts.metrics.event_count, 33_001);
 }
 
+#[test]
+fn a_session_whose_state_would_not_fit_ends_as_too_long() {
+    let mut settings = settings();
+    settings.bounds = Bounds { tasks: usize::MAX, task_bytes: usize::MAX, ..Bounds::default() };
+    for waits in [false, true] {
+        let mut world = World::with(settings.clone()).by(10_000);
+        world.put(&attempt(0), BEGIN);
+        world.put_hole(1, BEGIN);
+        world.put(&attempt(2), BEGIN);
+        world.run();
+        world.slow = waits;
+        if waits {
+            world.put(&attempt(1), BEGIN);
+        }
+        let name = "\u{1}".repeat(96);
+        for seq in 3..9_000 {
+            let task = json!({"task_id": format!("{name}{seq:04}")});
+            world.put(&event(Some(seq), "task.completed", &task), BEGIN);
+        }
+        world.run();
+        world.answer();
+        world.run();
+        assert_state_fits(&world);
+        let report = world.report();
+        assert_eq!((report.facts.close_reason.as_str(), report.status), ("too_long", schemas::report::Status::Final));
+        assert_eq!((report.facts.tasks.len(), report.facts.metrics.event_count), (0, world.applied()));
+        assert_eq!(report.facts.metrics.event_count, 8_999 + u64::from(waits));
+        world.put(&attempt(10_000), BEGIN + SECOND);
+        world.run();
+        assert_eq!(world.reasons(), ["late"]);
+        assert_eq!(world.stopped, None);
+    }
+}
+
 /// A number as a note that makes an event large.
 pub(super) fn padded(number: u64, seq: Option<u64>, event_type: &str) -> Value {
     event_at(number, seq, event_type, &json!({"reason": "completed", "task_id": "L1", "padding": "x".repeat(9_000)}))

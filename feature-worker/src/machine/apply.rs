@@ -105,7 +105,7 @@ impl Partition {
         let arrival = self.arrival(stamp, record);
         let judged = match self.slots.get(&key).map(|slot| &slot.entry) {
             Some(Entry::Marker(marker)) => marker.judge(event, &arrival),
-            Some(Entry::Live(session)) if session.is_laden() => return Ok(false),
+            Some(Entry::Live(session)) if session.must_wait(event, &arrival) => return Ok(false),
             _ => None,
         };
         let judgement = if let Some(verdict) = judged {

@@ -18,7 +18,8 @@ use crate::session::life::Expiry;
 use crate::state::{Entry, SessionKey};
 
 impl Partition {
-    /// Lets every deadline up to `until` fire; false where the layer has no room for all of them.
+    /// Lets every deadline up to `until` fire, in order; false where one has to wait: for room in the
+    /// layer, or for the log, which is asked what the session was.
     pub(super) fn fire(&mut self, until: i64, settings: &Settings, room: usize) -> Result<bool, Halt> {
         while let Some((queued, key)) = self.deadlines.pop(until) {
             if self.open.is_full(room) {
@@ -26,13 +27,17 @@ impl Partition {
                 return Ok(false);
             }
             let Some(slot) = self.slots.get_mut(&key) else { continue };
+            let (deadline, is_asked) = match &slot.entry {
+                Entry::Live(session) => (session.deadline(), session.readback.is_some()),
+                Entry::Marker(marker) => (marker.deadline(), false),
+            };
+            if is_asked && deadline <= until {
+                self.deadlines.push(queued, key);
+                return Ok(false);
+            }
             if slot.queued == queued {
                 slot.queued = i64::MAX;
             }
-            let deadline = match &slot.entry {
-                Entry::Live(session) => session.deadline(),
-                Entry::Marker(marker) => marker.deadline(),
-            };
             if deadline > until {
                 self.wake(&key);
             } else {
@@ -53,7 +58,6 @@ impl Partition {
         };
         match expiry {
             Expiry::Closed => self.wake(key),
-            Expiry::Waits => {}
             Expiry::Evicted => self.evict(key, deadline, settings)?,
         }
         Ok(())

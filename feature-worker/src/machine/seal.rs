@@ -10,7 +10,7 @@ use super::partition::{Partition, context};
 use super::slot::{Slot, Snapshot};
 use crate::report::{Place, report, snapshot};
 use crate::session::Session;
-use crate::session::readback::Reread;
+use crate::session::rebuild::Reread;
 use crate::session::told::Told;
 use crate::state::{self, Entry, Position, SessionKey};
 

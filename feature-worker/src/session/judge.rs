@@ -98,7 +98,7 @@ impl Session {
     /// When a kept event can't be read again.
     pub fn hole(&mut self, seq: u64, arrival: &Arrival<'_>, context: &Context<'_>) -> Result<(), Unreadable> {
         self.cap_reach(arrival);
-        let counts = self.order != Order::Log && !self.is_reopening();
+        let counts = self.order != Order::Log && !self.reopened;
         let known = self.prefix.at(seq) != Place::Ahead || self.buffer.get(seq).is_some();
         let late = self.is_beyond(seq, arrival);
         let crowded = self.order == Order::Open && self.is_crowded();
@@ -111,7 +111,7 @@ impl Session {
         } else {
             self.wait(seq, Waiting::Hole, context)?;
         }
-        self.took_place(arrival);
+        self.is_there(arrival.offset, arrival.received_at);
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl Session {
         }
     }
 
-    fn is_not_theirs(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Reason> {
+    pub(super) fn is_not_theirs(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Reason> {
         self.owner.as_ref()?.refuses(event, arrival.game)
     }
 
@@ -208,16 +208,24 @@ impl Session {
                 if self.trail.app_version.is_none() {
                     self.trail.app_version = arrival.app_version.map(str::to_owned);
                 }
-                self.closed |= event.is_close();
-                self.play |= !event.is_close() && !event.is_evidence();
-                self.took_place(arrival);
+                // What waits for the log has yet to take a place.
+                if verdict == Verdict::Applied || self.readback.is_none() {
+                    self.took_place(event, arrival.offset, arrival.received_at);
+                }
             }
         }
     }
 
-    fn took_place(&mut self, arrival: &Arrival<'_>) {
-        self.trail.last_offset = arrival.offset;
-        self.trail.last_arrival = self.trail.last_arrival.max(arrival.received_at);
+    /// An event has taken a place, or waits for the first event to tell whether it does.
+    pub(super) fn took_place(&mut self, event: &Event<'_>, offset: i64, received_at: i64) {
+        self.closed |= event.is_close();
+        self.play |= !event.is_close() && !event.is_evidence();
+        self.is_there(offset, received_at);
+    }
+
+    fn is_there(&mut self, offset: i64, received_at: i64) {
+        self.trail.last_offset = self.trail.last_offset.max(offset);
+        self.trail.last_arrival = self.trail.last_arrival.max(received_at);
         self.reported.pending = true;
     }
 }

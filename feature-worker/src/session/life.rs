@@ -20,8 +20,6 @@ pub enum Expiry {
     Closed,
     /// Grace is over.
     Evicted,
-    /// It waits for the log, which is being read back; its deadline counts again after that.
-    Waits,
 }
 
 impl Session {
@@ -51,11 +49,8 @@ impl Session {
         self.cap().min(trail.last_arrival.saturating_add(terms.timeout_ms))
     }
 
-    /// Lets its deadline pass.
+    /// Lets its deadline pass: not while the log is being read back, for what it tells may move it.
     pub fn expire(&mut self) -> Expiry {
-        if self.readback.is_some() {
-            return Expiry::Waits;
-        }
         if self.is_closed() {
             return Expiry::Evicted;
         }

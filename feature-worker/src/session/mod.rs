@@ -1,8 +1,8 @@
 //! One session: the fold over the gap-free prefix of its record, and what waits behind a gap.
 //!
 //! Pure. Arrival order, repetition and gaps are settled here ([`judge`]), closing and grace in
-//! [`life`], what is left after eviction in [`marker`], and how a session is rebuilt from the log in
-//! [`readback`].
+//! [`life`], what is left after eviction in [`marker`], what is asked of the log in [`readback`], and
+//! how a session is made from it again in [`rebuild`].
 
 pub mod buffer;
 mod early;
@@ -12,6 +12,7 @@ pub mod marker;
 mod place;
 pub mod prefix;
 pub mod readback;
+pub mod rebuild;
 pub mod tag;
 pub mod told;
 
@@ -223,7 +224,8 @@ impl Session {
 
     /// One past the highest seq of an event or hole.
     pub fn reach(&self) -> u64 {
-        self.buffer.last().map_or(0, |seq| seq + 1).max(self.prefix.next())
+        let asked = self.readback.as_ref().filter(|_| self.order == Order::Seq).and_then(ReadBack::last);
+        self.buffer.last().max(asked).map_or(0, |seq| seq + 1).max(self.prefix.next())
     }
 
     /// Whether no seq up to the highest event or hole lacks an event; none without seq.
@@ -234,7 +236,11 @@ impl Session {
     /// Whether it has more events, or more skipped gaps, than are remembered one by one.
     pub fn is_full(&self) -> bool {
         let prefix = &self.prefix;
-        prefix.len() >= MOST_EVENTS || prefix.stretches() > MOST_SKIPPED || self.ids.len() >= MOST_EVENTS
+        // What waits counts as what was folded does: the bound is the same however long the log takes.
+        let ahead = self.readback.as_ref().map_or(0, |readback| readback.ahead(prefix.next()));
+        prefix.len() + self.buffer.len() + ahead >= MOST_EVENTS
+            || prefix.stretches() > MOST_SKIPPED
+            || self.ids.len() >= MOST_EVENTS
     }
 }
 

@@ -4,10 +4,9 @@ use schemas::Event;
 use schemas::record::quarantine::Reason;
 use serde_json::value::RawValue;
 
-use super::buffer::{Held, Waiting};
+use super::buffer::Waiting;
 use super::judge::{Arrival, Verdict, held, kept_whole};
 use super::prefix::Place;
-use super::readback::ReadBack;
 use super::tag::Tag;
 use super::told::{Context, Unreadable, reread};
 use super::{Order, Session};
@@ -95,7 +94,7 @@ impl Session {
         if self.ids.contains(event.event_id) {
             return Verdict::Repeat;
         }
-        if self.is_shut(arrival) {
+        if self.is_shut(arrival) || self.is_full() {
             return Verdict::SetAside(Reason::Late);
         }
         self.ids.insert(event.event_id);
@@ -142,24 +141,9 @@ impl Session {
         self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes)
     }
 
-    /// Whether so much waits for the log that the state has no room for more: what comes next has to
-    /// wait where it is.
-    pub fn is_laden(&self) -> bool {
-        let terms = &self.terms;
-        self.readback.as_ref().is_some_and(|readback| {
-            readback.len() + self.buffer.len() > terms.buffer_events
-                || readback.bytes() + self.buffer.bytes() > terms.buffer_bytes
-        })
-    }
-
     /// Whether its closes without seq are more than any client has a use for.
     pub(super) fn has_many_closes(&self) -> bool {
         let bytes: usize = self.closes.values().map(|held| held.raw.get().len()).sum();
         self.closes.len() >= MOST_CLOSES || bytes >= MOST_CLOSE_BYTES
-    }
-
-    fn await_readback(&mut self, place: u64, held: Held) {
-        let trail = &self.trail;
-        self.readback.get_or_insert_with(|| ReadBack::of(trail)).add(place, held);
     }
 }

@@ -1,5 +1,8 @@
 //! While a session is read back from the log: nothing is judged otherwise for it, and nothing grows.
 
+use serde_json::json;
+
+use super::arrival::redriven;
 use super::bounds::{assert_state_fits, padded};
 use super::*;
 
@@ -62,4 +65,121 @@ fn what_comes_in_order_meanwhile_waits_and_passes_no_gap() {
     assert_eq!(world.report().facts.metrics, expected(&events));
     assert_eq!((world.report().status, &world.report().facts.flags[..]), (schemas::report::Status::Final, &[][..]));
     assert_eq!((world.applied(), world.quarantine.len()), (10_001, 0));
+}
+
+/// What became of a session, by the log's speed: the same if `story` is told to a slow log.
+fn same_for_any_speed(story: impl Fn(&mut World)) -> World {
+    let [fast, slow] = [false, true].map(|slow| {
+        let mut world = World::new();
+        story(&mut world);
+        if slow {
+            world.slow = true;
+            world.run();
+        } else {
+            // One by one, with the answer in between.
+            world = world.by(1);
+            world.run();
+        }
+        world.answer();
+        world.run();
+        world.wait(3 * HOUR);
+        world
+    });
+    let aside = |world: &World| -> Vec<_> {
+        let mut aside: Vec<_> = world.quarantine.iter().map(|aside| (aside.offset, aside.reason)).collect();
+        aside.sort_unstable();
+        aside
+    };
+    assert_eq!(aside(&fast), aside(&slow));
+    assert_eq!((fast.applied(), fast.repeats()), (slow.applied(), slow.repeats()));
+    let own = |world: &World| world.reports.iter().rfind(|report| report.session.to_string() == SESSION).cloned();
+    let [facts, slow_facts] = [&fast, &slow].map(|world| own(world).map(|report| (report.facts, report.kind)));
+    assert_eq!(facts, slow_facts);
+    slow
+}
+
+/// An event of another session: it carries log time on.
+fn other(at: i64) -> Value {
+    let mut event = event_at(at.unsigned_abs(), None, "task.started", &json!({"task_id": "L1"}));
+    event["session_id"] = "8f14e45f-0000-4000-8000-000000000002".into();
+    event["timestamp"] = Timestamp::from_ms(BEGIN).to_string().into();
+    event
+}
+
+/// A session with a hole at 1, closed at 3.
+fn with_a_hole(world: &mut World) {
+    world.put(&attempt(0), BEGIN);
+    world.put_hole(1, BEGIN);
+    world.put(&attempt(2), BEGIN);
+    world.put(&close(Some(3), "completed"), BEGIN);
+}
+
+#[test]
+fn grace_ends_when_it_ends_however_long_the_log_takes() {
+    let world = same_for_any_speed(|world| {
+        with_a_hole(world);
+        world.put(&attempt(1), BEGIN + 30 * MINUTE);
+        world.put(&attempt(4), BEGIN + 80 * MINUTE);
+        world.put(&other(1), BEGIN + 3 * HOUR);
+        world.put(&attempt(5), BEGIN + 3 * HOUR);
+    });
+    assert_eq!((world.reasons(), world.applied()), (vec!["late"], 6));
+}
+
+#[test]
+fn a_session_without_a_close_times_out_when_it_does_however_long_the_log_takes() {
+    same_for_any_speed(|world| {
+        world.put(&attempt(0), BEGIN);
+        world.put_hole(1, BEGIN);
+        world.put(&attempt(2), BEGIN + 5 * MINUTE);
+        world.put(&attempt(1), BEGIN + 10 * MINUTE);
+        world.put(&other(1), BEGIN + 36 * MINUTE);
+        world.put(&attempt(3), BEGIN + 39 * MINUTE);
+        world.put(&other(2), BEGIN + 2 * HOUR);
+        world.put(&attempt(4), BEGIN + 2 * HOUR);
+    });
+}
+
+#[test]
+fn a_session_brought_back_takes_nothing_new_unless_it_is_sent_again() {
+    let world = same_for_any_speed(|world| {
+        with_a_hole(world);
+        world.put(&attempt(1), BEGIN + 3 * HOUR);
+        world.put(&attempt(6), BEGIN + 3 * HOUR);
+        world.put_hole(4, BEGIN + 3 * HOUR);
+        world.put_stamped(&attempt(8), BEGIN + 3 * HOUR, &redriven());
+        world.put(&attempt(5), BEGIN + 3 * HOUR);
+        world.put_hole(7, BEGIN + 3 * HOUR);
+        world.put(&close(None, "error"), BEGIN + 3 * HOUR);
+        world.put_stamped(&close(None, "abandoned"), BEGIN + 3 * HOUR, &redriven());
+    });
+    assert_eq!((world.set_aside("late"), world.applied()), (3, 6));
+    assert_eq!(world.report().facts.close_reason.as_str(), "abandoned");
+}
+
+#[test]
+fn another_event_under_a_seq_is_told_from_a_repeat_once_the_log_has_been_read() {
+    let world = same_for_any_speed(|world| {
+        with_a_hole(world);
+        world.put(&attempt(1), BEGIN + 3 * HOUR);
+        world.put(&attempt(2), BEGIN + 3 * HOUR);
+        world.put(&event_at(9_000, Some(2), "task.started", &json!({"task_id": "L9"})), BEGIN + 3 * HOUR);
+    });
+    assert_eq!((world.reasons(), world.repeats()), (vec!["seq_conflict"], 1));
+}
+
+#[test]
+fn a_session_without_seq_that_is_brought_back_knows_its_repeats() {
+    let world = same_for_any_speed(|world| {
+        let told = |number: u64| event_at(number, None, "task.started", &json!({"task_id": "L1"}));
+        world.put(&told(1), BEGIN);
+        world.put(&told(2), BEGIN);
+        world.put(&close(None, "completed"), BEGIN);
+        world.put_stamped(&told(3), BEGIN + 3 * HOUR, &redriven());
+        world.put(&told(2), BEGIN + 3 * HOUR);
+        world.put(&told(4), BEGIN + 3 * HOUR);
+        world.put(&close(None, "completed"), BEGIN + 3 * HOUR);
+        world.put_stamped(&told(3), BEGIN + 3 * HOUR, &redriven());
+    });
+    assert_eq!((world.reasons(), world.repeats(), world.applied()), (vec!["late"], 3, 4));
 }

@@ -67,7 +67,7 @@ impl Partition {
     pub(super) fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
         let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
         let context = context(settings, key);
-        if session.owner.is_none() {
+        if !session.has_begun() {
             let early = session.early_closes();
             for held in early {
                 self.release(key, Released { held, verdict: Verdict::SetAside(Reason::NoSession) })?;

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::buffer::{Held, Waiting};
 use super::judge::{Arrival, Released, Verdict, kept_whole};
+use super::prefix::Prefix;
 use super::told::{Context, Unreadable, reread};
 use super::{Order, Session};
 
@@ -39,7 +40,8 @@ impl Session {
         Ok(Verdict::Held)
     }
 
-    /// Judges the closes that came before the first event, now that it is known whose session it is.
+    /// Judges the closes that came before the first event, now that it is known whose session it is. The
+    /// fold goes on when that event has its place.
     pub(super) fn release_closes(&mut self, context: &Context<'_>) -> Result<Vec<Released>, Unreadable> {
         let Some(owner) = self.owner.clone() else { return Ok(Vec::new()) };
         let mut released = Vec::new();
@@ -71,8 +73,10 @@ impl Session {
                 self.closes.insert(id, held);
             }
         }
+        if self.order == Order::Log {
+            self.prefix = Prefix::default();
+        }
         self.closed = released.iter().any(|close| close.verdict == Verdict::Applied);
-        self.advance(context)?;
         Ok(released)
     }
 }

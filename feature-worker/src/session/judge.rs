@@ -101,11 +101,12 @@ impl Session {
         let counts = self.order != Order::Log && !self.reopened;
         let known = self.prefix.at(seq) != Place::Ahead || self.buffer.get(seq).is_some();
         let late = self.is_beyond(seq, arrival);
-        let crowded = self.order == Order::Open && self.is_crowded();
+        let is_next = seq == self.prefix.next() && self.readback.is_none();
+        let crowded = self.order == Order::Open && !is_next && self.is_crowded();
         if !counts || known || late || crowded {
             return Ok(());
         }
-        if self.order == Order::Seq && seq == self.prefix.next() && self.readback.is_none() {
+        if is_next {
             self.prefix.push(Tag::HOLE);
             self.advance(context)?;
         } else {
@@ -128,7 +129,7 @@ impl Session {
         {
             return Ok(Verdict::SetAside(Reason::SeqConflict).into());
         }
-        if self.is_shut(arrival) {
+        if self.is_shut(arrival) || self.is_full() {
             return Ok(Verdict::SetAside(Reason::Late).into());
         }
         self.owner = Some(Owner { game: arrival.game.clone(), player: event.player_id.clone().into_owned() });

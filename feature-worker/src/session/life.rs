@@ -25,7 +25,16 @@ pub enum Expiry {
 impl Session {
     /// Whether it is closed: by an event, a deadline, or as a session of evidence alone.
     pub fn is_closed(&self) -> bool {
-        self.closed || self.cause.is_some() || (self.owner.is_some() && !self.play)
+        self.closed || self.cause.is_some() || (!self.play && self.has_begun())
+    }
+
+    /// Whether an event has told whose session it is, and has its place.
+    pub fn has_begun(&self) -> bool {
+        self.owner.is_some()
+            && (self.prefix.events() > 0
+                || !self.ids.is_empty()
+                || self.readback.is_some()
+                || self.buffer.events().next().is_some())
     }
 
     /// Play, or evidence alone.
@@ -65,7 +74,7 @@ impl Session {
     /// When it is to be reported, in ms of log time; none where there is nothing to report as yet.
     pub fn report_due(&self) -> Option<i64> {
         let reported = &self.reported;
-        if !reported.pending || !self.is_closed() || self.owner.is_none() || self.readback.is_some() {
+        if !reported.pending || !self.is_closed() || !self.has_begun() || self.readback.is_some() {
             return None;
         }
         let at_once = reported.revision == 0 || (self.is_settled() && !reported.is_final);

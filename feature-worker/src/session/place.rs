@@ -111,7 +111,10 @@ impl Session {
 
     /// Folds what has waited for its turn, and passes a gap when too much waits behind it.
     pub(super) fn advance(&mut self, context: &Context<'_>) -> Result<(), Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(()) };
+        let Some(owner) = &self.owner else {
+            self.pass_holes();
+            return Ok(());
+        };
         if self.order != Order::Seq || self.readback.is_some() {
             return Ok(());
         }
@@ -129,6 +132,14 @@ impl Session {
                 Some(first) if self.is_crowded() => self.prefix.skip_to(first),
                 _ => return Ok(()),
             }
+        }
+    }
+
+    /// Passes holes in line; there is no event as yet.
+    fn pass_holes(&mut self) {
+        while let Some(Waiting::Hole) = self.buffer.get(self.prefix.next()) {
+            self.buffer.take(self.prefix.next());
+            self.prefix.push(Tag::HOLE);
         }
     }
 

@@ -4,6 +4,7 @@ mod arrival;
 mod bounds;
 mod commits;
 mod events;
+mod holes;
 mod lifecycle;
 mod property;
 mod reach;

@@ -232,7 +232,8 @@ impl Partition {
                     raw: Bytes::copy_from_slice(held.raw.get().as_bytes()),
                 })));
             }
-            _ => counts.applied(&reread(&held.raw)?.event_type),
+            Verdict::Repeat => counts.repeat(),
+            Verdict::Applied | Verdict::Held => counts.applied(&reread(&held.raw)?.event_type),
         }
         Ok(())
     }

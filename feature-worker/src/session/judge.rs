@@ -58,7 +58,7 @@ pub struct Judgement {
 pub struct Released {
     /// The record.
     pub held: Held,
-    /// [`Verdict::Applied`] or [`Verdict::SetAside`].
+    /// Any but [`Verdict::Held`].
     pub verdict: Verdict,
 }
 
@@ -203,7 +203,7 @@ impl Session {
             self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
         }
         match verdict {
-            Verdict::SetAside(_) => {}
+            Verdict::SetAside(_) => self.trail.strays = true,
             Verdict::Repeat => self.trail.repeats += 1,
             Verdict::Applied | Verdict::Held => {
                 if self.trail.app_version.is_none() {

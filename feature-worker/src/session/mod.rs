@@ -16,7 +16,7 @@ pub mod rebuild;
 pub mod tag;
 pub mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::data::CloseReason;
 use schemas::{Game, PlayerId};
@@ -71,6 +71,9 @@ pub struct Session {
     /// Whether it was evicted once and brought back to life: it takes nothing new but what is sent again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reopened: bool,
+    /// Offsets of events without seq that took their place when they were sent again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sent_again: BTreeSet<i64>,
     /// One past the highest seq that it takes, unless one beyond is sent again; none before its cap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
@@ -140,6 +143,9 @@ pub struct Trail {
     /// Records that told again what was known.
     #[serde(default)]
     pub repeats: u64,
+    /// Whether a record of it took no place: the log alone does not tell what it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strays: bool,
     /// Smallest `received_at` − `sent_at` over its requests, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skew_ms: Option<i64>,
@@ -180,6 +186,7 @@ impl Session {
             closed: false,
             cause: None,
             reopened: false,
+            sent_again: BTreeSet::new(),
             end: None,
             trail: Trail {
                 first_offset: offset,

@@ -103,6 +103,9 @@ impl Session {
             self.await_readback(place, kept_whole(event, raw, arrival));
             return Verdict::Held;
         }
+        if arrival.redriven {
+            self.sent_again.insert(arrival.offset);
+        }
         if let Some(owner) = &self.owner {
             self.told.apply(event, &owner.game, context);
         }

@@ -103,6 +103,13 @@ impl ReadBack {
         self.closes.contains_key(&id)
     }
 
+    /// The closes without seq that wait, in the order of the log.
+    pub fn closes_in_order(&self) -> Vec<Held> {
+        let mut closes: Vec<_> = self.closes.values().cloned().collect();
+        closes.sort_by_key(|held| held.offset);
+        closes
+    }
+
     /// The tag of the event that waits under a seq.
     pub fn under(&self, seq: u64) -> Option<Tag> {
         self.waiting.get(&seq).map(Held::tag)

@@ -1,6 +1,6 @@
 //! Rebuilds a session from its records in the log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use eventlog::Record;
 use schemas::data::CloseReason;
@@ -8,6 +8,7 @@ use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Stamp;
 use schemas::{Event, Text, Timestamp};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::buffer::{Held, Waiting};
 use super::judge::{Released, Verdict};
@@ -38,7 +39,7 @@ struct Again<'a> {
 }
 
 impl Session {
-    /// Rebuilds itself from its records in the log, as far as they were asked for.
+    /// Rebuilds itself from its records in the log, as far as they were asked for, and judges what waited.
     ///
     /// # Errors
     /// When a kept event can't be read again.
@@ -47,23 +48,26 @@ impl Session {
             return Ok(Reread { released: Vec::new(), evicted: None });
         };
         let told = self.theirs(records, &readback);
+        let closes = self.closes_before(&told, &readback);
         let rebuilt = match self.order {
             Order::Seq => self.rebuild_by_seq(&told, &readback, context)?,
-            Order::Log | Order::Open => self.rebuild_by_log(&told, &readback, context)?,
+            Order::Log | Order::Open => self.rebuild_by_log(&told, &closes, &readback, context)?,
         };
-        if !rebuilt {
-            return Ok(self.give_up(readback));
-        }
+        let Some(mut released) = rebuilt else { return Ok(self.give_up(readback)) };
+        self.closes = closes;
         if let Some(marker) = &readback.marker {
             // The release before did not say so.
             (self.reopened, self.end) = (true, Some(marker.next));
-            self.recover(&told, &readback);
+            self.recover(&told);
         }
-        let taken = readback.waiting.into_values().chain(readback.closes.into_values());
-        let released: Vec<_> = taken.map(|held| Released { held, verdict: Verdict::Applied }).collect();
-        for Released { held, .. } in &released {
-            let event = reread(&held.raw)?;
-            self.took_place(&event, held.offset, held.received_at);
+        for held in readback.closes_in_order() {
+            released.push(self.take_close(held));
+        }
+        for Released { held, verdict } in &released {
+            match verdict {
+                Verdict::Applied => self.took_place(&reread(&held.raw)?, held.offset, held.received_at),
+                _ => self.trail.repeats += u64::from(*verdict == Verdict::Repeat),
+            }
         }
         self.advance(context)?;
         Ok(Reread { released, evicted: None })
@@ -101,14 +105,41 @@ impl Session {
         told.collect()
     }
 
-    /// Folds the first event under each seq anew; false when the log lacks one.
+    /// Closes without seq that counted before what waits: a marker does not hold them.
+    fn closes_before(&self, told: &[Again<'_>], readback: &ReadBack) -> BTreeMap<Uuid, Held> {
+        let Some(marker) = &readback.marker else { return self.closes.clone() };
+        let known = marker.known.as_deref();
+        let mut closes = BTreeMap::new();
+        for again in told.iter().filter(|again| again.event.is_close() && again.event.seq.is_none()) {
+            let id = again.event.event_id;
+            if known.is_none_or(|known| known.closes.contains(id)) {
+                closes.entry(id).or_insert_with(|| again.held());
+            }
+        }
+        closes
+    }
+
+    /// A close without seq that waited.
+    fn take_close(&mut self, held: Held) -> Released {
+        let verdict = if self.closes.contains_key(&held.id) {
+            Verdict::Repeat
+        } else if self.has_many_closes() {
+            Verdict::SetAside(Reason::Late)
+        } else {
+            self.closes.insert(held.id, held.clone());
+            Verdict::Applied
+        };
+        Released { held, verdict }
+    }
+
+    /// Folds the first event under each seq anew; none when the log lacks one.
     fn rebuild_by_seq(
         &mut self,
         told: &[Again<'_>],
         readback: &ReadBack,
         context: &Context<'_>,
-    ) -> Result<bool, Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(false) };
+    ) -> Result<Option<Vec<Released>>, Unreadable> {
+        let Some(owner) = &self.owner else { return Ok(None) };
         let mut found: BTreeMap<u64, &Event<'_>> = BTreeMap::new();
         for Again { event, .. } in told {
             let Some(seq) = event.seq else { continue };
@@ -120,7 +151,7 @@ impl Session {
         let next = self.prefix.next();
         let filling = readback.waiting.range(..next).count();
         if (found.len() + filling) as u64 != self.prefix.events() {
-            return Ok(false);
+            return Ok(None);
         }
         let waiting: Vec<(u64, Event<'_>)> = readback
             .waiting
@@ -137,51 +168,57 @@ impl Session {
         for (seq, held) in readback.waiting.range(next..) {
             self.buffer.insert(*seq, Waiting::Event(held.clone()));
         }
-        Ok(true)
+        let taken = readback.waiting.values().cloned();
+        Ok(Some(taken.map(|held| Released { held, verdict: Verdict::Applied }).collect()))
     }
 
-    /// Folds every event anew in the order of the log; false when the log has none of them.
+    /// Folds every event anew in the order of the log; none when the log does not tell what the session was.
     fn rebuild_by_log(
         &mut self,
         told: &[Again<'_>],
+        closes: &BTreeMap<Uuid, Held>,
         readback: &ReadBack,
         context: &Context<'_>,
-    ) -> Result<bool, Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(false) };
+    ) -> Result<Option<Vec<Released>>, Unreadable> {
+        let Some(owner) = &self.owner else { return Ok(None) };
+        let known = readback.marker.as_ref().and_then(|marker| marker.known.as_deref());
+        let sent_again = |again: &Again<'_>| self.sent_again.contains(&again.offset);
+        let of_those: HashSet<Uuid> = told.iter().filter(|a| sent_again(a)).map(|a| a.event.event_id).collect();
         let (mut anew, mut ids) = (Told::default(), Ids::default());
-        let mut closes = BTreeSet::new();
-        for Again { event, .. } in told {
-            let waits = readback.waiting.values().any(|held| held.id == event.event_id);
-            if event.is_close() && event.seq.is_none() {
-                closes.insert(event.event_id);
-            } else if !waits && event.seq.is_some() == event.is_close() && ids.insert(event.event_id) {
-                anew.apply(event, &owner.game, context);
+        for again in told.iter().filter(|again| again.event.seq.is_some() == again.event.is_close()) {
+            let id = again.event.event_id;
+            // An event that was set aside at first stands where it was sent again.
+            let counted = !of_those.contains(&id) && known.is_none_or(|known| known.ids.contains(id));
+            if (counted || sent_again(again)) && ids.insert(id) {
+                anew.apply(&again.event, &owner.game, context);
             }
         }
         let before = readback.marker.as_ref().map_or(0, |marker| marker.events);
-        if ((ids.len() + closes.len()) as u64) < before {
-            return Ok(false);
+        if (ids.len() + closes.len()) as u64 != before {
+            return Ok(None);
         }
-        for held in readback.waiting.values() {
-            ids.insert(held.id);
-            anew.apply(&reread(&held.raw)?, &owner.game, context);
+        let mut released = Vec::new();
+        for held in readback.waiting.values().cloned() {
+            let verdict = if ids.insert(held.id) { Verdict::Applied } else { Verdict::Repeat };
+            if verdict == Verdict::Applied {
+                anew.apply(&reread(&held.raw)?, &owner.game, context);
+                self.sent_again.insert(held.offset);
+            }
+            released.push(Released { held, verdict });
         }
         (self.told, self.ids) = (anew, ids);
-        Ok(true)
+        Ok(Some(released))
     }
 
-    /// What a marker does not remember: closes without seq, the clock's offset, the client's version.
-    fn recover(&mut self, told: &[Again<'_>], readback: &ReadBack) {
+    /// What a marker does not remember: the clock's offset, the client's version, whether it was closed.
+    fn recover(&mut self, told: &[Again<'_>]) {
         for again in told {
-            if again.event.is_close() && again.event.seq.is_none() {
-                self.closes.entry(again.event.event_id).or_insert_with(|| again.held());
-            }
             let skew = again.sent_at.map(|sent| again.received_at - sent);
             self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
         }
-        self.closes.extend(readback.closes.clone());
         self.closed = self.told.close.is_some() || !self.closes.is_empty();
-        self.trail.app_version = told.iter().find_map(|again| again.app_version.as_deref().map(str::to_owned));
+        let version = told.iter().find_map(|again| again.app_version.as_deref().map(str::to_owned));
+        self.trail.app_version = version.or(self.trail.app_version.take());
     }
 
     /// The log no longer holds the session: what waited goes to the quarantine.
@@ -189,6 +226,7 @@ impl Session {
         for seq in readback.waiting.keys() {
             self.prefix.unfill(*seq);
         }
+        self.trail.strays = true;
         let late = Verdict::SetAside(Reason::Late);
         let waited = readback.waiting.into_values().chain(readback.closes.into_values());
         let released = waited.map(|held| Released { held, verdict: late }).collect();

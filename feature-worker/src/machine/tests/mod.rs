@@ -2,6 +2,7 @@
 
 mod arrival;
 mod bounds;
+mod brought_back;
 mod commits;
 mod events;
 mod holes;

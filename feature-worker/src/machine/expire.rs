@@ -12,7 +12,6 @@ use super::output::Output;
 use super::partition::{Partition, context};
 use super::seal::publish;
 use crate::report::Place;
-use crate::session::buffer::{Held, Waiting};
 use crate::session::judge::{Released, Verdict};
 use crate::session::life::Expiry;
 use crate::state::{Entry, SessionKey};
@@ -68,7 +67,7 @@ impl Partition {
         let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
         let context = context(settings, key);
         if !session.has_begun() {
-            let early = session.early_closes();
+            let early = session.take_early();
             for held in early {
                 self.release(key, Released { held, verdict: Verdict::SetAside(Reason::NoSession) })?;
             }
@@ -117,16 +116,5 @@ impl Partition {
             self.wake(&key);
         }
         Ok(())
-    }
-}
-
-impl crate::session::Session {
-    /// The closes that came before any event.
-    fn early_closes(&mut self) -> Vec<Held> {
-        let sequenced = self.buffer.drain().filter_map(|(_, waiting)| match waiting {
-            Waiting::Event(held) => Some(held),
-            Waiting::Hole => None,
-        });
-        sequenced.chain(std::mem::take(&mut self.closes).into_values()).collect()
     }
 }

@@ -116,29 +116,6 @@ impl Session {
         Ok(())
     }
 
-    /// The first event that is no close says whose session it is and whether it counts.
-    fn first(
-        &mut self,
-        event: &Event<'_>,
-        raw: &RawValue,
-        arrival: &Arrival<'_>,
-        context: &Context<'_>,
-    ) -> Result<Judgement, Unreadable> {
-        if let Some(seq) = event.seq
-            && matches!(self.buffer.get(seq), Some(Waiting::Event(_)))
-        {
-            return Ok(Verdict::SetAside(Reason::SeqConflict).into());
-        }
-        if self.is_shut(arrival) || self.is_full() {
-            return Ok(Verdict::SetAside(Reason::Late).into());
-        }
-        self.owner = Some(Owner { game: arrival.game.clone(), player: event.player_id.clone().into_owned() });
-        self.order = if event.seq.is_some() { Order::Seq } else { Order::Log };
-        let released = self.release_closes(context)?;
-        let verdict = self.further(event, raw, arrival, context)?;
-        Ok(Judgement { verdict, released })
-    }
-
     /// An event of a session that has an owner.
     fn further(
         &mut self,
@@ -165,7 +142,7 @@ impl Session {
         context: &Context<'_>,
     ) -> Result<Verdict, Unreadable> {
         if self.owner.is_none() {
-            return self.early_close(event, raw, arrival, context);
+            return self.early_close(event, raw, arrival);
         }
         if let Some(reason) = self.is_not_theirs(event, arrival) {
             return Ok(Verdict::SetAside(reason));

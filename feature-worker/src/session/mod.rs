@@ -4,8 +4,8 @@
 //! [`life`], what is left after eviction in [`marker`], what is asked of the log in [`readback`], and
 //! how a session is made from it again in [`rebuild`].
 
+mod begin;
 pub mod buffer;
-mod early;
 pub mod judge;
 pub mod life;
 pub mod marker;
@@ -55,6 +55,9 @@ pub struct Session {
     /// What waits behind a gap.
     #[serde(default, skip_serializing_if = "Buffer::is_empty")]
     pub buffer: Buffer,
+    /// Closes that came before any event, in the order of the log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<Held>,
     /// Closes without seq: they stand after all others, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub closes: BTreeMap<Uuid, Held>,
@@ -180,6 +183,7 @@ impl Session {
             ids: Ids::default(),
             told: Told::default(),
             buffer: Buffer::default(),
+            early: Vec::new(),
             closes: BTreeMap::new(),
             readback: None,
             play: false,

@@ -12,9 +12,9 @@ use super::told::{Context, Unreadable, reread};
 use super::{Order, Session};
 
 /// Most closes without seq that a session keeps.
-const MOST_CLOSES: usize = 256;
+pub(super) const MOST_CLOSES: usize = 256;
 /// Most bytes of closes without seq that a session keeps.
-const MOST_CLOSE_BYTES: usize = 128 << 10;
+pub(super) const MOST_CLOSE_BYTES: usize = 128 << 10;
 
 /// Where an event under a seq goes.
 enum Spot {
@@ -44,11 +44,7 @@ impl Session {
                 return Ok(Verdict::Held);
             }
             Ok(Spot::Next) => {
-                if let Some(owner) = &self.owner {
-                    self.told.apply(event, &owner.game, context);
-                }
-                // A hole may have waited here while the order was open.
-                self.buffer.take(seq);
+                self.fold(event, context);
                 self.prefix.push(tag);
                 self.advance(context)?;
             }
@@ -97,19 +93,30 @@ impl Session {
         if self.is_shut(arrival) || self.is_full() {
             return Verdict::SetAside(Reason::Late);
         }
-        self.ids.insert(event.event_id);
         if self.is_reopening() {
+            self.ids.insert(event.event_id);
             let place = arrival.offset.unsigned_abs();
             self.await_readback(place, kept_whole(event, raw, arrival));
             return Verdict::Held;
         }
+        self.by_log_applied(event, arrival, context);
+        Verdict::Applied
+    }
+
+    /// Takes in an event without seq that is no repeat.
+    pub(super) fn by_log_applied(&mut self, event: &Event<'_>, arrival: &Arrival<'_>, context: &Context<'_>) {
+        self.ids.insert(event.event_id);
         if arrival.redriven {
             self.sent_again.insert(arrival.offset);
         }
+        self.fold(event, context);
+    }
+
+    /// Folds the next event of the record.
+    pub(super) fn fold(&mut self, event: &Event<'_>, context: &Context<'_>) {
         if let Some(owner) = &self.owner {
             self.told.apply(event, &owner.game, context);
         }
-        Verdict::Applied
     }
 
     /// Folds what has waited for its turn, and passes a gap when too much waits behind it.
@@ -135,14 +142,6 @@ impl Session {
                 Some(first) if self.is_crowded() => self.prefix.skip_to(first),
                 _ => return Ok(()),
             }
-        }
-    }
-
-    /// Passes holes in line; there is no event as yet.
-    fn pass_holes(&mut self) {
-        while let Some(Waiting::Hole) = self.buffer.get(self.prefix.next()) {
-            self.buffer.take(self.prefix.next());
-            self.prefix.push(Tag::HOLE);
         }
     }
 

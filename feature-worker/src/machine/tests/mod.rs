@@ -4,6 +4,7 @@ mod arrival;
 mod bounds;
 mod brought_back;
 mod commits;
+mod early;
 mod events;
 mod holes;
 mod lifecycle;
@@ -57,6 +58,8 @@ pub(super) struct World {
     /// Whether the log's answers are held back.
     pub(super) slow: bool,
     held_back: VecDeque<Input>,
+    /// How often the log was asked.
+    pub(super) asked: usize,
     pub(super) state: BTreeMap<Bytes, Bytes>,
     pub(super) committed: Option<i64>,
     pub(super) reports: Vec<Report>,
@@ -99,6 +102,7 @@ impl World {
             under_way: None,
             slow: false,
             held_back: VecDeque::new(),
+            asked: 0,
             state: BTreeMap::new(),
             committed: None,
             reports: Vec::new(),
@@ -219,6 +223,7 @@ impl World {
                     }
                     Command::FetchFrom { offset, .. } => self.fetched = Some(offset.unwrap_or(0)),
                     Command::ReadBack { partition, epoch, from, until, sessions } => {
+                        self.asked += 1;
                         let keys: Vec<_> = sessions.iter().map(crate::state::SessionKey::to_bytes).collect();
                         let asked =
                             |record: &&Record| (from..until).contains(&record.offset) && keys.contains(&record.key);

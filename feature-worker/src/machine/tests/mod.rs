@@ -11,6 +11,7 @@ mod lifecycle;
 mod property;
 mod reach;
 mod setting_aside;
+mod upgrade;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};

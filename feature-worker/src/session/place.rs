@@ -39,8 +39,7 @@ impl Session {
         match self.spot(seq, tag, arrival) {
             Err(verdict) => return Ok(verdict),
             Ok(Spot::Passed) => {
-                self.prefix.fill(seq, tag);
-                self.await_readback(seq, kept_whole(event, raw, arrival));
+                self.fill(seq, kept_whole(event, raw, arrival));
                 return Ok(Verdict::Held);
             }
             Ok(Spot::Next) => {

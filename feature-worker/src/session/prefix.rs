@@ -150,13 +150,26 @@ impl Prefix {
         }
     }
 
-    /// Takes a filled place back to the hole that it was.
-    pub fn unfill(&mut self, seq: u64) {
-        if matches!(self.at(seq), Place::Event(_)) {
-            self.set(seq, Tag::HOLE);
-            self.events -= 1;
-            self.span = self.highest();
+    /// Takes a filled place back to the hole, or the part of a skipped gap, that it was.
+    pub fn unfill(&mut self, seq: u64, was_skipped: bool) {
+        let Some((run, index)) = self.slot(seq) else { return };
+        if self.runs[run].tags.0[index] == Tag::HOLE {
+            return;
         }
+        if was_skipped {
+            let after = self.runs[run].tags.0.split_off(index + 1);
+            self.runs[run].tags.0.pop();
+            if !after.is_empty() {
+                self.runs.insert(run + 1, Run { from: seq + 1, tags: Tags(after) });
+            }
+            if self.runs[run].tags.0.is_empty() {
+                self.runs.remove(run);
+            }
+        } else {
+            self.set(seq, Tag::HOLE);
+        }
+        self.events -= 1;
+        self.span = self.highest();
     }
 
     /// Names the event under a seq that was unread.
@@ -274,9 +287,30 @@ mod tests {
         assert_eq!(prefix.at(2), Place::Event(tag(3)));
         assert_eq!(pairs(&prefix.skipped()), [(1, 2), (3, 4)]);
         assert_eq!((prefix.events(), prefix.stretches()), (3, 3));
-        prefix.unfill(0);
+        prefix.unfill(0, false);
         assert_eq!(prefix.at(0), Place::Hole);
         assert_eq!(prefix.events(), 2);
+    }
+
+    #[test]
+    fn what_filled_a_gap_can_be_taken_out_again() {
+        for order in [[3, 4, 5], [4, 5, 3], [5, 4, 3]] {
+            let mut prefix = Prefix::default();
+            prefix.push(tag(0));
+            prefix.skip_to(6);
+            prefix.push(tag(6));
+            let before = prefix.clone();
+            let mut steps = Vec::new();
+            for seq in order {
+                steps.push(prefix.clone());
+                prefix.fill(seq, tag(1));
+            }
+            for (seq, step) in order.into_iter().zip(steps).rev() {
+                prefix.unfill(seq, true);
+                assert_eq!(prefix, step);
+            }
+            assert_eq!(prefix, before);
+        }
     }
 
     #[test]

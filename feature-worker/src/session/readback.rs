@@ -5,7 +5,7 @@
 //! becomes of a record never depends on how long that takes: a verdict that hangs on the answer, or
 //! for which there is no room, is not given before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::Event;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub struct ReadBack {
     pub until: i64,
     /// By seq; by offset where the session has none.
     pub(super) waiting: BTreeMap<u64, Held>,
+    /// Those of the seqs that lay in a gap that was passed; the others were refused events' places.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) skipped: BTreeSet<u64>,
     /// Closes without seq.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) closes: BTreeMap<Uuid, Held>,
@@ -42,6 +45,7 @@ impl ReadBack {
             from: trail.first_offset,
             until: trail.last_offset + 1,
             waiting: BTreeMap::new(),
+            skipped: BTreeSet::new(),
             closes: BTreeMap::new(),
             marker: None,
         }
@@ -53,6 +57,7 @@ impl ReadBack {
             from: marker.first_offset,
             until: marker.last_offset + 1,
             waiting: BTreeMap::new(),
+            skipped: BTreeSet::new(),
             closes: BTreeMap::new(),
             marker: Some(Box::new(marker.clone())),
         }
@@ -155,7 +160,20 @@ impl Session {
     }
 
     pub(super) fn await_readback(&mut self, place: u64, held: Held) {
+        self.ask().add(place, held);
+    }
+
+    /// Fills a place that the fold has passed; the event waits until the log has been read.
+    pub(super) fn fill(&mut self, seq: u64, held: Held) {
+        if self.prefix.at(seq) == Place::Skipped {
+            self.ask().skipped.insert(seq);
+        }
+        self.prefix.fill(seq, held.tag());
+        self.await_readback(seq, held);
+    }
+
+    fn ask(&mut self) -> &mut ReadBack {
         let trail = &self.trail;
-        self.readback.get_or_insert_with(|| ReadBack::of(trail)).add(place, held);
+        self.readback.get_or_insert_with(|| ReadBack::of(trail))
     }
 }

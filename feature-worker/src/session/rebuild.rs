@@ -53,7 +53,11 @@ impl Session {
             Order::Seq => self.rebuild_by_seq(&told, &readback, context)?,
             Order::Log | Order::Open => self.rebuild_by_log(&told, &closes, &readback, context)?,
         };
-        let Some(mut released) = rebuilt else { return Ok(self.give_up(readback)) };
+        let Some(mut released) = rebuilt else {
+            let given_up = self.give_up(readback);
+            self.advance(context)?;
+            return Ok(given_up);
+        };
         self.closes = closes;
         if let Some(marker) = &readback.marker {
             // The release before did not say so.
@@ -224,7 +228,7 @@ impl Session {
     /// The log no longer holds the session: what waited goes to the quarantine.
     fn give_up(&mut self, readback: ReadBack) -> Reread {
         for seq in readback.waiting.keys() {
-            self.prefix.unfill(*seq);
+            self.prefix.unfill(*seq, readback.skipped.contains(seq));
         }
         self.trail.strays = true;
         let late = Verdict::SetAside(Reason::Late);

@@ -59,6 +59,8 @@ pub(super) struct World {
     /// Whether the log's answers are held back.
     pub(super) slow: bool,
     held_back: VecDeque<Input>,
+    /// The first offset that the log still has.
+    pub(super) low: i64,
     /// How often the log was asked.
     pub(super) asked: usize,
     pub(super) state: BTreeMap<Bytes, Bytes>,
@@ -103,6 +105,7 @@ impl World {
             under_way: None,
             slow: false,
             held_back: VecDeque::new(),
+            low: 0,
             asked: 0,
             state: BTreeMap::new(),
             committed: None,
@@ -226,6 +229,7 @@ impl World {
                     Command::ReadBack { partition, epoch, from, until, sessions } => {
                         self.asked += 1;
                         let keys: Vec<_> = sessions.iter().map(crate::state::SessionKey::to_bytes).collect();
+                        let from = from.max(self.low);
                         let asked =
                             |record: &&Record| (from..until).contains(&record.offset) && keys.contains(&record.key);
                         let records = self.events.iter().filter(asked).cloned().collect();

@@ -67,6 +67,41 @@ fn what_comes_in_order_meanwhile_waits_and_passes_no_gap() {
     assert_eq!((world.applied(), world.quarantine.len()), (10_001, 0));
 }
 
+#[test]
+fn a_session_that_the_log_has_lost_goes_on_as_it_was() {
+    let mut settings = settings();
+    settings.games = Games::all(GameSettings { buffer_events: 4, ..GameSettings::default() });
+    let mut world = World::with(settings);
+    world.put(&attempt(0), BEGIN);
+    world.put_hole(1, BEGIN);
+    for seq in 3..10 {
+        world.put(&attempt(seq), BEGIN);
+    }
+    world.run();
+    // Retention has come so far. A close for the place of the hole, an event for the gap that was passed.
+    world.low = 5;
+    world.slow = true;
+    world.put(&close(Some(1), "completed"), BEGIN + SECOND);
+    world.put_stamped(&attempt(2), BEGIN + SECOND, &redriven());
+    world.put(&attempt(10), BEGIN + SECOND);
+    world.put(&attempt(12), BEGIN + SECOND);
+    world.run();
+    world.answer();
+    world.put(&attempt(11), BEGIN + SECOND);
+    // The gap is still one, and no refused event's place: who does not send again is late.
+    world.put(&attempt(2), BEGIN + SECOND);
+    world.run();
+    assert_eq!(world.reasons(), ["late"; 3]);
+    world.wait(MINUTE);
+    assert!(world.reports.is_empty(), "the close that was set aside closes nothing");
+    world.put(&close(Some(13), "abandoned"), BEGIN + MINUTE);
+    world.run();
+    let events: Vec<Value> = [0].into_iter().chain(3..13).map(attempt).chain([close(Some(13), "abandoned")]).collect();
+    assert_eq!(world.report().facts.metrics, expected(&events));
+    assert_eq!(world.report().facts.flags, [schemas::report::Flag::GapSkipped]);
+    assert_eq!(world.applied(), 12);
+}
+
 /// What became of a session, by the log's speed: the same if `story` is told to a slow log.
 fn same_for_any_speed(story: impl Fn(&mut World)) -> World {
     let [fast, slow] = [false, true].map(|slow| {

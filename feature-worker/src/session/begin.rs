@@ -7,8 +7,8 @@ use schemas::record::quarantine::Reason;
 use serde_json::value::RawValue;
 
 use super::buffer::{Buffer, Held, Waiting};
+use super::close::{MOST_CLOSE_BYTES, MOST_CLOSES};
 use super::judge::{Arrival, Judgement, Released, Verdict, held, kept_whole};
-use super::place::{MOST_CLOSE_BYTES, MOST_CLOSES};
 use super::prefix::Prefix;
 use super::tag::Tag;
 use super::told::{Context, Unreadable, reread};
@@ -22,20 +22,32 @@ impl Session {
         event: &Event<'_>,
         raw: &RawValue,
         arrival: &Arrival<'_>,
-    ) -> Result<Verdict, Unreadable> {
+    ) -> Result<Judgement, Unreadable> {
         self.gather_early();
-        for held in self.early.iter().filter(|held| held.id == event.event_id) {
-            let same_game = held.game.as_ref() == Some(arrival.game);
-            if same_game && reread(&held.raw)?.player_id.as_str() == event.player_id.as_str() {
-                return Ok(Verdict::Repeat);
+        let mut known = None;
+        for (index, held) in self.early.iter().enumerate().filter(|(_, held)| held.id == event.event_id) {
+            let there = reread(&held.raw)?;
+            if held.game.as_ref() == Some(arrival.game) && there.player_id.as_str() == event.player_id.as_str() {
+                known = Some((index, there.seq));
             }
+        }
+        if let Some((index, seq)) = known {
+            self.trail.strays |= seq != event.seq;
+            // The body with the lowest seq is the one that stands.
+            if event.seq.is_none_or(|new| seq.is_some_and(|old| old <= new)) {
+                return Ok(Verdict::Repeat.into());
+            }
+            let gives_way = self.early.remove(index);
+            self.early.push(kept_whole(event, raw, arrival));
+            let released = vec![Released { held: gives_way, verdict: Verdict::Repeat }];
+            return Ok(Judgement { verdict: Verdict::Held, released });
         }
         let bytes: usize = self.early.iter().map(|held| held.raw.get().len()).sum();
         if self.early.len() >= MOST_CLOSES || bytes >= MOST_CLOSE_BYTES {
-            return Ok(Verdict::SetAside(Reason::NoSession));
+            return Ok(Verdict::SetAside(Reason::NoSession).into());
         }
         self.early.push(kept_whole(event, raw, arrival));
-        Ok(Verdict::Held)
+        Ok(Verdict::Held.into())
     }
 
     /// The first event that is no close: whose session it is, and whether its events are counted.
@@ -88,6 +100,7 @@ impl Session {
             let verdict = match reread(&close.raw)?.seq {
                 Some(seq) if placed.contains_key(&seq) => Verdict::SetAside(Reason::SeqConflict),
                 Some(seq) => {
+                    self.stands_at(close.id, seq);
                     placed.insert(seq, close.known());
                     Verdict::Applied
                 }

@@ -81,7 +81,9 @@ impl Session {
         context: &Context<'_>,
     ) -> Result<Judgement, Unreadable> {
         self.cap_reach(arrival);
-        let judgement = if event.is_close() {
+        let judgement = if self.owner.is_none() && event.is_close() {
+            self.early_close(event, raw, arrival)?
+        } else if event.is_close() {
             self.close(event, raw, arrival, context)?.into()
         } else if self.owner.is_none() {
             self.first(event, raw, arrival, context)?
@@ -131,41 +133,6 @@ impl Session {
             (Order::Seq, Some(seq)) => self.by_seq(seq, event, raw, arrival, context),
             (Order::Log, None) => Ok(self.by_log(event, raw, arrival, context)),
             _ => Ok(Verdict::SetAside(Reason::SeqMixed)),
-        }
-    }
-
-    fn close(
-        &mut self,
-        event: &Event<'_>,
-        raw: &RawValue,
-        arrival: &Arrival<'_>,
-        context: &Context<'_>,
-    ) -> Result<Verdict, Unreadable> {
-        if self.owner.is_none() {
-            return self.early_close(event, raw, arrival);
-        }
-        if let Some(reason) = self.is_not_theirs(event, arrival) {
-            return Ok(Verdict::SetAside(reason));
-        }
-        match (self.order, event.seq) {
-            (Order::Seq, Some(seq)) => self.by_seq(seq, event, raw, arrival, context),
-            // A close's place in the log is as good as a seq where nothing else counts.
-            (Order::Log, Some(_)) => Ok(self.by_log(event, raw, arrival, context)),
-            (_, None) | (Order::Open, _) => {
-                let waits = self.readback.as_ref().is_some_and(|readback| readback.has_close(event.event_id));
-                if waits || self.closes.contains_key(&event.event_id) {
-                    return Ok(Verdict::Repeat);
-                }
-                if self.is_shut(arrival) || self.has_many_closes() {
-                    return Ok(Verdict::SetAside(Reason::Late));
-                }
-                if let Some(readback) = self.readback.as_mut().filter(|readback| readback.is_reopening()) {
-                    readback.add_close(kept_whole(event, raw, arrival));
-                    return Ok(Verdict::Held);
-                }
-                self.closes.insert(event.event_id, held(event, raw, arrival));
-                Ok(Verdict::Applied)
-            }
         }
     }
 

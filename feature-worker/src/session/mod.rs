@@ -6,6 +6,7 @@
 
 mod begin;
 pub mod buffer;
+mod close;
 pub mod judge;
 pub mod life;
 pub mod marker;
@@ -61,6 +62,9 @@ pub struct Session {
     /// Closes without seq: they stand after all others, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub closes: BTreeMap<Uuid, Held>,
+    /// Closes with a seq, and where each stands.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ends: BTreeMap<Uuid, u64>,
     /// What is asked of the log, while it is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readback: Option<ReadBack>,
@@ -185,6 +189,7 @@ impl Session {
             buffer: Buffer::default(),
             early: Vec::new(),
             closes: BTreeMap::new(),
+            ends: BTreeMap::new(),
             readback: None,
             play: false,
             closed: false,

@@ -11,13 +11,8 @@ use super::tag::Tag;
 use super::told::{Context, Unreadable, reread};
 use super::{Order, Session};
 
-/// Most closes without seq that a session keeps.
-pub(super) const MOST_CLOSES: usize = 256;
-/// Most bytes of closes without seq that a session keeps.
-pub(super) const MOST_CLOSE_BYTES: usize = 128 << 10;
-
 /// Where an event under a seq goes.
-enum Spot {
+pub(super) enum Spot {
     /// Straight into the fold.
     Next,
     /// Behind a gap.
@@ -56,7 +51,7 @@ impl Session {
         Ok(Verdict::Applied)
     }
 
-    fn spot(&self, seq: u64, tag: Tag, arrival: &Arrival<'_>) -> Result<Spot, Verdict> {
+    pub(super) fn spot(&self, seq: u64, tag: Tag, arrival: &Arrival<'_>) -> Result<Spot, Verdict> {
         let conflict = Verdict::SetAside(Reason::SeqConflict);
         let same = |there: Tag| if there.matches(tag) { Verdict::Repeat } else { conflict };
         match self.prefix.at(seq) {
@@ -151,11 +146,5 @@ impl Session {
 
     pub(super) fn is_crowded(&self) -> bool {
         self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes)
-    }
-
-    /// Whether its closes without seq are more than any client has a use for.
-    pub(super) fn has_many_closes(&self) -> bool {
-        let bytes: usize = self.closes.values().map(|held| held.raw.get().len()).sum();
-        self.closes.len() >= MOST_CLOSES || bytes >= MOST_CLOSE_BYTES
     }
 }

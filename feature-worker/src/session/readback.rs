@@ -103,9 +103,12 @@ impl ReadBack {
         self.waiting.range(next..).count()
     }
 
-    /// Whether a close without seq waits.
-    pub fn has_close(&self, id: Uuid) -> bool {
-        self.closes.contains_key(&id)
+    /// The place of a close that waits: its seq, or none without; by offset where no event has a seq.
+    pub fn close(&self, id: Uuid) -> Option<Option<u64>> {
+        if self.closes.contains_key(&id) {
+            return Some(None);
+        }
+        self.waiting.iter().find(|(_, held)| held.id == id).map(|(place, _)| Some(*place))
     }
 
     /// The closes without seq that wait, in the order of the log.
@@ -146,17 +149,22 @@ impl Session {
         if self.is_not_theirs(event, arrival).is_some() {
             return false;
         }
+        let Some(readback) = &self.readback else { return false };
+        // A close that waits may turn out to be a repeat, and leave its place to another.
+        let other = |seq| readback.waiting.get(seq).is_some_and(|held| held.id != event.event_id);
+        let elsewhere = || event.is_close() && readback.close(event.event_id).is_some_and(|place| place != event.seq);
         match (self.order, event.seq) {
-            (Order::Seq, Some(seq)) => self.prefix.at(seq) == Place::Event(Tag::UNREAD),
-            (Order::Seq, None) => event.is_close() && !arrival.redriven,
+            // The session may have the same close elsewhere.
+            (Order::Seq, Some(seq)) => {
+                event.is_close() || other(&seq) || self.prefix.at(seq) == Place::Event(Tag::UNREAD)
+            }
+            (Order::Seq, None) => event.is_close() && (!arrival.redriven || elsewhere()),
             // What is sent again waits in the state, as long as there is certainly room for it.
-            _ => !arrival.redriven || self.ids.len() as u64 + self.told_before() >= MOST_EVENTS as u64,
+            _ => {
+                let before = readback.marker.as_ref().map_or(0, |marker| marker.events);
+                !arrival.redriven || self.ids.len() as u64 + before >= MOST_EVENTS as u64 || elsewhere()
+            }
         }
-    }
-
-    /// Events that an evicted session had.
-    fn told_before(&self) -> u64 {
-        self.readback.as_ref().and_then(|readback| readback.marker.as_ref()).map_or(0, |marker| marker.events)
     }
 
     pub(super) fn await_readback(&mut self, place: u64, held: Held) {

@@ -48,9 +48,9 @@ impl Session {
             return Ok(Reread { released: Vec::new(), evicted: None });
         };
         let told = self.theirs(records, &readback);
-        let closes = self.closes_before(&told, &readback);
+        let mut closes = self.closes_before(&told, &readback);
         let rebuilt = match self.order {
-            Order::Seq => self.rebuild_by_seq(&told, &readback, context)?,
+            Order::Seq => self.rebuild_by_seq(&told, &mut closes, &readback, context)?,
             Order::Log | Order::Open => self.rebuild_by_log(&told, &closes, &readback, context)?,
         };
         let Some(mut released) = rebuilt else {
@@ -123,27 +123,14 @@ impl Session {
         closes
     }
 
-    /// A close without seq that waited.
-    fn take_close(&mut self, held: Held) -> Released {
-        let verdict = if self.closes.contains_key(&held.id) {
-            Verdict::Repeat
-        } else if self.has_many_closes() {
-            Verdict::SetAside(Reason::Late)
-        } else {
-            self.closes.insert(held.id, held.clone());
-            Verdict::Applied
-        };
-        Released { held, verdict }
-    }
-
     /// Folds the first event under each seq anew; none when the log lacks one.
     fn rebuild_by_seq(
         &mut self,
         told: &[Again<'_>],
+        closes: &mut BTreeMap<Uuid, Held>,
         readback: &ReadBack,
         context: &Context<'_>,
     ) -> Result<Option<Vec<Released>>, Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(None) };
         let mut found: BTreeMap<u64, &Event<'_>> = BTreeMap::new();
         for Again { event, .. } in told {
             let Some(seq) = event.seq else { continue };
@@ -157,23 +144,53 @@ impl Session {
         if (found.len() + filling) as u64 != self.prefix.events() {
             return Ok(None);
         }
-        let waiting: Vec<(u64, Event<'_>)> = readback
-            .waiting
-            .range(..next)
-            .map(|(seq, held)| Ok((*seq, reread(&held.raw)?)))
-            .collect::<Result<_, _>>()?;
-        found.extend(waiting.iter().map(|(seq, event)| (*seq, event)));
-        let mut anew = Told::default();
+        for (seq, event) in found.iter().filter(|(_, event)| event.is_close()) {
+            self.stands_at(event.event_id, *seq);
+        }
+        let (mut released, mut filled) = (Vec::new(), Vec::new());
+        for (seq, held) in &readback.waiting {
+            let event = reread(&held.raw)?;
+            let (verdict, takes_place) = self.place_of_waiting(*seq, &event, held, closes);
+            if !takes_place {
+                self.prefix.unfill(*seq, readback.skipped.contains(seq));
+            } else if *seq < next {
+                filled.push((*seq, event));
+            } else {
+                self.buffer.insert(*seq, Waiting::Event(held.clone()));
+            }
+            released.push(Released { held: held.clone(), verdict });
+        }
+        found.extend(filled.iter().map(|(seq, event)| (*seq, event)));
+        self.told = Told::default();
         for (seq, event) in found {
             self.prefix.set(seq, Tag::of(event.event_id));
-            anew.apply(event, &owner.game, context);
+            self.fold(event, context);
         }
-        self.told = anew;
-        for (seq, held) in readback.waiting.range(next..) {
-            self.buffer.insert(*seq, Waiting::Event(held.clone()));
+        Ok(Some(released))
+    }
+
+    /// What becomes of an event that waited under a seq, and whether it takes its place: not if it is a
+    /// close that its session has elsewhere, unless that is the end.
+    fn place_of_waiting(
+        &mut self,
+        seq: u64,
+        event: &Event<'_>,
+        held: &Held,
+        closes: &mut BTreeMap<Uuid, Held>,
+    ) -> (Verdict, bool) {
+        if !event.is_close() {
+            return (Verdict::Applied, true);
         }
-        let taken = readback.waiting.values().cloned();
-        Ok(Some(taken.map(|held| Released { held, verdict: Verdict::Applied }).collect()))
+        if self.ends.contains_key(&held.id) || (closes.contains_key(&held.id) && seq < self.prefix.next()) {
+            self.trail.strays = true;
+            return (Verdict::Repeat, false);
+        }
+        if closes.remove(&held.id).is_some() {
+            self.moved(held.id, seq, held.offset);
+            return (Verdict::Repeat, true);
+        }
+        self.stands_at(held.id, seq);
+        (Verdict::Applied, true)
     }
 
     /// Folds every event anew in the order of the log; none when the log does not tell what the session was.
@@ -203,8 +220,10 @@ impl Session {
         }
         let mut released = Vec::new();
         for held in readback.waiting.values().cloned() {
-            let verdict = if ids.insert(held.id) { Verdict::Applied } else { Verdict::Repeat };
-            if verdict == Verdict::Applied {
+            self.trail.strays |= closes.contains_key(&held.id);
+            let is_new = !closes.contains_key(&held.id) && ids.insert(held.id);
+            let verdict = if is_new { Verdict::Applied } else { Verdict::Repeat };
+            if is_new {
                 anew.apply(&reread(&held.raw)?, &owner.game, context);
                 self.sent_again.insert(held.offset);
             }

@@ -3,6 +3,7 @@
 mod arrival;
 mod bounds;
 mod brought_back;
+mod closing;
 mod commits;
 mod early;
 mod events;
@@ -11,6 +12,7 @@ mod lifecycle;
 mod property;
 mod reach;
 mod setting_aside;
+mod speed;
 mod upgrade;
 mod waiting;
 

@@ -103,8 +103,12 @@ impl Partition {
     ) -> Result<bool, Halt> {
         let key = SessionKey { tenant: stamp.tenant.clone(), session: event.session_id };
         let arrival = self.arrival(stamp, record);
+        let mut returns = false;
         let judged = match self.slots.get(&key).map(|slot| &slot.entry) {
-            Some(Entry::Marker(marker)) => marker.judge(event, &arrival),
+            Some(Entry::Marker(marker)) => {
+                returns = true;
+                marker.judge(event, &arrival)
+            }
             Some(Entry::Live(session)) if session.must_wait(event, &arrival) => return Ok(false),
             _ => None,
         };
@@ -112,6 +116,10 @@ impl Partition {
             verdict.into()
         } else {
             let Some(session) = self.session(&key, &arrival, settings) else { return Ok(true) };
+            if returns && session.is_unread(event) {
+                self.wake(&key);
+                return Ok(false);
+            }
             let judgement = session.event(event, raw, &arrival, &context(settings, &key))?;
             self.wake(&key);
             judgement

@@ -54,6 +54,9 @@ pub struct Marker {
     /// What closed it in the absence of a close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Whether the log no longer holds it: nothing can bring it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// What it was made of, where some of its records in the log took no place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Box<Known>>,
@@ -107,6 +110,7 @@ impl Session {
             last_log_time: log_time,
             play: self.play,
             cause: self.cause,
+            gone: false,
             known: (self.trail.strays || self.reopened).then(|| Box::new(self.known())),
         })
     }
@@ -163,14 +167,19 @@ impl Marker {
         let theirs = self.owner.game == *arrival.game && self.owner.player.as_str() == event.player_id.as_str();
         let within = |ranges: &[Range<u64>], seq| ranges.iter().any(|range| range.contains(&seq));
         let seq = event.seq.filter(|seq| theirs && self.order == Order::Seq && *seq < self.next);
+        let returns = theirs && !self.gone;
         let Some(seq) = seq.filter(|seq| !within(&self.skipped, *seq)) else {
-            return if arrival.redriven && theirs { None } else { Some(late) };
+            return if arrival.redriven && returns { None } else { Some(late) };
         };
         if within(&self.holes, seq) {
-            return None;
+            return if returns { None } else { Some(late) };
         }
         let in_time = event.timestamp.is_none_or(|at| at <= Timestamp::from_ms(self.last_timestamp));
-        Some(if in_time { Verdict::Repeat } else { late })
+        match (in_time, arrival.redriven && returns) {
+            (true, _) => Some(Verdict::Repeat),
+            (false, true) => None,
+            (false, false) => Some(late),
+        }
     }
 
     /// When it goes, in ms of log time.

@@ -64,11 +64,11 @@ impl Session {
         if let Some(there) = self.readback.as_ref().and_then(|readback| readback.under(seq)) {
             return Err(same(there));
         }
-        if let Some(Waiting::Event(there)) = self.buffer.get(seq) {
-            return Err(same(there.tag()));
-        }
-        if self.is_beyond(seq, arrival) {
-            return Err(Verdict::SetAside(Reason::Late));
+        match self.buffer.get(seq) {
+            Some(Waiting::Event(there)) => return Err(same(there.tag())),
+            None if self.is_beyond(seq, arrival) => return Err(Verdict::SetAside(Reason::Late)),
+            // A refused event's place is its own, whenever it comes.
+            Some(Waiting::Hole) | None => {}
         }
         Ok(if seq == self.prefix.next() && self.readback.is_none() { Spot::Next } else { Spot::Behind })
     }

@@ -132,7 +132,18 @@ impl Session {
 
     /// Whether an event has to wait where it is until the log has been read.
     pub fn must_wait(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> bool {
-        self.readback.is_some() && (self.is_laden() || (self.is_reopening() && self.hangs_on_log(event, arrival)))
+        self.readback.is_some()
+            && (self.is_laden()
+                || self.may_stand_elsewhere(event)
+                || (self.is_reopening() && self.hangs_on_log(event, arrival)))
+    }
+
+    /// Whether it is another body of a close that its session has: which one stands depends on how far
+    /// the fold comes with the answer.
+    fn may_stand_elsewhere(&self, event: &Event<'_>) -> bool {
+        let id = event.event_id;
+        let is_known = || self.closes.contains_key(&id) || self.ends.get(&id).is_some_and(|at| event.seq != Some(*at));
+        event.is_close() && event.seq.is_some() && is_known()
     }
 
     /// Whether so much waits for the log that the state has no room for more.
@@ -155,9 +166,7 @@ impl Session {
         let elsewhere = || event.is_close() && readback.close(event.event_id).is_some_and(|place| place != event.seq);
         match (self.order, event.seq) {
             // The session may have the same close elsewhere.
-            (Order::Seq, Some(seq)) => {
-                event.is_close() || other(&seq) || self.prefix.at(seq) == Place::Event(Tag::UNREAD)
-            }
+            (Order::Seq, Some(seq)) => event.is_close() || other(&seq) || self.is_unread(event),
             (Order::Seq, None) => event.is_close() && (!arrival.redriven || elsewhere()),
             // What is sent again waits in the state, as long as there is certainly room for it.
             _ => {
@@ -165,6 +174,11 @@ impl Session {
                 !arrival.redriven || self.ids.len() as u64 + before >= MOST_EVENTS as u64 || elsewhere()
             }
         }
+    }
+
+    /// Whether an event stands under its seq of which only the log can tell whether it is the same.
+    pub fn is_unread(&self, event: &Event<'_>) -> bool {
+        event.seq.is_some_and(|seq| self.prefix.at(seq) == Place::Event(Tag::UNREAD))
     }
 
     pub(super) fn await_readback(&mut self, place: u64, held: Held) {

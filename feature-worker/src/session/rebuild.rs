@@ -253,7 +253,7 @@ impl Session {
         let late = Verdict::SetAside(Reason::Late);
         let waited = readback.waiting.into_values().chain(readback.closes.into_values());
         let released = waited.map(|held| Released { held, verdict: late }).collect();
-        Reread { released, evicted: readback.marker.map(|marker| *marker) }
+        Reread { released, evicted: readback.marker.map(|marker| Marker { gone: true, ..*marker }) }
     }
 }
 

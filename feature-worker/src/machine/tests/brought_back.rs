@@ -125,3 +125,37 @@ fn an_event_that_was_set_aside_under_a_seq_does_not_stand_for_the_one_that_took_
     events.extend([close(Some(10), "completed"), attempt(11)]);
     assert_is(&mut world, &events);
 }
+
+#[test]
+fn another_event_under_a_seq_that_is_sent_again_after_eviction_is_judged_by_the_log() {
+    for lost in [false, true] {
+        let mut world = World::new();
+        for event in [attempt(0), attempt(1), close(Some(2), "completed")] {
+            world.put(&event, BEGIN);
+        }
+        world.run();
+        if lost {
+            world.low = 3;
+        }
+        let mut later = event_at(7_000, Some(1), "task.started", &json!({"task_id": "L9"}));
+        later["timestamp"] = Timestamp::from_ms(BEGIN + HOUR).to_string().into();
+        // Not sent again it is late; then the session itself is asked for.
+        world.put(&later, BEGIN + 2 * HOUR);
+        world.put_stamped(&later, BEGIN + 2 * HOUR, &redriven());
+        world.put(&later, BEGIN + 2 * HOUR);
+        world.run();
+        if lost {
+            assert_eq!(world.reasons(), ["late"; 3]);
+        } else {
+            assert_eq!(world.reasons(), ["late", "seq_conflict", "seq_conflict"]);
+        }
+        assert_eq!(world.asked, 1);
+        // What the log has lost can't come back, and is not asked for again.
+        world.put_stamped(&attempt(3), BEGIN + 2 * HOUR, &redriven());
+        world.put(&attempt(0), BEGIN + 2 * HOUR);
+        world.run();
+        world.wait(3 * HOUR);
+        assert_eq!((world.asked, world.repeats(), world.applied()), (1, 1, if lost { 3 } else { 4 }));
+        assert_eq!(world.report().facts.metrics.event_count, world.applied());
+    }
+}

@@ -38,7 +38,12 @@ fn story(rng: &mut ChaCha8Rng) -> Vec<Told> {
                 event["timestamp"] = attempt(7)["timestamp"].clone();
                 event
             }
-            3 => event_at(5_000 + seq, Some(seq), "task.started", &json!({"task_id": "L2"})),
+            3 => {
+                let mut event = event_at(5_000 + seq, Some(seq), "task.started", &json!({"task_id": "L2"}));
+                let at = BEGIN + i64::try_from(seq * 37 % 99).unwrap() * SECOND;
+                event["timestamp"] = Timestamp::from_ms(at).to_string().into();
+                event
+            }
             4..6 if counted => {
                 told.push((Err(seq), at, json!({})));
                 continue;

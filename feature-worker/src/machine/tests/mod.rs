@@ -227,7 +227,8 @@ impl World {
                         inputs.push_back(Input::Restored { partition, epoch, records: state });
                         inputs.push_back(Input::RestoreDone { partition, epoch });
                     }
-                    Command::FetchFrom { offset, .. } => self.fetched = Some(offset.unwrap_or(0)),
+                    Command::FetchFrom { partition: 0, offset } => self.fetched = Some(offset.unwrap_or(0)),
+                    Command::FetchFrom { .. } => {}
                     Command::ReadBack { partition, epoch, from, until, sessions } => {
                         self.asked += 1;
                         let keys: Vec<_> = sessions.iter().map(crate::state::SessionKey::to_bytes).collect();
@@ -260,7 +261,7 @@ impl World {
         }
         self.commits += 1;
         self.largest = self.largest.max(outputs.len());
-        self.committed = offsets.first().map(|(_, next)| *next);
+        self.committed = offsets.iter().find(|(number, _)| *number == 0).map(|(_, next)| *next).or(self.committed);
         for output in outputs {
             match output {
                 Output::Report(report) => self.reports.push(*report),

@@ -165,13 +165,12 @@ impl Marker {
     pub fn judge(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Verdict> {
         let late = Verdict::SetAside(Reason::Late);
         let theirs = self.owner.game == *arrival.game && self.owner.player.as_str() == event.player_id.as_str();
-        let within = |ranges: &[Range<u64>], seq| ranges.iter().any(|range| range.contains(&seq));
         let seq = event.seq.filter(|seq| theirs && self.order == Order::Seq && *seq < self.next);
         let returns = theirs && !self.gone;
-        let Some(seq) = seq.filter(|seq| !within(&self.skipped, *seq)) else {
+        let Some(seq) = seq.filter(|seq| !is_within(&self.skipped, *seq)) else {
             return if arrival.redriven && returns { None } else { Some(late) };
         };
-        if within(&self.holes, seq) {
+        if is_within(&self.holes, seq) {
             return if returns { None } else { Some(late) };
         }
         let in_time = event.timestamp.is_none_or(|at| at <= Timestamp::from_ms(self.last_timestamp));
@@ -186,6 +185,12 @@ impl Marker {
     pub fn deadline(&self) -> i64 {
         self.last_log_time.saturating_add(MARKER_MS)
     }
+}
+
+/// Whether a seq lies in one of the ranges, which are in order.
+fn is_within(ranges: &[Range<u64>], seq: u64) -> bool {
+    let after = ranges.partition_point(|range| range.start <= seq);
+    after.checked_sub(1).is_some_and(|range| ranges[range].contains(&seq))
 }
 
 impl Terms {

@@ -34,6 +34,8 @@ use told::{Context, Told, Unreadable};
 pub const MOST_EVENTS: usize = 131_072;
 /// Most gaps that a session's fold skips; a session beyond it counts as too long.
 pub const MOST_SKIPPED: usize = 4_096;
+/// Most stretches of refused events' places; a session beyond it counts as too long: its marker names each.
+pub const MOST_HOLES: usize = 16_384;
 
 /// One live session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -249,13 +251,14 @@ impl Session {
         self.seqs().map(|(events, _)| events == self.reach())
     }
 
-    /// Whether it has more events, or more skipped gaps, than are remembered one by one.
+    /// Whether it has more events, skipped gaps or stretches of holes than are remembered one by one.
     pub fn is_full(&self) -> bool {
         let prefix = &self.prefix;
         // What waits counts as what was folded does: the bound is the same however long the log takes.
         let ahead = self.readback.as_ref().map_or(0, |readback| readback.ahead(prefix.next()));
         prefix.len() + self.buffer.len() + ahead >= MOST_EVENTS
             || prefix.stretches() > MOST_SKIPPED
+            || prefix.hole_stretches() > MOST_HOLES
             || self.ids.len() >= MOST_EVENTS
     }
 }

@@ -83,6 +83,11 @@ pub(crate) async fn read_back(log: Arc<dyn EventLog>, question: Question, answer
                 tracing::warn!(events = %question.events, why, "can't read back as yet");
                 tokio::time::sleep(RETRY).await;
             }
+            // Retention has dropped the beginning since it was looked up.
+            Err(LogError::OutOfRange { wanted, low, .. }) if wanted < low => {
+                tracing::info!(events = %question.events, wanted, low, "the log has dropped records meanwhile");
+                tokio::time::sleep(RETRY).await;
+            }
             outcome => break outcome,
         }
     };
@@ -107,4 +112,92 @@ async fn read_sessions(log: &dyn EventLog, question: &Question) -> Result<Vec<Re
         found.extend(batch.records.into_iter().filter(|record| keys.contains(&record.key)));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use eventlog::embedded::EmbeddedLog;
+    use eventlog::{
+        AppendOptions, Appender, Cleanup, GroupOptions, Headers, Membership, NewRecord, OffsetRange, Reader,
+        TopicCheck, TopicInfo, TopicSpec,
+    };
+    use schemas::Tenant;
+
+    use super::*;
+
+    /// A log whose oldest records go just before it is read for the first time.
+    struct Ageing {
+        log: EmbeddedLog,
+        aged: AtomicBool,
+    }
+
+    #[async_trait::async_trait]
+    impl EventLog for Ageing {
+        async fn ensure_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicCheck>, LogError> {
+            self.log.ensure_topics(specs).await
+        }
+
+        async fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicCheck>, LogError> {
+            self.log.check_topics(specs).await
+        }
+
+        async fn topic(&self, name: &str) -> Result<TopicInfo, LogError> {
+            self.log.topic(name).await
+        }
+
+        async fn offsets(&self, partition: &TopicPartition) -> Result<OffsetRange, LogError> {
+            self.log.offsets(partition).await
+        }
+
+        async fn offset_at(&self, partition: &TopicPartition, timestamp_ms: i64) -> Result<Option<i64>, LogError> {
+            self.log.offset_at(partition, timestamp_ms).await
+        }
+
+        async fn committed(&self, group: &str, of: &[TopicPartition]) -> Result<Vec<Option<i64>>, LogError> {
+            self.log.committed(group, of).await
+        }
+
+        async fn appender(&self, options: AppendOptions) -> Result<Arc<dyn Appender>, LogError> {
+            self.log.appender(options).await
+        }
+
+        async fn join(&self, options: GroupOptions) -> Result<Box<dyn Membership>, LogError> {
+            self.log.join(options).await
+        }
+
+        async fn read(&self, request: ReadRequest) -> Result<Box<dyn Reader>, LogError> {
+            if !self.aged.swap(true, Ordering::SeqCst) {
+                self.log.truncate(&request.stretches[0].partition, 3).await?;
+            }
+            self.log.read(request).await
+        }
+    }
+
+    #[tokio::test]
+    async fn records_that_age_away_while_they_are_asked_for_are_missing_from_the_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(folder.path().join("log.db")).await.unwrap();
+        let cleanup = Cleanup::Delete { retention: None };
+        let spec = TopicSpec { name: "t".into(), partitions: 1, replication: 1, cleanup, max_message_bytes: 1 << 20 };
+        log.ensure_topics(&[spec]).await.unwrap();
+        let events = TopicPartition::new("t", 0);
+        let session = SessionKey { tenant: Tenant::parse("acme").unwrap(), session: uuid::Uuid::from_u128(1) };
+        let record = |at| NewRecord {
+            partition: events.clone(),
+            key: session.to_bytes(),
+            value: Some("{}".into()),
+            headers: Headers::new(),
+            timestamp_ms: at,
+        };
+        let appender = log.appender(AppendOptions::default()).await.unwrap();
+        appender.append((0..6).map(record).collect()).unwrap().kept().await.unwrap();
+        let ageing = Arc::new(Ageing { log, aged: AtomicBool::new(false) });
+        let (answers, mut answered) = mpsc::channel(1);
+        let question = Question { events, epoch: 7, from: 0, until: 5, sessions: vec![session] };
+        read_back(ageing, question, answers).await;
+        let Some(Ok(Input::ReadBack { epoch: 7, records, .. })) = answered.recv().await else { panic!("no answer") };
+        assert_eq!(records.iter().map(|record| record.offset).collect::<Vec<_>>(), [3, 4]);
+    }
 }

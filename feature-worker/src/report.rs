@@ -3,12 +3,16 @@
 use schemas::record::VERSION;
 use schemas::record::live::Live;
 use schemas::report::{Facts, Flag, Provenance, Report, Status};
+use schemas::topics::Topic;
 use schemas::{Tenant, Timestamp, canonical};
 use uuid::Uuid;
 
 use crate::fold::Closing;
 use crate::session::told::{Context, Told};
 use crate::session::{Owner, Session};
+
+/// Room in a record for what stands beside a report's facts, in bytes.
+const BESIDE_BYTES: usize = 64 << 10;
 
 /// Where and when a session is reported.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +48,14 @@ pub fn report(
     status: Status,
     place: &Place<'_>,
 ) -> Result<Report, NoBytes> {
-    let facts = facts(session, whole);
-    let bytes = canonical::to_vec(&facts).map_err(|error| NoBytes { session: place.session, error })?;
+    let written = |facts: &Facts| canonical::to_vec(facts).map_err(|error| NoBytes { session: place.session, error });
+    let mut facts = facts(session, whole);
+    let mut bytes = written(&facts)?;
+    // The fold's bounds see to it that this never happens; a report that the log refuses would end the worker.
+    if bytes.len() + BESIDE_BYTES > Topic::Sessions.max_message_bytes() as usize {
+        facts.leave_out_tasks();
+        bytes = written(&facts)?;
+    }
     Ok(Report {
         v: VERSION,
         tenant: place.tenant.clone(),

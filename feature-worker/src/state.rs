@@ -7,13 +7,17 @@
 use std::fmt;
 
 use bytes::Bytes;
+use schemas::Tenant;
 use schemas::record::VERSION;
-use schemas::{Tenant, topics};
+use schemas::topics::{self, Topic};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::session::Session;
 use crate::session::marker::Marker;
+
+/// The largest value of a record of play.session-state, in bytes: what stands beside it fits too.
+pub const MOST_BYTES: usize = Topic::SessionState.max_message_bytes() as usize - (64 << 10);
 
 /// Key of a partition's own state.
 pub const PARTITION_KEY: &[u8] = b"partition";

@@ -41,9 +41,9 @@ pub struct GameSettings {
     pub grace_ms: i64,
     /// The longest session, in log time; > 0.
     pub cap_ms: i64,
-    /// Most events that a session buffers behind a gap; > 0.
+    /// Most events that a session buffers behind a gap; 1 to 16,384.
     pub buffer_events: usize,
-    /// Most bytes that a session buffers behind a gap; > 0.
+    /// Most bytes that a session buffers behind a gap; 1 to 1 MiB.
     pub buffer_bytes: usize,
     /// The event types that the game declares to send, in alphabetical order.
     pub emits: Arc<[String]>,

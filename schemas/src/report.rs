@@ -105,8 +105,19 @@ pub struct Facts {
 pub enum Flag {
     /// The buffer's bound was reached, and the fold passed a gap: arrival order mattered.
     GapSkipped,
-    /// A bound on what the fold remembers (tasks, ids) was reached: some figures leave out what came after.
+    /// A bound on what the fold remembers (tasks, evidence, texts) was reached: some figures leave out what
+    /// came after.
     Truncated,
+}
+
+impl Facts {
+    /// Leaves the figures of tasks out, and says so.
+    pub fn leave_out_tasks(&mut self) {
+        self.tasks.clear();
+        self.flags.push(Flag::Truncated);
+        self.flags.sort_unstable();
+        self.flags.dedup();
+    }
 }
 
 /// What a session did on one task.

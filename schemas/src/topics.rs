@@ -79,9 +79,9 @@ impl Topic {
     }
 
     /// The largest record that it takes, in bytes.
-    pub fn max_message_bytes(self) -> u32 {
+    pub const fn max_message_bytes(self) -> u32 {
         match self {
-            Self::Quarantine | Self::SessionState => 4 << 20,
+            Self::Quarantine | Self::SessionState | Self::Sessions => 4 << 20,
             _ => 1 << 20,
         }
     }

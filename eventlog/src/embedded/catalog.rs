@@ -94,6 +94,16 @@ pub(super) async fn create(connection: &mut SqliteConnection, spec: &TopicSpec) 
     Ok(())
 }
 
+/// Lets a topic take records as large as the spec says; smaller ones it takes as before.
+pub(super) async fn widen(connection: &mut SqliteConnection, spec: &TopicSpec) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE topic SET max_message_bytes = max(max_message_bytes, ?) WHERE name = ?")
+        .bind(spec.max_message_bytes)
+        .bind(&spec.name)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Refuses a spec that no topic can be made of.
 pub(super) fn validate(spec: &TopicSpec) -> Result<(), LogError> {
     let wrong = if spec.name.is_empty() {

@@ -115,6 +115,35 @@ impl EmbeddedLog {
         self.closed.cancelled().await;
     }
 
+    /// Lets existing topics take records as large as their specs say: a release before may have made
+    /// them for smaller ones. Nothing else of them changes.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] when the file cannot be written now.
+    pub async fn widen_topics(&self, specs: &[TopicSpec]) -> Result<(), LogError> {
+        let store = &self.handle.store;
+        let mut narrow = Vec::new();
+        for spec in specs {
+            match store.topic(&spec.name).await {
+                Ok(topic) if topic.spec.max_message_bytes < spec.max_message_bytes => narrow.push(spec),
+                Ok(_) | Err(LogError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if narrow.is_empty() {
+            return Ok(());
+        }
+        let mut tx = store.begin().await.map_err(Failure::into_log_error)?;
+        for spec in &narrow {
+            catalog::widen(tx.connection(), spec).await.map_err(|e| store.log_error(&e))?;
+        }
+        tx.commit().await.map_err(Failure::into_log_error)?;
+        for spec in narrow {
+            store.forget(&spec.name);
+        }
+        Ok(())
+    }
+
     /// Drops all records of a partition below an offset, which becomes its low end.
     ///
     /// # Errors

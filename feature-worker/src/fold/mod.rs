@@ -4,6 +4,7 @@
 //! memory for its tasks and nothing for its length. [`crate::oracle`] holds the whole-list form that
 //! this one is tested against. All sums are integers; a ratio is formed once, at the end.
 
+mod bounds;
 mod evidence;
 mod facts;
 mod play;
@@ -17,6 +18,7 @@ use schemas::data::Data;
 use schemas::event::Event;
 use serde::{Deserialize, Serialize};
 
+pub use bounds::{Bounds, PIECE_BYTES};
 pub use facts::Closing;
 pub use ratio::ratio;
 
@@ -27,21 +29,6 @@ use time::{Mark, Time};
 
 /// Version of the fold's serialised form.
 pub const STATE_VERSION: u32 = 1;
-
-/// How much a fold remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Tasks that it tells apart; figures by task leave out what comes beyond.
-    pub tasks: usize,
-    /// Pieces of evidence.recorded that it keeps.
-    pub evidence: usize,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { tasks: 2_000, evidence: 2_000 }
-    }
-}
 
 /// The metrics of a session, as far as its record has been folded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -83,12 +70,13 @@ impl Fold {
         }
         match &event.data {
             Data::SessionStarted(told) if self.started.is_none() => {
-                let owned = |text: &Option<schemas::Text<'_>>| text.as_ref().map(ToString::to_string);
-                self.started = Some(Started {
-                    platform: owned(&told.platform),
-                    locale: owned(&told.locale),
-                    device: owned(&told.device),
-                });
+                let kept = |text: &Option<schemas::Text<'_>>| {
+                    text.as_ref().map(|text| bounds::cut(text, bounds.text_bytes).to_owned())
+                };
+                let texts = [&told.platform, &told.locale, &told.device];
+                self.truncated |= texts.into_iter().flatten().any(|text| text.len() > bounds.text_bytes);
+                let [platform, locale, device] = texts.map(kept);
+                self.started = Some(Started { platform, locale, device });
             }
             Data::EvidenceRecorded(told) => {
                 if self.evidence.len() < bounds.evidence {
@@ -99,7 +87,7 @@ impl Fold {
             }
             data => {
                 self.play.count(data);
-                let kept = self.tasks.apply(data, at, self.time.unpaused_ms(), bounds.tasks);
+                let kept = self.tasks.apply(data, at, self.time.unpaused_ms(), &bounds);
                 self.truncated |= !kept;
             }
         }

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemas::data::{Data, Outcome};
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{Bounds, figures_bytes};
 use super::time::is_zero;
 
 /// A quicker attempt is a rapid one.
@@ -15,12 +16,32 @@ const WHEEL_SPIN_STREAK: u64 = 3;
 
 /// What a session did on its tasks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub(super) struct Tasks {
     /// In the order of first mention.
     #[serde(rename = "t")]
     pub(super) each: IndexMap<Box<str>, Task>,
     #[serde(rename = "s")]
     pub(super) sums: Sums,
+    /// Bytes of their figures in a report, at most.
+    #[serde(skip)]
+    bytes: usize,
+}
+
+/// Tasks as they are stored: the bytes follow from the names.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(rename = "t")]
+    each: IndexMap<Box<str>, Task>,
+    #[serde(rename = "s")]
+    sums: Sums,
+}
+
+impl From<Stored> for Tasks {
+    fn from(Stored { each, sums }: Stored) -> Self {
+        let bytes = each.keys().map(|task_id| figures_bytes(task_id)).sum();
+        Self { each, sums, bytes }
+    }
 }
 
 /// Sums over all tasks that can't be told from the tasks at the end.
@@ -110,25 +131,27 @@ impl Tasks {
         self.each.is_empty() && self.sums == Sums::default()
     }
 
-    /// Takes in an event at `at`, with `unpaused_ms` of the session behind it. False where the
+    /// Takes in an event at `at`, with `unpaused_ms` of the session behind it. False where a
     /// bound on tasks left something out.
-    pub(super) fn apply(&mut self, data: &Data<'_>, at: i64, unpaused_ms: i64, bound: usize) -> bool {
+    pub(super) fn apply(&mut self, data: &Data<'_>, at: i64, unpaused_ms: i64, bounds: &Bounds) -> bool {
         match data {
             Data::TaskStarted(told) => {
-                self.task(&told.task_id, bound, |task, _| task.start(told.expected_ms, at, unpaused_ms))
+                self.task(&told.task_id, bounds, |task, _| task.start(told.expected_ms, at, unpaused_ms))
             }
             Data::TaskAttempted(told) => {
                 let won = told.outcome == Outcome::Success;
                 self.sums.attempts += 1;
                 self.sums.successes += u64::from(won);
-                self.task(&told.task_id, bound, |task, sums| task.attempt(won, at, sums))
+                self.task(&told.task_id, bounds, |task, sums| task.attempt(won, at, sums))
             }
-            Data::TaskCompleted(told) => self.task(&told.task_id, bound, |task, sums| task.complete(unpaused_ms, sums)),
-            Data::TaskAbandoned(told) => self.task(&told.task_id, bound, |task, _| task.abandons += 1),
+            Data::TaskCompleted(told) => {
+                self.task(&told.task_id, bounds, |task, sums| task.complete(unpaused_ms, sums))
+            }
+            Data::TaskAbandoned(told) => self.task(&told.task_id, bounds, |task, _| task.abandons += 1),
             Data::HintRequested(told) => {
                 self.sums.hints += 1;
                 self.sums.bottom_out += u64::from(told.bottom_out);
-                self.task(&told.task_id, bound, |task, sums| {
+                self.task(&told.task_id, bounds, |task, sums| {
                     task.hints += 1;
                     sums.early_hints += u64::from(task.attempts == 0);
                 })
@@ -144,14 +167,16 @@ impl Tasks {
         }
     }
 
-    fn task(&mut self, task_id: &str, bound: usize, change: impl FnOnce(&mut Task, &mut Sums)) -> bool {
+    fn task(&mut self, task_id: &str, bounds: &Bounds, change: impl FnOnce(&mut Task, &mut Sums)) -> bool {
         if let Some(task) = self.each.get_mut(task_id) {
             change(task, &mut self.sums);
             return true;
         }
-        if self.each.len() >= bound {
+        let bytes = self.bytes + figures_bytes(task_id);
+        if self.each.len() >= bounds.tasks || bytes > bounds.task_bytes {
             return false;
         }
+        self.bytes = bytes;
         change(self.each.entry(task_id.into()).or_default(), &mut self.sums);
         true
     }

@@ -179,7 +179,7 @@ fn tasks_beyond_the_bound_are_left_out_and_said_to_be() {
     let events = waves(&lines).into_values().find(|events| fold(events).tasks.each.len() > 3).unwrap();
     let mut bounded = Fold::default();
     for event in &events {
-        bounded.apply(event, IDLE_MS, Bounds { tasks: 2, evidence: 2 });
+        bounded.apply(event, IDLE_MS, Bounds { tasks: 2, ..Bounds::default() });
     }
     let facts = bounded.facts(&closing(seqs(&events), &[]));
     assert_eq!(facts.flags, [schemas::report::Flag::Truncated]);

@@ -32,15 +32,19 @@ impl Partition {
         self.backlog_end = Some(next_offset);
     }
 
-    /// Applies records as far as the open layer has room for what they touch.
+    /// Applies records as far as the open layer has room for what they touch, and until one has to wait
+    /// for the log to be read back.
     pub(super) fn work(&mut self, now: i64, settings: &Settings, room: usize) -> Result<(), Halt> {
         while let Some(record) = self.backlog.pop_front() {
-            self.open.start.get_or_insert((self.log_time, self.position));
+            let start = (self.log_time, self.position);
             let passed = self.position.is_some_and(|position| record.offset < position);
             if !passed && !self.record(&record, settings, room)? {
+                // Log time has not come to it.
+                self.log_time = start.0;
                 self.backlog.push_front(record);
                 return Ok(());
             }
+            self.open.start.get_or_insert(start);
             self.position = self.position.max(Some(record.offset + 1));
             self.open.records += 1;
         }
@@ -52,7 +56,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Applies a record; false where the layer has no room for it before a commit.
+    /// Applies a record; false where it has to wait, and nothing has come of it.
     fn record(&mut self, record: &Record, settings: &Settings, room: usize) -> Result<bool, Halt> {
         if self.open.is_full(room) {
             return Ok(false);
@@ -72,8 +76,8 @@ impl Partition {
         if !self.fire(self.log_time, settings, room)? {
             return Ok(false);
         }
-        if let Some(hole) = &stamp.hole {
-            self.hole(&stamp, hole.session_id, hole.seq, record, settings)?;
+        let applied = if let Some(hole) = &stamp.hole {
+            self.hole(&stamp, hole.session_id, hole.seq, record, settings)?
         } else if let Some(raw) = stamp.event {
             match schemas::parse::stamped(raw.get(), stamp.origin) {
                 Ok(event) => self.event(&stamp, &event, raw, record, settings)?,
@@ -82,9 +86,11 @@ impl Partition {
                     return Ok(true);
                 }
             }
-        }
+        } else {
+            true
+        };
         self.poison_run = 0;
-        Ok(true)
+        Ok(applied)
     }
 
     fn event(
@@ -94,17 +100,26 @@ impl Partition {
         raw: &RawValue,
         record: &Record,
         settings: &Settings,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let key = SessionKey { tenant: stamp.tenant.clone(), session: event.session_id };
         let arrival = self.arrival(stamp, record);
+        let mut returns = false;
         let judged = match self.slots.get(&key).map(|slot| &slot.entry) {
-            Some(Entry::Marker(marker)) => marker.judge(event, &arrival),
+            Some(Entry::Marker(marker)) => {
+                returns = true;
+                marker.judge(event, &arrival)
+            }
+            Some(Entry::Live(session)) if session.must_wait(event, &arrival) => return Ok(false),
             _ => None,
         };
         let judgement = if let Some(verdict) = judged {
             verdict.into()
         } else {
-            let Some(session) = self.session(&key, &arrival, settings) else { return Ok(()) };
+            let Some(session) = self.session(&key, &arrival, settings) else { return Ok(true) };
+            if returns && session.is_unread(event) {
+                self.wake(&key);
+                return Ok(false);
+            }
             let judgement = session.event(event, raw, &arrival, &context(settings, &key))?;
             self.wake(&key);
             judgement
@@ -113,7 +128,7 @@ impl Partition {
         for released in judgement.released {
             self.release(&key, released)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn hole(
@@ -123,16 +138,19 @@ impl Partition {
         seq: u64,
         record: &Record,
         settings: &Settings,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let key = SessionKey { tenant: stamp.tenant.clone(), session };
         let arrival = self.arrival(stamp, record);
-        let evicted = matches!(self.slots.get(&key).map(|slot| &slot.entry), Some(Entry::Marker(_)));
+        let evicted = match self.slots.get(&key).map(|slot| &slot.entry) {
+            Some(Entry::Live(session)) if session.is_laden() => return Ok(false),
+            entry => matches!(entry, Some(Entry::Marker(_))),
+        };
         if !evicted && let Some(session) = self.session(&key, &arrival, settings) {
             session.hole(seq, &arrival, &context(settings, &key))?;
             self.wake(&key);
         }
         self.open.counts.of(&stamp.tenant, &stamp.game, arrival.received_at).hole();
-        Ok(())
+        Ok(true)
     }
 
     fn arrival<'a>(&self, stamp: &'a Stamp<'_>, record: &Record) -> Arrival<'a> {
@@ -222,7 +240,8 @@ impl Partition {
                     raw: Bytes::copy_from_slice(held.raw.get().as_bytes()),
                 })));
             }
-            _ => counts.applied(&reread(&held.raw)?.event_type),
+            Verdict::Repeat => counts.repeat(),
+            Verdict::Applied | Verdict::Held => counts.applied(&reread(&held.raw)?.event_type),
         }
         Ok(())
     }

@@ -12,13 +12,13 @@ use super::output::Output;
 use super::partition::{Partition, context};
 use super::seal::publish;
 use crate::report::Place;
-use crate::session::buffer::{Held, Waiting};
 use crate::session::judge::{Released, Verdict};
 use crate::session::life::Expiry;
 use crate::state::{Entry, SessionKey};
 
 impl Partition {
-    /// Lets every deadline up to `until` fire; false where the layer has no room for all of them.
+    /// Lets every deadline up to `until` fire, in order; false where one has to wait: for room in the
+    /// layer, or for the log, which is asked what the session was.
     pub(super) fn fire(&mut self, until: i64, settings: &Settings, room: usize) -> Result<bool, Halt> {
         while let Some((queued, key)) = self.deadlines.pop(until) {
             if self.open.is_full(room) {
@@ -26,13 +26,17 @@ impl Partition {
                 return Ok(false);
             }
             let Some(slot) = self.slots.get_mut(&key) else { continue };
+            let (deadline, is_asked) = match &slot.entry {
+                Entry::Live(session) => (session.deadline(), session.readback.is_some()),
+                Entry::Marker(marker) => (marker.deadline(), false),
+            };
+            if is_asked && deadline <= until {
+                self.deadlines.push(queued, key);
+                return Ok(false);
+            }
             if slot.queued == queued {
                 slot.queued = i64::MAX;
             }
-            let deadline = match &slot.entry {
-                Entry::Live(session) => session.deadline(),
-                Entry::Marker(marker) => marker.deadline(),
-            };
             if deadline > until {
                 self.wake(&key);
             } else {
@@ -53,18 +57,17 @@ impl Partition {
         };
         match expiry {
             Expiry::Closed => self.wake(key),
-            Expiry::Waits => {}
             Expiry::Evicted => self.evict(key, deadline, settings)?,
         }
         Ok(())
     }
 
     /// Grace is over: a last report, and a marker in the session's place.
-    fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
+    pub(super) fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
         let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
         let context = context(settings, key);
-        if session.owner.is_none() {
-            let early = session.early_closes();
+        if !session.has_begun() {
+            let early = session.take_early();
             for held in early {
                 self.release(key, Released { held, verdict: Verdict::SetAside(Reason::NoSession) })?;
             }
@@ -113,16 +116,5 @@ impl Partition {
             self.wake(&key);
         }
         Ok(())
-    }
-}
-
-impl crate::session::Session {
-    /// The closes that came before any event.
-    fn early_closes(&mut self) -> Vec<Held> {
-        let sequenced = self.buffer.drain().filter_map(|(_, waiting)| match waiting {
-            Waiting::Event(held) => Some(held),
-            Waiting::Hole => None,
-        });
-        sequenced.chain(std::mem::take(&mut self.closes).into_values()).collect()
     }
 }

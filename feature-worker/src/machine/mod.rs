@@ -167,12 +167,10 @@ impl Machine {
 
     /// What every step ends with: deadlines, questions to the log, the next commit.
     fn turn(&mut self, now: i64, commands: &mut Vec<Command>) -> Result<(), Halt> {
-        let room = (MOST_TOUCHED / self.partitions.len().max(1)).max(LEAST_ROOM);
+        if !self.draining {
+            self.work(now)?;
+        }
         for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
-            if !self.draining {
-                partition.work(now, &self.settings, room)?;
-                partition.tick(now, &self.settings, room)?;
-            }
             commands.extend(partition.ask());
         }
         if self.commit == CommitState::Idle {
@@ -183,6 +181,24 @@ impl Machine {
             self.let_go(true, commands);
             self.halted = true;
             commands.push(Command::Stop { error: None });
+        }
+        Ok(())
+    }
+
+    /// Applies records, and lets time go on while all that comes is read.
+    fn work(&mut self, now: i64) -> Result<(), Halt> {
+        let room = (MOST_TOUCHED / self.partitions.len().max(1)).max(LEAST_ROOM);
+        for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
+            partition.work(now, &self.settings, room)?;
+        }
+        let halted = !self.wants_records();
+        for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
+            if halted {
+                partition.halt(now);
+            } else {
+                partition.go_on(now);
+                partition.tick(now, &self.settings, room)?;
+            }
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::partition::{Partition, context};
 use super::slot::{Slot, Snapshot};
 use crate::report::{Place, report, snapshot};
 use crate::session::Session;
+use crate::session::rebuild::Reread;
 use crate::session::told::Told;
 use crate::state::{self, Entry, Position, SessionKey};
 
@@ -33,8 +34,19 @@ impl Partition {
         }
         let mut layer = std::mem::take(&mut self.open);
         outputs.append(&mut layer.outputs);
+        let mut too_large = Vec::new();
         for key in layer.before.keys() {
-            self.seal_session(key, now, log_time, settings, outputs)?;
+            if !self.seal_session(key, now, log_time, settings, outputs)? {
+                too_large.push(key.clone());
+            }
+        }
+        if !too_large.is_empty() {
+            self.open = layer;
+            for key in too_large {
+                self.cut_off(&key, log_time, settings, outputs)?;
+            }
+            layer = std::mem::take(&mut self.open);
+            outputs.append(&mut layer.outputs);
         }
         outputs.extend(layer.counts.drain().into_iter().map(Output::Activity));
         let value = state::encode(&Position { log_time: self.log_time, next_offset: position })?;
@@ -64,6 +76,8 @@ impl Partition {
         }
     }
 
+    /// Puts out a session's report, snapshot and state where they are due; false where its state is too
+    /// large for its topic.
     fn seal_session(
         &mut self,
         key: &SessionKey,
@@ -71,7 +85,7 @@ impl Partition {
         log_time: i64,
         settings: &Settings,
         outputs: &mut Vec<Output>,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let partition = self.number;
         let value = match self.slots.get_mut(key) {
             None => None,
@@ -93,7 +107,34 @@ impl Partition {
                 Some(state::encode(&slot.entry)?)
             }
         };
+        if value.as_ref().is_some_and(|value| value.len() > state::MOST_BYTES) {
+            return Ok(false);
+        }
         outputs.push(Output::State { partition, key: key.to_bytes(), value });
+        self.wake(key);
+        Ok(true)
+    }
+
+    /// Ends a session whose state the log would refuse for ever. Its bounds see to it that it never
+    /// comes so far, unless they are set too wide.
+    fn cut_off(
+        &mut self,
+        key: &SessionKey,
+        log_time: i64,
+        settings: &Settings,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Halt> {
+        let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
+        let Reread { released, evicted } = session.cut_off(log_time);
+        for released in released {
+            self.release(key, released)?;
+        }
+        match evicted {
+            Some(marker) => self.put(key, Entry::Marker(Box::new(marker))),
+            None => self.evict(key, log_time, settings)?,
+        }
+        let value = self.slots.get(key).map(|slot| state::encode(&slot.entry)).transpose()?;
+        outputs.push(Output::State { partition: self.number, key: key.to_bytes(), value });
         self.wake(key);
         Ok(())
     }

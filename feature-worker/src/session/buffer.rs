@@ -110,6 +110,16 @@ impl Buffer {
         self.waiting.is_empty()
     }
 
+    /// How many events and holes wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Bytes of the events.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether more waits than is allowed.
     pub fn exceeds(&self, events: usize, bytes: usize) -> bool {
         self.waiting.len() > events || self.bytes > bytes

@@ -58,7 +58,7 @@ pub struct Judgement {
 pub struct Released {
     /// The record.
     pub held: Held,
-    /// [`Verdict::Applied`] or [`Verdict::SetAside`].
+    /// Any but [`Verdict::Held`].
     pub verdict: Verdict,
 }
 
@@ -80,7 +80,10 @@ impl Session {
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Judgement, Unreadable> {
-        let judgement = if event.is_close() {
+        self.cap_reach(arrival);
+        let judgement = if self.owner.is_none() && event.is_close() {
+            self.early_close(event, raw, arrival)?
+        } else if event.is_close() {
             self.close(event, raw, arrival, context)?.into()
         } else if self.owner.is_none() {
             self.first(event, raw, arrival, context)?
@@ -96,44 +99,23 @@ impl Session {
     /// # Errors
     /// When a kept event can't be read again.
     pub fn hole(&mut self, seq: u64, arrival: &Arrival<'_>, context: &Context<'_>) -> Result<(), Unreadable> {
-        let counts = self.order != Order::Log && !self.is_reopening();
+        self.cap_reach(arrival);
+        let counts = self.order != Order::Log && !self.reopened;
         let known = self.prefix.at(seq) != Place::Ahead || self.buffer.get(seq).is_some();
-        let late = seq >= self.reach() && self.is_shut(arrival);
-        let crowded = self.order == Order::Open && self.is_crowded();
+        let late = self.is_beyond(seq, arrival);
+        let is_next = seq == self.prefix.next() && self.readback.is_none();
+        let crowded = self.order == Order::Open && !is_next && self.is_crowded();
         if !counts || known || late || crowded {
             return Ok(());
         }
-        if self.order == Order::Seq && seq == self.prefix.next() && self.readback.is_none() {
+        if is_next {
             self.prefix.push(Tag::HOLE);
             self.advance(context)?;
         } else {
             self.wait(seq, Waiting::Hole, context)?;
         }
-        self.took_place(arrival);
+        self.is_there(arrival.offset, arrival.received_at);
         Ok(())
-    }
-
-    /// The first event that is no close says whose session it is and whether it counts.
-    fn first(
-        &mut self,
-        event: &Event<'_>,
-        raw: &RawValue,
-        arrival: &Arrival<'_>,
-        context: &Context<'_>,
-    ) -> Result<Judgement, Unreadable> {
-        if let Some(seq) = event.seq
-            && matches!(self.buffer.get(seq), Some(Waiting::Event(_)))
-        {
-            return Ok(Verdict::SetAside(Reason::SeqConflict).into());
-        }
-        if self.is_shut(arrival) {
-            return Ok(Verdict::SetAside(Reason::Late).into());
-        }
-        self.owner = Some(Owner { game: arrival.game.clone(), player: event.player_id.clone().into_owned() });
-        self.order = if event.seq.is_some() { Order::Seq } else { Order::Log };
-        let released = self.release_closes(context)?;
-        let verdict = self.further(event, raw, arrival, context)?;
-        Ok(Judgement { verdict, released })
     }
 
     /// An event of a session that has an owner.
@@ -154,42 +136,7 @@ impl Session {
         }
     }
 
-    fn close(
-        &mut self,
-        event: &Event<'_>,
-        raw: &RawValue,
-        arrival: &Arrival<'_>,
-        context: &Context<'_>,
-    ) -> Result<Verdict, Unreadable> {
-        if self.owner.is_none() {
-            return self.early_close(event, raw, arrival, context);
-        }
-        if let Some(reason) = self.is_not_theirs(event, arrival) {
-            return Ok(Verdict::SetAside(reason));
-        }
-        match (self.order, event.seq) {
-            (Order::Seq, Some(seq)) => self.by_seq(seq, event, raw, arrival, context),
-            // A close's place in the log is as good as a seq where nothing else counts.
-            (Order::Log, Some(_)) => Ok(self.by_log(event, raw, arrival, context)),
-            (_, None) | (Order::Open, _) => {
-                let waits = self.readback.as_ref().is_some_and(|readback| readback.has_close(event.event_id));
-                if waits || self.closes.contains_key(&event.event_id) {
-                    return Ok(Verdict::Repeat);
-                }
-                if self.is_shut(arrival) || self.has_many_closes() {
-                    return Ok(Verdict::SetAside(Reason::Late));
-                }
-                if let Some(readback) = self.readback.as_mut().filter(|readback| readback.is_reopening()) {
-                    readback.add_close(kept_whole(event, raw, arrival));
-                    return Ok(Verdict::Held);
-                }
-                self.closes.insert(event.event_id, held(event, raw, arrival));
-                Ok(Verdict::Applied)
-            }
-        }
-    }
-
-    fn is_not_theirs(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Reason> {
+    pub(super) fn is_not_theirs(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Reason> {
         self.owner.as_ref()?.refuses(event, arrival.game)
     }
 
@@ -200,22 +147,30 @@ impl Session {
             self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
         }
         match verdict {
-            Verdict::SetAside(_) => {}
+            Verdict::SetAside(_) => self.trail.strays = true,
             Verdict::Repeat => self.trail.repeats += 1,
             Verdict::Applied | Verdict::Held => {
                 if self.trail.app_version.is_none() {
                     self.trail.app_version = arrival.app_version.map(str::to_owned);
                 }
-                self.closed |= event.is_close();
-                self.play |= !event.is_close() && !event.is_evidence();
-                self.took_place(arrival);
+                // What waits for the log has yet to take a place.
+                if verdict == Verdict::Applied || self.readback.is_none() {
+                    self.took_place(event, arrival.offset, arrival.received_at);
+                }
             }
         }
     }
 
-    fn took_place(&mut self, arrival: &Arrival<'_>) {
-        self.trail.last_offset = arrival.offset;
-        self.trail.last_arrival = self.trail.last_arrival.max(arrival.received_at);
+    /// An event has taken a place, or waits for the first event to tell whether it does.
+    pub(super) fn took_place(&mut self, event: &Event<'_>, offset: i64, received_at: i64) {
+        self.closed |= event.is_close();
+        self.play |= !event.is_close() && !event.is_evidence();
+        self.is_there(offset, received_at);
+    }
+
+    fn is_there(&mut self, offset: i64, received_at: i64) {
+        self.trail.last_offset = self.trail.last_offset.max(offset);
+        self.trail.last_arrival = self.trail.last_arrival.max(received_at);
         self.reported.pending = true;
     }
 }

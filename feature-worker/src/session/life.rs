@@ -20,14 +20,21 @@ pub enum Expiry {
     Closed,
     /// Grace is over.
     Evicted,
-    /// It waits for the log, which is being read back; its deadline counts again after that.
-    Waits,
 }
 
 impl Session {
     /// Whether it is closed: by an event, a deadline, or as a session of evidence alone.
     pub fn is_closed(&self) -> bool {
-        self.closed || self.cause.is_some() || (self.owner.is_some() && !self.play)
+        self.closed || self.cause.is_some() || (!self.play && self.has_begun())
+    }
+
+    /// Whether an event has told whose session it is, and has its place.
+    pub fn has_begun(&self) -> bool {
+        self.owner.is_some()
+            && (self.prefix.events() > 0
+                || !self.ids.is_empty()
+                || self.readback.is_some()
+                || self.buffer.events().next().is_some())
     }
 
     /// Play, or evidence alone.
@@ -40,6 +47,9 @@ impl Session {
         let (terms, trail) = (&self.terms, &self.trail);
         if self.is_closed() {
             let from = self.cause.map_or(trail.last_arrival, |cause| cause.at.max(trail.last_arrival));
+            // Else whoever fills a gap now and then would keep it for ever. One that was brought back to
+            // life has its cap behind it.
+            let from = if self.reopened { from } else { from.min(self.cap()) };
             return from.saturating_add(terms.grace_ms);
         }
         if self.is_full() {
@@ -48,11 +58,8 @@ impl Session {
         self.cap().min(trail.last_arrival.saturating_add(terms.timeout_ms))
     }
 
-    /// Lets its deadline pass.
+    /// Lets its deadline pass: not while the log is being read back, for what it tells may move it.
     pub fn expire(&mut self) -> Expiry {
-        if self.readback.is_some() {
-            return Expiry::Waits;
-        }
         if self.is_closed() {
             return Expiry::Evicted;
         }
@@ -67,7 +74,7 @@ impl Session {
     /// When it is to be reported, in ms of log time; none where there is nothing to report as yet.
     pub fn report_due(&self) -> Option<i64> {
         let reported = &self.reported;
-        if !reported.pending || !self.is_closed() || self.owner.is_none() || self.readback.is_some() {
+        if !reported.pending || !self.is_closed() || !self.has_begun() || self.readback.is_some() {
             return None;
         }
         let at_once = reported.revision == 0 || (self.is_settled() && !reported.is_final);
@@ -92,8 +99,20 @@ impl Session {
 
     /// Whether it takes nothing more but what fills its gaps.
     pub(super) fn is_shut(&self, arrival: &Arrival<'_>) -> bool {
-        let capped = arrival.log_time >= self.cap() || self.is_full();
-        !arrival.redriven && (capped || self.is_reopening())
+        !arrival.redriven && (arrival.log_time >= self.cap() || self.is_full() || self.reopened)
+    }
+
+    /// Whether a seq that the fold has not come to is out of its reach: it has no room for more, or
+    /// the seq lies beyond its end.
+    pub(super) fn is_beyond(&self, seq: u64, arrival: &Arrival<'_>) -> bool {
+        self.is_full() || (!arrival.redriven && self.end.is_some_and(|end| seq >= end))
+    }
+
+    /// Fixes its end when its cap has passed: from then on only gaps below it are filled.
+    pub(super) fn cap_reach(&mut self, arrival: &Arrival<'_>) {
+        if self.end.is_none() && arrival.log_time >= self.cap() {
+            self.end = Some(self.reach());
+        }
     }
 
     fn cap(&self) -> i64 {

@@ -1,5 +1,6 @@
 //! What stays of a session after its grace, so that a repeat is known and a straggler gets no second life.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use schemas::Event;
@@ -12,6 +13,7 @@ use super::buffer::Waiting;
 use super::judge::{Arrival, Verdict};
 use super::prefix::{Prefix, extend};
 use super::readback::ReadBack;
+use super::tag::{Ids, Tag};
 use super::told::Told;
 use super::{Cause, Order, Owner, Reported, Session, Terms, Trail};
 
@@ -52,6 +54,29 @@ pub struct Marker {
     /// What closed it in the absence of a close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Whether the log no longer holds it: nothing can bring it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// What it was made of, where some of its records in the log took no place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Box<Known>>,
+}
+
+/// What a session was made of: of its records in the log these alone took a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// What stands under each seq.
+    #[serde(default, skip_serializing_if = "Prefix::is_empty")]
+    pub prefix: Prefix,
+    /// Its events, where they have no seq.
+    #[serde(default, skip_serializing_if = "Ids::is_empty")]
+    pub ids: Ids,
+    /// Those of them that took their place when they were sent again, by offset.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sent_again: BTreeSet<i64>,
+    /// Its closes without seq.
+    #[serde(default, skip_serializing_if = "Ids::is_empty")]
+    pub closes: Ids,
 }
 
 impl Session {
@@ -85,7 +110,26 @@ impl Session {
             last_log_time: log_time,
             play: self.play,
             cause: self.cause,
+            gone: false,
+            known: (self.trail.strays || self.reopened).then(|| Box::new(self.known())),
         })
+    }
+
+    /// What it is made of.
+    fn known(&self) -> Known {
+        let mut prefix = self.prefix.clone();
+        for (seq, waiting) in self.buffer.iter() {
+            prefix.skip_to(seq);
+            prefix.push(match waiting {
+                Waiting::Event(held) => held.tag(),
+                Waiting::Hole => Tag::HOLE,
+            });
+        }
+        let mut closes = Ids::default();
+        for id in self.closes.keys() {
+            closes.insert(*id);
+        }
+        Known { prefix, ids: self.ids.clone(), sent_again: self.sent_again.clone(), closes }
     }
 
     /// A session that an event brings back to life: the log has yet to tell what it was.
@@ -93,9 +137,14 @@ impl Session {
         let mut session = Self::new(terms, marker.first_offset, marker.first_arrival);
         session.owner = Some(marker.owner.clone());
         session.order = marker.order;
-        session.prefix = Prefix::unread(marker.next, &marker.skipped, &marker.holes);
+        session.prefix = match &marker.known {
+            Some(known) => known.prefix.clone(),
+            None => Prefix::unread(marker.next, &marker.skipped, &marker.holes),
+        };
+        session.sent_again = marker.known.as_ref().map(|known| known.sent_again.clone()).unwrap_or_default();
         session.play = marker.play;
         session.cause = marker.cause;
+        (session.reopened, session.end) = (true, Some(marker.next));
         session.closed = marker.cause.is_none() && marker.play;
         session.trail = Trail {
             first_offset: marker.first_offset,
@@ -116,22 +165,32 @@ impl Marker {
     pub fn judge(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> Option<Verdict> {
         let late = Verdict::SetAside(Reason::Late);
         let theirs = self.owner.game == *arrival.game && self.owner.player.as_str() == event.player_id.as_str();
-        let within = |ranges: &[Range<u64>], seq| ranges.iter().any(|range| range.contains(&seq));
         let seq = event.seq.filter(|seq| theirs && self.order == Order::Seq && *seq < self.next);
-        let Some(seq) = seq.filter(|seq| !within(&self.skipped, *seq)) else {
-            return if arrival.redriven && theirs { None } else { Some(late) };
+        let returns = theirs && !self.gone;
+        let Some(seq) = seq.filter(|seq| !is_within(&self.skipped, *seq)) else {
+            return if arrival.redriven && returns { None } else { Some(late) };
         };
-        if within(&self.holes, seq) {
-            return None;
+        if is_within(&self.holes, seq) {
+            return if returns { None } else { Some(late) };
         }
         let in_time = event.timestamp.is_none_or(|at| at <= Timestamp::from_ms(self.last_timestamp));
-        Some(if in_time { Verdict::Repeat } else { late })
+        match (in_time, arrival.redriven && returns) {
+            (true, _) => Some(Verdict::Repeat),
+            (false, true) => None,
+            (false, false) => Some(late),
+        }
     }
 
     /// When it goes, in ms of log time.
     pub fn deadline(&self) -> i64 {
         self.last_log_time.saturating_add(MARKER_MS)
     }
+}
+
+/// Whether a seq lies in one of the ranges, which are in order.
+fn is_within(ranges: &[Range<u64>], seq: u64) -> bool {
+    let after = ranges.partition_point(|range| range.start <= seq);
+    after.checked_sub(1).is_some_and(|range| ranges[range].contains(&seq))
 }
 
 impl Terms {

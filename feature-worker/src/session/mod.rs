@@ -1,21 +1,23 @@
 //! One session: the fold over the gap-free prefix of its record, and what waits behind a gap.
 //!
 //! Pure. Arrival order, repetition and gaps are settled here ([`judge`]), closing and grace in
-//! [`life`], what is left after eviction in [`marker`], and how a session is rebuilt from the log in
-//! [`readback`].
+//! [`life`], what is left after eviction in [`marker`], what is asked of the log in [`readback`], and
+//! how a session is made from it again in [`rebuild`].
 
+mod begin;
 pub mod buffer;
-mod early;
+mod close;
 pub mod judge;
 pub mod life;
 pub mod marker;
 mod place;
 pub mod prefix;
 pub mod readback;
+pub mod rebuild;
 pub mod tag;
 pub mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::data::CloseReason;
 use schemas::{Game, PlayerId};
@@ -32,6 +34,8 @@ use told::{Context, Told, Unreadable};
 pub const MOST_EVENTS: usize = 131_072;
 /// Most gaps that a session's fold skips; a session beyond it counts as too long.
 pub const MOST_SKIPPED: usize = 4_096;
+/// Most stretches of refused events' places; a session beyond it counts as too long: its marker names each.
+pub const MOST_HOLES: usize = 16_384;
 
 /// One live session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,9 +58,15 @@ pub struct Session {
     /// What waits behind a gap.
     #[serde(default, skip_serializing_if = "Buffer::is_empty")]
     pub buffer: Buffer,
+    /// Closes that came before any event, in the order of the log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<Held>,
     /// Closes without seq: they stand after all others, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub closes: BTreeMap<Uuid, Held>,
+    /// Closes with a seq, and where each stands.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ends: BTreeMap<Uuid, u64>,
     /// What is asked of the log, while it is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readback: Option<ReadBack>,
@@ -67,6 +77,15 @@ pub struct Session {
     /// What closed it in the absence of a close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Whether it was evicted once and brought back to life: it takes nothing new but what is sent again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reopened: bool,
+    /// Offsets of events without seq that took their place when they were sent again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sent_again: BTreeSet<i64>,
+    /// One past the highest seq that it takes, unless one beyond is sent again; none before its cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
     /// How it came about.
     pub trail: Trail,
     /// What has been reported of it.
@@ -133,6 +152,9 @@ pub struct Trail {
     /// Records that told again what was known.
     #[serde(default)]
     pub repeats: u64,
+    /// Whether a record of it took no place: the log alone does not tell what it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strays: bool,
     /// Smallest `received_at` − `sent_at` over its requests, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skew_ms: Option<i64>,
@@ -167,11 +189,16 @@ impl Session {
             ids: Ids::default(),
             told: Told::default(),
             buffer: Buffer::default(),
+            early: Vec::new(),
             closes: BTreeMap::new(),
+            ends: BTreeMap::new(),
             readback: None,
             play: false,
             closed: false,
             cause: None,
+            reopened: false,
+            sent_again: BTreeSet::new(),
+            end: None,
             trail: Trail {
                 first_offset: offset,
                 last_offset: offset,
@@ -215,7 +242,8 @@ impl Session {
 
     /// One past the highest seq of an event or hole.
     pub fn reach(&self) -> u64 {
-        self.buffer.last().map_or(0, |seq| seq + 1).max(self.prefix.next())
+        let asked = self.readback.as_ref().filter(|_| self.order == Order::Seq).and_then(ReadBack::last);
+        self.buffer.last().max(asked).map_or(0, |seq| seq + 1).max(self.prefix.next())
     }
 
     /// Whether no seq up to the highest event or hole lacks an event; none without seq.
@@ -223,10 +251,15 @@ impl Session {
         self.seqs().map(|(events, _)| events == self.reach())
     }
 
-    /// Whether it has more events, or more skipped gaps, than are remembered one by one.
+    /// Whether it has more events, skipped gaps or stretches of holes than are remembered one by one.
     pub fn is_full(&self) -> bool {
         let prefix = &self.prefix;
-        prefix.len() >= MOST_EVENTS || prefix.stretches() > MOST_SKIPPED || self.ids.len() >= MOST_EVENTS
+        // What waits counts as what was folded does: the bound is the same however long the log takes.
+        let ahead = self.readback.as_ref().map_or(0, |readback| readback.ahead(prefix.next()));
+        prefix.len() + self.buffer.len() + ahead >= MOST_EVENTS
+            || prefix.stretches() > MOST_SKIPPED
+            || prefix.hole_stretches() > MOST_HOLES
+            || self.ids.len() >= MOST_EVENTS
     }
 }
 

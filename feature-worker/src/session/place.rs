@@ -4,21 +4,15 @@ use schemas::Event;
 use schemas::record::quarantine::Reason;
 use serde_json::value::RawValue;
 
-use super::buffer::{Held, Waiting};
+use super::buffer::Waiting;
 use super::judge::{Arrival, Verdict, held, kept_whole};
 use super::prefix::Place;
-use super::readback::ReadBack;
 use super::tag::Tag;
 use super::told::{Context, Unreadable, reread};
 use super::{Order, Session};
 
-/// Most closes without seq that a session keeps.
-const MOST_CLOSES: usize = 256;
-/// Most bytes of closes without seq that a session keeps.
-const MOST_CLOSE_BYTES: usize = 128 << 10;
-
 /// Where an event under a seq goes.
-enum Spot {
+pub(super) enum Spot {
     /// Straight into the fold.
     Next,
     /// Behind a gap.
@@ -37,22 +31,14 @@ impl Session {
         context: &Context<'_>,
     ) -> Result<Verdict, Unreadable> {
         let tag = Tag::of(event.event_id);
-        let is_laden = self.readback.as_ref().is_some_and(|readback| readback.bytes() > self.terms.buffer_bytes);
         match self.spot(seq, tag, arrival) {
             Err(verdict) => return Ok(verdict),
-            // More waits for the log than the state may hold: the rest can be sent again.
-            Ok(Spot::Passed) if is_laden => return Ok(Verdict::SetAside(Reason::Late)),
             Ok(Spot::Passed) => {
-                self.prefix.fill(seq, tag);
-                self.await_readback(seq, kept_whole(event, raw, arrival));
+                self.fill(seq, kept_whole(event, raw, arrival));
                 return Ok(Verdict::Held);
             }
             Ok(Spot::Next) => {
-                if let Some(owner) = &self.owner {
-                    self.told.apply(event, &owner.game, context);
-                }
-                // A hole may have waited here while the order was open.
-                self.buffer.take(seq);
+                self.fold(event, context);
                 self.prefix.push(tag);
                 self.advance(context)?;
             }
@@ -65,24 +51,24 @@ impl Session {
         Ok(Verdict::Applied)
     }
 
-    fn spot(&self, seq: u64, tag: Tag, arrival: &Arrival<'_>) -> Result<Spot, Verdict> {
+    pub(super) fn spot(&self, seq: u64, tag: Tag, arrival: &Arrival<'_>) -> Result<Spot, Verdict> {
         let conflict = Verdict::SetAside(Reason::SeqConflict);
         let same = |there: Tag| if there.matches(tag) { Verdict::Repeat } else { conflict };
         match self.prefix.at(seq) {
             Place::Event(there) => return Err(same(there)),
             Place::Hole => return Ok(Spot::Passed),
-            Place::Skipped if arrival.redriven => return Ok(Spot::Passed),
+            Place::Skipped if arrival.redriven && !self.is_full() => return Ok(Spot::Passed),
             Place::Skipped => return Err(Verdict::SetAside(Reason::Late)),
             Place::Ahead => {}
         }
         if let Some(there) = self.readback.as_ref().and_then(|readback| readback.under(seq)) {
             return Err(same(there));
         }
-        if let Some(Waiting::Event(there)) = self.buffer.get(seq) {
-            return Err(same(there.tag()));
-        }
-        if seq >= self.reach() && self.is_shut(arrival) {
-            return Err(Verdict::SetAside(Reason::Late));
+        match self.buffer.get(seq) {
+            Some(Waiting::Event(there)) => return Err(same(there.tag())),
+            None if self.is_beyond(seq, arrival) => return Err(Verdict::SetAside(Reason::Late)),
+            // A refused event's place is its own, whenever it comes.
+            Some(Waiting::Hole) | None => {}
         }
         Ok(if seq == self.prefix.next() && self.readback.is_none() { Spot::Next } else { Spot::Behind })
     }
@@ -98,24 +84,41 @@ impl Session {
         if self.ids.contains(event.event_id) {
             return Verdict::Repeat;
         }
-        if self.is_shut(arrival) {
+        if self.is_shut(arrival) || self.is_full() {
             return Verdict::SetAside(Reason::Late);
         }
-        self.ids.insert(event.event_id);
         if self.is_reopening() {
+            self.ids.insert(event.event_id);
             let place = arrival.offset.unsigned_abs();
             self.await_readback(place, kept_whole(event, raw, arrival));
             return Verdict::Held;
         }
+        self.by_log_applied(event, arrival, context);
+        Verdict::Applied
+    }
+
+    /// Takes in an event without seq that is no repeat.
+    pub(super) fn by_log_applied(&mut self, event: &Event<'_>, arrival: &Arrival<'_>, context: &Context<'_>) {
+        self.ids.insert(event.event_id);
+        if arrival.redriven {
+            self.sent_again.insert(arrival.offset);
+        }
+        self.fold(event, context);
+    }
+
+    /// Folds the next event of the record.
+    pub(super) fn fold(&mut self, event: &Event<'_>, context: &Context<'_>) {
         if let Some(owner) = &self.owner {
             self.told.apply(event, &owner.game, context);
         }
-        Verdict::Applied
     }
 
     /// Folds what has waited for its turn, and passes a gap when too much waits behind it.
     pub(super) fn advance(&mut self, context: &Context<'_>) -> Result<(), Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(()) };
+        let Some(owner) = &self.owner else {
+            self.pass_holes();
+            return Ok(());
+        };
         if self.order != Order::Seq || self.readback.is_some() {
             return Ok(());
         }
@@ -143,16 +146,5 @@ impl Session {
 
     pub(super) fn is_crowded(&self) -> bool {
         self.buffer.exceeds(self.terms.buffer_events, self.terms.buffer_bytes)
-    }
-
-    /// Whether its closes without seq are more than any client has a use for.
-    pub(super) fn has_many_closes(&self) -> bool {
-        let bytes: usize = self.closes.values().map(|held| held.raw.get().len()).sum();
-        self.closes.len() >= MOST_CLOSES || bytes >= MOST_CLOSE_BYTES
-    }
-
-    fn await_readback(&mut self, place: u64, held: Held) {
-        let trail = &self.trail;
-        self.readback.get_or_insert_with(|| ReadBack::of(trail)).add(place, held);
     }
 }

@@ -8,6 +8,7 @@ use super::tag::{Tag, Tags};
 
 /// The seqs that the fold has passed, each with the tag of its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Prefix {
     /// In order; what lies between two of them was skipped.
     runs: Vec<Run>,
@@ -17,6 +18,31 @@ pub struct Prefix {
     /// One past the highest seq under which an event stands; 0 without events.
     #[serde(rename = "e")]
     span: u64,
+    /// Seqs of all runs.
+    #[serde(skip)]
+    len: usize,
+    /// Stretches of holes within the runs.
+    #[serde(skip)]
+    hole_stretches: usize,
+}
+
+/// A prefix as it is stored: the rest follows from the runs.
+#[derive(Deserialize)]
+struct Stored {
+    runs: Vec<Run>,
+    #[serde(rename = "n")]
+    events: u64,
+    #[serde(rename = "e")]
+    span: u64,
+}
+
+impl From<Stored> for Prefix {
+    fn from(Stored { runs, events, span }: Stored) -> Self {
+        let len = runs.iter().map(|run| run.tags.0.len()).sum();
+        let stretches = |run: &Run| run.tags.0.chunk_by(|a, b| a == b).filter(|tags| tags[0] == Tag::HOLE).count();
+        let hole_stretches = runs.iter().map(stretches).sum();
+        Self { runs, events, span, len, hole_stretches }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,14 +71,16 @@ impl Prefix {
     pub fn unread(next: u64, skipped: &[Range<u64>], holes: &[Range<u64>]) -> Self {
         let mut prefix = Self::default();
         let mut gaps = skipped.iter().peekable();
+        let mut holes = holes.iter().peekable();
         let mut seq = 0;
         while seq < next {
             if let Some(gap) = gaps.next_if(|gap| gap.start <= seq) {
                 seq = gap.end;
                 continue;
             }
+            while holes.next_if(|hole| hole.end <= seq).is_some() {}
             prefix.skip_to(seq);
-            let is_hole = holes.iter().any(|hole| hole.contains(&seq));
+            let is_hole = holes.peek().is_some_and(|hole| hole.contains(&seq));
             prefix.push(if is_hole { Tag::HOLE } else { Tag::UNREAD });
             seq += 1;
         }
@@ -76,7 +104,12 @@ impl Prefix {
 
     /// Seqs that are remembered one by one.
     pub fn len(&self) -> usize {
-        self.runs.iter().map(|run| run.tags.0.len()).sum()
+        self.len
+    }
+
+    /// Stretches of refused events' places.
+    pub fn hole_stretches(&self) -> usize {
+        self.hole_stretches
     }
 
     /// Stretches that are remembered: one more than gaps were skipped.
@@ -107,6 +140,8 @@ impl Prefix {
             self.runs.push(Run { from: 0, tags: Tags::default() });
         }
         if let Some(run) = self.runs.last_mut() {
+            self.hole_stretches += usize::from(tag == Tag::HOLE && run.tags.0.last() != Some(&Tag::HOLE));
+            self.len += 1;
             run.tags.0.push(tag);
             let end = run.end();
             if tag != Tag::HOLE {
@@ -127,24 +162,62 @@ impl Prefix {
     pub fn fill(&mut self, seq: u64, tag: Tag) -> bool {
         match self.at(seq) {
             Place::Ahead | Place::Event(_) => return false,
-            Place::Hole => self.set(seq, tag),
-            Place::Skipped => {
-                let after = self.runs.partition_point(|run| run.from < seq);
-                self.runs.insert(after, Run { from: seq, tags: Tags(vec![tag]) });
+            Place::Hole => {
+                // It is taken out of its stretch, of which one, two or none are left.
+                self.hole_stretches = self.hole_stretches + self.holes_beside(seq) - 1;
+                self.set(seq, tag);
             }
+            Place::Skipped => self.put_into_gap(seq, tag),
         }
         self.events += 1;
         self.span = self.span.max(seq + 1);
         true
     }
 
-    /// Takes a filled place back to the hole that it was.
-    pub fn unfill(&mut self, seq: u64) {
-        if matches!(self.at(seq), Place::Event(_)) {
-            self.set(seq, Tag::HOLE);
-            self.events -= 1;
-            self.span = self.highest();
+    /// Puts an event into a skipped gap; runs that now touch become one.
+    fn put_into_gap(&mut self, seq: u64, tag: Tag) {
+        self.len += 1;
+        let after = self.runs.partition_point(|run| run.from < seq);
+        let before = after.checked_sub(1).filter(|before| self.runs[*before].end() == seq);
+        let at = before.unwrap_or_else(|| {
+            self.runs.insert(after, Run { from: seq, tags: Tags::default() });
+            after
+        });
+        self.runs[at].tags.0.push(tag);
+        if self.runs.get(at + 1).is_some_and(|next| next.from == seq + 1) {
+            let next = self.runs.remove(at + 1);
+            self.runs[at].tags.0.extend(next.tags.0);
         }
+    }
+
+    /// Takes a filled place back to the hole, or the part of a skipped gap, that it was.
+    pub fn unfill(&mut self, seq: u64, was_skipped: bool) {
+        let Some((run, index)) = self.slot(seq) else { return };
+        if self.runs[run].tags.0[index] == Tag::HOLE {
+            return;
+        }
+        if was_skipped {
+            self.len -= 1;
+            let after = self.runs[run].tags.0.split_off(index + 1);
+            self.runs[run].tags.0.pop();
+            if !after.is_empty() {
+                self.runs.insert(run + 1, Run { from: seq + 1, tags: Tags(after) });
+            }
+            if self.runs[run].tags.0.is_empty() {
+                self.runs.remove(run);
+            }
+        } else {
+            self.hole_stretches = self.hole_stretches + 1 - self.holes_beside(seq);
+            self.set(seq, Tag::HOLE);
+        }
+        self.events -= 1;
+        self.span = self.highest();
+    }
+
+    /// How many of its two neighbours are holes.
+    fn holes_beside(&self, seq: u64) -> usize {
+        let beside = [seq.checked_sub(1), Some(seq + 1)];
+        beside.into_iter().flatten().filter(|seq| self.at(*seq) == Place::Hole).count()
     }
 
     /// Names the event under a seq that was unread.
@@ -204,80 +277,4 @@ pub fn extend(ranges: &mut Vec<Range<u64>>, seq: u64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    /// Ranges as pairs, for comparison.
-    fn pairs(ranges: &[Range<u64>]) -> Vec<(u64, u64)> {
-        ranges.iter().map(|range| (range.start, range.end)).collect()
-    }
-
-    fn tag(n: u128) -> Tag {
-        Tag::of(Uuid::from_u128(n))
-    }
-
-    #[test]
-    fn every_passed_seq_is_remembered_as_what_it_was() {
-        let mut prefix = Prefix::default();
-        prefix.push(tag(1));
-        prefix.push(Tag::HOLE);
-        prefix.skip_to(10);
-        prefix.push(tag(2));
-        assert_eq!(prefix.next(), 11);
-        assert_eq!((prefix.events(), prefix.span(), prefix.len()), (2, 11, 3));
-        assert_eq!(prefix.at(0), Place::Event(tag(1)));
-        assert_eq!(prefix.at(1), Place::Hole);
-        assert_eq!(prefix.at(9), Place::Skipped);
-        assert_eq!(prefix.at(10), Place::Event(tag(2)));
-        assert_eq!(prefix.at(11), Place::Ahead);
-        assert_eq!(pairs(&prefix.skipped()), [(2, 10)]);
-        assert_eq!(pairs(&prefix.holes()), [(1, 2)]);
-        let text = serde_json::to_string(&prefix).unwrap();
-        assert_eq!(serde_json::from_str::<Prefix>(&text).unwrap(), prefix);
-    }
-
-    #[test]
-    fn a_prefix_may_begin_with_a_gap() {
-        let mut prefix = Prefix::default();
-        prefix.skip_to(3);
-        prefix.push(tag(1));
-        assert_eq!(pairs(&prefix.skipped()), [(0, 3)]);
-        assert_eq!(prefix.at(0), Place::Skipped);
-        assert!(prefix.has_skipped());
-    }
-
-    #[test]
-    fn holes_and_skipped_gaps_can_be_filled() {
-        let mut prefix = Prefix::default();
-        prefix.push(Tag::HOLE);
-        prefix.skip_to(4);
-        prefix.push(tag(1));
-        assert!(prefix.fill(0, tag(2)));
-        assert!(prefix.fill(2, tag(3)));
-        assert!(!prefix.fill(4, tag(4)));
-        assert!(!prefix.fill(5, tag(4)));
-        assert_eq!(prefix.at(0), Place::Event(tag(2)));
-        assert_eq!(prefix.at(2), Place::Event(tag(3)));
-        assert_eq!(pairs(&prefix.skipped()), [(1, 2), (3, 4)]);
-        assert_eq!(prefix.events(), 3);
-        prefix.unfill(0);
-        assert_eq!(prefix.at(0), Place::Hole);
-        assert_eq!(prefix.events(), 2);
-    }
-
-    #[test]
-    fn a_marker_gives_its_prefix_back() {
-        let mut prefix = Prefix::default();
-        prefix.push(tag(1));
-        prefix.push(Tag::HOLE);
-        prefix.skip_to(5);
-        prefix.push(tag(2));
-        let unread = Prefix::unread(prefix.next(), &prefix.skipped(), &prefix.holes());
-        assert_eq!(unread.skipped(), prefix.skipped());
-        assert_eq!(unread.holes(), prefix.holes());
-        assert_eq!((unread.next(), unread.events(), unread.span()), (6, 2, 6));
-        assert_eq!(unread.at(0), Place::Event(Tag::UNREAD));
-    }
-}
+mod tests;

@@ -1,25 +1,22 @@
-//! Rebuilds a session from the log, where an event belongs to a place that the fold has passed.
+//! What a session asks of the log, where an event belongs to a place that the fold has passed.
 //!
-//! The event is kept in the state until the log has been read, so that nothing is lost in between;
-//! meanwhile the session folds nothing and reports nothing.
+//! The event is kept in the state until the log has been read ([`super::rebuild`]), so that nothing
+//! is lost in between; meanwhile the session folds nothing, reports nothing and does not expire. What
+//! becomes of a record never depends on how long that takes: a verdict that hangs on the answer, or
+//! for which there is no room, is not given before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventlog::Record;
-use schemas::record::quarantine::Reason;
-use schemas::record::stamp::Stamp;
-use schemas::{Event, Text, Timestamp};
+use schemas::Event;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::buffer::{Held, Waiting};
-use super::judge::{Released, Verdict};
+use super::buffer::Held;
+use super::judge::Arrival;
 use super::marker::Marker;
 use super::prefix::Place;
-use super::tag::{Ids, Tag};
-use super::told::{Context, Told, Unreadable, reread};
-use super::{Order, Session, Trail};
+use super::tag::Tag;
+use super::{MOST_EVENTS, Order, Session, Trail};
 
 /// What a session asks of the log, and the events that wait for the answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,32 +26,16 @@ pub struct ReadBack {
     /// One past the last offset to read.
     pub until: i64,
     /// By seq; by offset where the session has none.
-    waiting: BTreeMap<u64, Held>,
+    pub(super) waiting: BTreeMap<u64, Held>,
+    /// Those of the seqs that lay in a gap that was passed; the others were refused events' places.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) skipped: BTreeSet<u64>,
     /// Closes without seq.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    closes: BTreeMap<Uuid, Held>,
+    pub(super) closes: BTreeMap<Uuid, Held>,
     /// What the session was before it was brought back to life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    marker: Option<Box<Marker>>,
-}
-
-/// What came of reading the log.
-#[derive(Debug)]
-pub struct Reread {
-    /// The events that waited.
-    pub released: Vec<Released>,
-    /// The log no longer holds the session, which stays what it was: evicted.
-    pub evicted: Option<Marker>,
-}
-
-/// An event as the log tells it again.
-struct Again<'a> {
-    event: Event<'a>,
-    raw: &'a RawValue,
-    offset: i64,
-    received_at: i64,
-    sent_at: Option<i64>,
-    app_version: Option<Text<'a>>,
+    pub(super) marker: Option<Box<Marker>>,
 }
 
 impl ReadBack {
@@ -64,6 +45,7 @@ impl ReadBack {
             from: trail.first_offset,
             until: trail.last_offset + 1,
             waiting: BTreeMap::new(),
+            skipped: BTreeSet::new(),
             closes: BTreeMap::new(),
             marker: None,
         }
@@ -75,6 +57,7 @@ impl ReadBack {
             from: marker.first_offset,
             until: marker.last_offset + 1,
             waiting: BTreeMap::new(),
+            skipped: BTreeSet::new(),
             closes: BTreeMap::new(),
             marker: Some(Box::new(marker.clone())),
         }
@@ -95,14 +78,44 @@ impl ReadBack {
         self.closes.insert(held.id, held);
     }
 
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len() + self.closes.len()
+    }
+
+    /// Whether none waits: the session itself is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Bytes of the events that wait.
     pub fn bytes(&self) -> usize {
         self.waiting.values().chain(self.closes.values()).map(|held| held.raw.get().len()).sum()
     }
 
-    /// Whether a close without seq waits.
-    pub fn has_close(&self, id: Uuid) -> bool {
-        self.closes.contains_key(&id)
+    /// The highest place of an event that waits.
+    pub fn last(&self) -> Option<u64> {
+        self.waiting.last_key_value().map(|(place, _)| *place)
+    }
+
+    /// How many events wait for places that the fold has not come to.
+    pub fn ahead(&self, next: u64) -> usize {
+        self.waiting.range(next..).count()
+    }
+
+    /// The place of a close that waits: its seq, or none without; by offset where no event has a seq.
+    pub fn close(&self, id: Uuid) -> Option<Option<u64>> {
+        if self.closes.contains_key(&id) {
+            return Some(None);
+        }
+        self.waiting.iter().find(|(_, held)| held.id == id).map(|(place, _)| Some(*place))
+    }
+
+    /// The closes without seq that wait, in the order of the log.
+    pub fn closes_in_order(&self) -> Vec<Held> {
+        let mut closes: Vec<_> = self.closes.values().cloned().collect();
+        closes.sort_by_key(|held| held.offset);
+        closes
     }
 
     /// The tag of the event that waits under a seq.
@@ -117,158 +130,72 @@ impl Session {
         self.readback.as_ref().is_some_and(ReadBack::is_reopening)
     }
 
-    /// Rebuilds itself from its records in the log, as far as they were asked for.
-    ///
-    /// # Errors
-    /// When a kept event can't be read again.
-    pub fn read_back(&mut self, records: &[Record], context: &Context<'_>) -> Result<Reread, Unreadable> {
-        let Some(readback) = self.readback.take() else {
-            return Ok(Reread { released: Vec::new(), evicted: None });
-        };
-        let told = self.theirs(records, &readback);
-        let rebuilt = match self.order {
-            Order::Seq => self.rebuild_by_seq(&told, &readback, context)?,
-            Order::Log | Order::Open => self.rebuild_by_log(&told, &readback, context)?,
-        };
-        if !rebuilt {
-            return Ok(self.give_up(readback));
-        }
-        if readback.marker.is_some() {
-            self.recover(&told, &readback);
-        }
-        self.reported.pending = true;
-        self.advance(context)?;
-        let taken = readback.waiting.into_values().chain(readback.closes.into_values());
-        let released = taken.map(|held| Released { held, verdict: Verdict::Applied }).collect();
-        Ok(Reread { released, evicted: None })
+    /// Whether an event has to wait where it is until the log has been read.
+    pub fn must_wait(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> bool {
+        self.readback.is_some()
+            && (self.is_laden()
+                || self.may_stand_elsewhere(event)
+                || (self.is_reopening() && self.hangs_on_log(event, arrival)))
     }
 
-    /// The session's own events among the records, in the order of the log.
-    fn theirs<'a>(&self, records: &'a [Record], readback: &ReadBack) -> Vec<Again<'a>> {
-        let asked = records.iter().filter(|record| (readback.from..readback.until).contains(&record.offset));
-        let told = asked.filter_map(|record| {
-            // What could not be read then was set aside, and is no part of the session now.
-            let stamp = Stamp::parse(record.value.as_deref()?).ok()?;
-            let raw = stamp.event?;
-            let event = schemas::parse::stamped(raw.get(), stamp.origin).ok()?;
-            let owner = self.owner.as_ref()?;
-            let theirs = owner.game == stamp.game && owner.player.as_str() == event.player_id.as_str();
-            theirs.then_some(Again {
-                event,
-                raw,
-                offset: record.offset,
-                received_at: stamp.received_at.ms(),
-                sent_at: stamp.sent_at.map(Timestamp::ms),
-                app_version: stamp.app_version,
-            })
-        });
-        told.collect()
+    /// Whether it is another body of a close that its session has: which one stands depends on how far
+    /// the fold comes with the answer.
+    fn may_stand_elsewhere(&self, event: &Event<'_>) -> bool {
+        let id = event.event_id;
+        let is_known = || self.closes.contains_key(&id) || self.ends.get(&id).is_some_and(|at| event.seq != Some(*at));
+        event.is_close() && event.seq.is_some() && is_known()
     }
 
-    /// Folds the first event under each seq anew; false when the log lacks one.
-    fn rebuild_by_seq(
-        &mut self,
-        told: &[Again<'_>],
-        readback: &ReadBack,
-        context: &Context<'_>,
-    ) -> Result<bool, Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(false) };
-        let mut found: BTreeMap<u64, &Event<'_>> = BTreeMap::new();
-        for Again { event, .. } in told {
-            let Some(seq) = event.seq else { continue };
-            let fits = matches!(self.prefix.at(seq), Place::Event(tag) if tag.matches(Tag::of(event.event_id)));
-            if fits && !readback.waiting.contains_key(&seq) {
-                found.entry(seq).or_insert(event);
+    /// Whether so much waits for the log that the state has no room for more.
+    pub fn is_laden(&self) -> bool {
+        let terms = &self.terms;
+        self.readback.as_ref().is_some_and(|readback| {
+            readback.len() + self.buffer.len() > terms.buffer_events
+                || readback.bytes() + self.buffer.bytes() > terms.buffer_bytes
+        })
+    }
+
+    /// Whether only the log can tell a repeat of what the session was from something new.
+    fn hangs_on_log(&self, event: &Event<'_>, arrival: &Arrival<'_>) -> bool {
+        if self.is_not_theirs(event, arrival).is_some() {
+            return false;
+        }
+        let Some(readback) = &self.readback else { return false };
+        // A close that waits may turn out to be a repeat, and leave its place to another.
+        let other = |seq| readback.waiting.get(seq).is_some_and(|held| held.id != event.event_id);
+        let elsewhere = || event.is_close() && readback.close(event.event_id).is_some_and(|place| place != event.seq);
+        match (self.order, event.seq) {
+            // The session may have the same close elsewhere.
+            (Order::Seq, Some(seq)) => event.is_close() || other(&seq) || self.is_unread(event),
+            (Order::Seq, None) => event.is_close() && (!arrival.redriven || elsewhere()),
+            // What is sent again waits in the state, as long as there is certainly room for it.
+            _ => {
+                let before = readback.marker.as_ref().map_or(0, |marker| marker.events);
+                !arrival.redriven || self.ids.len() as u64 + before >= MOST_EVENTS as u64 || elsewhere()
             }
         }
-        let next = self.prefix.next();
-        let filling = readback.waiting.range(..next).count();
-        if (found.len() + filling) as u64 != self.prefix.events() {
-            return Ok(false);
-        }
-        let waiting: Vec<(u64, Event<'_>)> = readback
-            .waiting
-            .range(..next)
-            .map(|(seq, held)| Ok((*seq, reread(&held.raw)?)))
-            .collect::<Result<_, _>>()?;
-        found.extend(waiting.iter().map(|(seq, event)| (*seq, event)));
-        let mut anew = Told::default();
-        for (seq, event) in found {
-            self.prefix.set(seq, Tag::of(event.event_id));
-            anew.apply(event, &owner.game, context);
-        }
-        self.told = anew;
-        for (seq, held) in readback.waiting.range(next..) {
-            self.buffer.insert(*seq, Waiting::Event(held.clone()));
-        }
-        Ok(true)
     }
 
-    /// Folds every event anew in the order of the log; false when the log has none of them.
-    fn rebuild_by_log(
-        &mut self,
-        told: &[Again<'_>],
-        readback: &ReadBack,
-        context: &Context<'_>,
-    ) -> Result<bool, Unreadable> {
-        let Some(owner) = &self.owner else { return Ok(false) };
-        let (mut anew, mut ids) = (Told::default(), Ids::default());
-        let mut closes = BTreeSet::new();
-        for Again { event, .. } in told {
-            let waits = readback.waiting.values().any(|held| held.id == event.event_id);
-            if event.is_close() && event.seq.is_none() {
-                closes.insert(event.event_id);
-            } else if !waits && event.seq.is_some() == event.is_close() && ids.insert(event.event_id) {
-                anew.apply(event, &owner.game, context);
-            }
-        }
-        let before = readback.marker.as_ref().map_or(0, |marker| marker.events);
-        if ((ids.len() + closes.len()) as u64) < before {
-            return Ok(false);
-        }
-        for held in readback.waiting.values() {
-            ids.insert(held.id);
-            anew.apply(&reread(&held.raw)?, &owner.game, context);
-        }
-        (self.told, self.ids) = (anew, ids);
-        Ok(true)
+    /// Whether an event stands under its seq of which only the log can tell whether it is the same.
+    pub fn is_unread(&self, event: &Event<'_>) -> bool {
+        event.seq.is_some_and(|seq| self.prefix.at(seq) == Place::Event(Tag::UNREAD))
     }
 
-    /// What a marker does not remember: closes without seq, the clock's offset, the client's version.
-    fn recover(&mut self, told: &[Again<'_>], readback: &ReadBack) {
-        for again in told {
-            if again.event.is_close() && again.event.seq.is_none() {
-                self.closes.entry(again.event.event_id).or_insert_with(|| again.held());
-            }
-            let skew = again.sent_at.map(|sent| again.received_at - sent);
-            self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
-        }
-        self.closes.extend(readback.closes.clone());
-        self.closed = self.told.close.is_some() || !self.closes.is_empty();
-        self.trail.app_version = told.iter().find_map(|again| again.app_version.as_deref().map(str::to_owned));
+    pub(super) fn await_readback(&mut self, place: u64, held: Held) {
+        self.ask().add(place, held);
     }
 
-    /// The log no longer holds the session: what waited goes to the quarantine.
-    fn give_up(&mut self, readback: ReadBack) -> Reread {
-        for seq in readback.waiting.keys() {
-            self.prefix.unfill(*seq);
+    /// Fills a place that the fold has passed; the event waits until the log has been read.
+    pub(super) fn fill(&mut self, seq: u64, held: Held) {
+        if self.prefix.at(seq) == Place::Skipped {
+            self.ask().skipped.insert(seq);
         }
-        let late = Verdict::SetAside(Reason::Late);
-        let waited = readback.waiting.into_values().chain(readback.closes.into_values());
-        let released = waited.map(|held| Released { held, verdict: late }).collect();
-        Reread { released, evicted: readback.marker.map(|marker| *marker) }
+        self.prefix.fill(seq, held.tag());
+        self.await_readback(seq, held);
     }
-}
 
-impl Again<'_> {
-    fn held(&self) -> Held {
-        Held {
-            offset: self.offset,
-            received_at: self.received_at,
-            game: None,
-            request_id: None,
-            raw: self.raw.to_owned(),
-            id: self.event.event_id,
-        }
+    fn ask(&mut self) -> &mut ReadBack {
+        let trail = &self.trail;
+        self.readback.get_or_insert_with(|| ReadBack::of(trail))
     }
 }

@@ -38,6 +38,10 @@ pub(super) async fn open(arguments: &Arguments, folder: &Folder, clock: &Clock) 
     };
     // Of a cluster's own topics, partitions and copies are the operator's business.
     let specs = topics::specs(&arguments.topic_prefix, PARTITIONS, 1);
+    if let Some((embedded, _)) = &log.embedded {
+        // A folder of a release before is taken up again.
+        embedded.widen_topics(&specs).await?;
+    }
     for check in log.shared.ensure_topics(&specs).await? {
         if topics::is_wrong(&check) {
             if arguments.kafka.is_none() {

@@ -12,6 +12,14 @@ use super::{Entry, Overrides, Scope};
 use crate::id::{Game, Tenant};
 use crate::parse::is_event_type;
 use crate::time::Timestamp;
+use crate::topics::Topic;
+
+/// Most bytes behind a gap: with all else that a session remembers they fit into its state's record.
+const MOST_BUFFER_BYTES: usize = Topic::SessionState.max_message_bytes() as usize / 4;
+/// Most events and holes behind a gap: so many holes fit too.
+const MOST_BUFFER_EVENTS: usize = 16_384;
+/// Most event types that a game declares to send: each report names them.
+const MOST_EMITS: usize = 500;
 
 /// What is wrong with the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,8 +120,8 @@ fn judge(row: Row) -> Result<(Scope, Entry), Fault> {
         session_timeout_ms: duration("session_timeout", row.session_timeout, 1)?,
         grace_ms: duration("grace", row.grace, 0)?,
         cap_ms: duration("cap", row.cap, 1)?,
-        buffer_events: bound("buffer_events", row.buffer_events)?,
-        buffer_bytes: bound("buffer_bytes", row.buffer_bytes)?,
+        buffer_events: bound("buffer_events", row.buffer_events, MOST_BUFFER_EVENTS)?,
+        buffer_bytes: bound("buffer_bytes", row.buffer_bytes, MOST_BUFFER_BYTES)?,
         emits: row.emits.map(emits).transpose()?,
         time_zone: row.time_zone.map(|name| zone(&name)).transpose()?,
     };
@@ -144,10 +152,15 @@ fn duration(key: &'static str, text: Option<String>, least_ms: i64) -> Result<Op
     }
 }
 
-fn bound(key: &'static str, value: Option<i64>) -> Result<Option<usize>, Fault> {
+fn bound(key: &'static str, value: Option<i64>, most: usize) -> Result<Option<usize>, Fault> {
     let judge = |value: i64| match usize::try_from(value) {
-        Ok(bound) if bound > 0 => Ok(bound),
-        _ => Err(Fault { key, problem: format!("{value} must be above 0") }),
+        Ok(bound) if (1..=most).contains(&bound) => Ok(bound),
+        _ => Err(Fault {
+            key,
+            problem: format!(
+                "{value} must be from 1 to {most}, for a session's state fits one record of play.session-state"
+            ),
+        }),
     };
     value.map(judge).transpose()
 }
@@ -158,6 +171,9 @@ fn emits(mut types: Vec<String>) -> Result<Arc<[String]>, Fault> {
     }
     types.sort_unstable();
     types.dedup();
+    if types.len() > MOST_EMITS {
+        return Err(Fault { key: "emits", problem: format!("must name at most {MOST_EMITS} event types") });
+    }
     Ok(types.into())
 }
 

@@ -92,6 +92,8 @@ fn what_is_wrong_is_named() {
         ("[[settings]]\ncap = \"9000years\"", "cap"),
         ("[[settings]]\nbuffer_events = 0", "buffer_events"),
         ("[[settings]]\nbuffer_bytes = -1", "buffer_bytes"),
+        ("[[settings]]\nbuffer_bytes = 1048577", "from 1 to 1048576"),
+        ("[[settings]]\nbuffer_events = 16385", "from 1 to 16384"),
         ("[[settings]]\nemits = [\"Task\"]", "Task"),
         ("[[settings]]\ntime_zone = \"Mars/Olympus\"", "Mars/Olympus"),
         ("[[settings]]\nvalid_from = \"soon\"\nidle = \"1s\"", "valid_from"),
@@ -105,4 +107,12 @@ fn what_is_wrong_is_named() {
         let message = parse(text).unwrap_err().to_string();
         assert!(message.contains(named), "{text}: {message}");
     }
+    let emits = |number: usize| {
+        let types: Vec<String> =
+            (0..number).map(|n| format!("a.{}", "b".repeat(n + 1).replace("bbbbbbbb", "c"))).collect();
+        parse(&format!("[[settings]]\nemits = {types:?}"))
+    };
+    assert!(emits(500).is_ok());
+    assert!(emits(501).unwrap_err().to_string().contains("at most 500"));
+    assert!(parse("[[settings]]\nbuffer_bytes = 1048576\nbuffer_events = 16384").is_ok());
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::event::MAX_INTEGER;
 use crate::id::{Game, Tenant};
 pub use crate::record::ReadError as StampError;
 use crate::record::{self, ReadError, Record};
@@ -99,7 +100,7 @@ pub struct Redrive<'a> {
 pub struct Hole {
     /// The session.
     pub session_id: Uuid,
-    /// The place that stays empty.
+    /// The place that stays empty; at most 2^53 − 1, as an event's.
     pub seq: u64,
     /// Why: a word of [`crate::record::quarantine::Reason`].
     pub reason: Cow<'static, str>,
@@ -122,6 +123,7 @@ impl<'de: 'a, 'a> Record<'de> for Stamp<'a> {
 
     fn judge(&self) -> Result<(), &'static str> {
         match (&self.event, &self.hole) {
+            (None, Some(hole)) if hole.seq > MAX_INTEGER => Err("the seq of a hole is from 0 to 9007199254740991"),
             (Some(_), None) | (None, Some(_)) => Ok(()),
             _ => Err("a record of play.events holds either an event or a hole"),
         }

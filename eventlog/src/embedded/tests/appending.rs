@@ -107,6 +107,24 @@ async fn topics_are_made_once_and_differences_are_told() {
     assert!(matches!(world.log.ensure_topics(&[impossible]).await, Err(LogError::Invalid(_))));
 }
 
+#[tokio::test]
+async fn a_topic_made_for_smaller_records_is_widened_and_otherwise_left_as_it_is() {
+    let world = World::with_partitions(2).await;
+    let appender = world.log.appender(AppendOptions::default()).await.unwrap();
+    let large = || vec![record(0, "a", &"x".repeat(2 << 20), 1)];
+    assert!(appender.append(large()).unwrap().kept().await.is_err());
+    let is = spec("t", 2, Cleanup::Delete { retention: None });
+    let wide = TopicSpec { max_message_bytes: 4 << 20, ..is.clone() };
+    let missing = TopicSpec { max_message_bytes: 4 << 20, ..spec("u", 1, Cleanup::Delete { retention: None }) };
+    world.log.widen_topics(&[wide.clone(), missing]).await.unwrap();
+    // Narrower than it is: left alone.
+    world.log.widen_topics(&[is]).await.unwrap();
+    let checks = world.log.check_topics(&[wide]).await.unwrap();
+    assert_eq!(checks[0].state, TopicState::Matches);
+    assert!(matches!(world.log.topic("u").await, Err(LogError::NotFound(_))));
+    appender.append(large()).unwrap().kept().await.unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]

@@ -7,14 +7,119 @@ use uuid::Uuid;
 use super::*;
 
 /// Fails where the state of any session is too large for its record.
-fn assert_state_fits(world: &World) {
+pub(super) fn assert_state_fits(world: &World) {
     let most = usize::try_from(Topic::SessionState.max_message_bytes()).unwrap();
     assert!(world.state.values().all(|value| value.len() < most));
+    // Far below the topic's bound: what an operator has not widened as yet takes it too.
+    assert!(world.reports.iter().all(|report| serde_json::to_vec(report).unwrap().len() < 1 << 20));
     assert_eq!(world.stopped, None);
 }
 
+#[test]
+fn a_report_fits_its_topic_whatever_its_tasks_are_called() {
+    let mut world = World::new();
+    // What JSON writes largest: control characters, at six bytes each.
+    let name = |number: u64| format!("{}{number:04}", "\u{1}".repeat(96));
+    for seq in 0..2_000 {
+        world.put(&event(Some(seq), "task.completed", &json!({"task_id": name(seq)})), BEGIN);
+    }
+    world.put(&close(Some(2_000), "completed"), BEGIN);
+    world.run();
+    assert_state_fits(&world);
+    let facts = &world.report().facts;
+    assert_eq!(facts.flags, [schemas::report::Flag::Truncated]);
+    assert!((500..2_000).contains(&facts.tasks.len()), "{}", facts.tasks.len());
+    let kept: Vec<String> = (0..).map(name).take(facts.tasks.len()).collect();
+    assert!(facts.tasks.iter().map(|task| &task.task_id).eq(&kept), "those that came first in the record are kept");
+    assert_eq!(facts.metrics.event_count, 2_001);
+}
+
+#[test]
+fn two_thousand_tasks_with_names_of_a_usual_length_are_all_told_apart() {
+    let mut world = World::new();
+    for seq in 0..2_000 {
+        let task = json!({"task_id": format!("chapter-01/scene-07/puzzle-{seq:04}")});
+        world.put(&event(Some(seq), "task.completed", &task), BEGIN);
+    }
+    world.put(&close(Some(2_000), "completed"), BEGIN);
+    world.run();
+    assert_eq!((world.report().facts.tasks.len(), &world.report().facts.flags[..]), (2_000, &[][..]));
+}
+
+#[test]
+fn what_a_client_says_of_itself_and_all_the_evidence_there_may_be_fit_a_report() {
+    let mut world = World::new();
+    let long = "\u{1}é".repeat(350);
+    let told = json!({"platform": long, "locale": long, "device": "tablet"});
+    world.put(&event(Some(0), "session.started", &told), BEGIN);
+    let piece = json!({"skill": "self_regulation", "source": "transcript", "score": 0.123_456_789_012_345_67, "opportunities": 1e-290});
+    for seq in 1..3_000 {
+        world.put(&event(Some(seq), "evidence.recorded", &piece), BEGIN);
+    }
+    world.put(&close(Some(3_000), "completed"), BEGIN);
+    world.run();
+    assert_state_fits(&world);
+    let facts = &world.report().facts;
+    assert_eq!(facts.flags, [schemas::report::Flag::Truncated]);
+    let platform = facts.platform.as_deref().unwrap();
+    assert!(long.starts_with(platform) && (500..1_025).contains(&platform.len()), "{}", platform.len());
+    assert_eq!(facts.device.as_deref(), Some("tablet"));
+    assert!(facts.evidence.len() >= 512);
+}
+
+#[test]
+fn a_report_that_would_not_fit_is_written_without_tasks() {
+    let mut settings = settings();
+    settings.bounds = Bounds { tasks: usize::MAX, task_bytes: usize::MAX, ..Bounds::default() };
+    let mut world = World::with(settings);
+    for seq in 0..33_000 {
+        let task = json!({"task_id": format!("L{seq}")});
+        world.put(&event(Some(seq), "task.completed", &task), BEGIN);
+    }
+    world.put(&close(Some(33_000), "completed"), BEGIN);
+    world.run();
+    assert_state_fits(&world);
+    let facts = &world.report().facts;
+    assert_eq!((facts.tasks.len(), &facts.flags[..]), (0, &[schemas::report::Flag::Truncated][..]));
+    assert_eq!(facts.metrics.event_count, 33_001);
+}
+
+#[test]
+fn a_session_whose_state_would_not_fit_ends_as_too_long() {
+    let mut settings = settings();
+    settings.bounds = Bounds { tasks: usize::MAX, task_bytes: usize::MAX, ..Bounds::default() };
+    for waits in [false, true] {
+        let mut world = World::with(settings.clone()).by(10_000);
+        world.put(&attempt(0), BEGIN);
+        world.put_hole(1, BEGIN);
+        world.put(&attempt(2), BEGIN);
+        world.run();
+        world.slow = waits;
+        if waits {
+            world.put(&attempt(1), BEGIN);
+        }
+        let name = "\u{1}".repeat(96);
+        for seq in 3..9_000 {
+            let task = json!({"task_id": format!("{name}{seq:04}")});
+            world.put(&event(Some(seq), "task.completed", &task), BEGIN);
+        }
+        world.run();
+        world.answer();
+        world.run();
+        assert_state_fits(&world);
+        let report = world.report();
+        assert_eq!((report.facts.close_reason.as_str(), report.status), ("too_long", schemas::report::Status::Final));
+        assert_eq!((report.facts.tasks.len(), report.facts.metrics.event_count), (0, world.applied()));
+        assert_eq!(report.facts.metrics.event_count, 8_999 + u64::from(waits));
+        world.put(&attempt(10_000), BEGIN + SECOND);
+        world.run();
+        assert_eq!(world.reasons(), ["late"]);
+        assert_eq!(world.stopped, None);
+    }
+}
+
 /// A number as a note that makes an event large.
-fn padded(number: u64, seq: Option<u64>, event_type: &str) -> Value {
+pub(super) fn padded(number: u64, seq: Option<u64>, event_type: &str) -> Value {
     event_at(number, seq, event_type, &json!({"reason": "completed", "task_id": "L1", "padding": "x".repeat(9_000)}))
 }
 
@@ -53,24 +158,6 @@ fn a_session_that_leaves_out_every_other_seq_ends_as_too_long() {
     assert_eq!(world.report().facts.close_reason.as_str(), "too_long");
     assert_eq!(world.report().facts.flags, [schemas::report::Flag::GapSkipped]);
     assert_eq!(world.applied() + world.quarantine.len() as u64, 9_000);
-    assert_eq!(world.report().facts.metrics.event_count, world.applied());
-}
-
-#[test]
-fn many_events_in_the_places_of_holes_wait_within_bounds() {
-    let mut world = World::new();
-    for seq in 0..200 {
-        world.put_hole(seq, BEGIN);
-    }
-    world.put(&attempt(200), BEGIN);
-    world.run();
-    for seq in 0..200 {
-        world.put(&padded(20_000 + seq, Some(seq), "task.completed"), BEGIN + SECOND);
-    }
-    world.run();
-    assert_state_fits(&world);
-    world.wait(3 * HOUR);
-    assert_eq!(world.applied() + world.quarantine.len() as u64, 201);
     assert_eq!(world.report().facts.metrics.event_count, world.applied());
 }
 

@@ -2,11 +2,19 @@
 
 mod arrival;
 mod bounds;
+mod brought_back;
+mod closing;
 mod commits;
+mod early;
 mod events;
+mod holes;
 mod lifecycle;
 mod property;
+mod reach;
 mod setting_aside;
+mod speed;
+mod upgrade;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -50,6 +58,13 @@ pub(super) struct World {
     events: Vec<Record>,
     fetched: Option<i64>,
     under_way: Option<UnderWay>,
+    /// Whether the log's answers are held back.
+    pub(super) slow: bool,
+    held_back: VecDeque<Input>,
+    /// The first offset that the log still has.
+    pub(super) low: i64,
+    /// How often the log was asked.
+    pub(super) asked: usize,
     pub(super) state: BTreeMap<Bytes, Bytes>,
     pub(super) committed: Option<i64>,
     pub(super) reports: Vec<Report>,
@@ -90,6 +105,10 @@ impl World {
             events: Vec::new(),
             fetched: None,
             under_way: None,
+            slow: false,
+            held_back: VecDeque::new(),
+            low: 0,
+            asked: 0,
             state: BTreeMap::new(),
             committed: None,
             reports: Vec::new(),
@@ -117,6 +136,7 @@ impl World {
     pub(super) fn crash(&mut self, settings: Settings) {
         self.machine = Machine::new(settings);
         self.under_way = None;
+        self.held_back.clear();
         self.fetched = None;
         self.step(Input::Assigned { partition: 0, committed: self.committed });
     }
@@ -149,9 +169,11 @@ impl World {
         });
     }
 
-    /// Hands over all that is there, and lets a commit happen.
+    /// Hands over all that is there, as far as it is welcome, and lets a commit happen.
     pub(super) fn run(&mut self) {
-        while let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok()) {
+        while self.machine.wants_records()
+            && let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok())
+        {
             let records: Vec<Record> = self.events.iter().skip(from).take(self.batch).cloned().collect();
             let Some(last) = records.last() else { break };
             let next_offset = last.offset + 1;
@@ -161,8 +183,23 @@ impl World {
                 return;
             }
         }
-        self.step(Input::CaughtUp { partition: 0 });
+        if self.is_read() {
+            self.step(Input::CaughtUp { partition: 0 });
+        }
         self.wait(200);
+    }
+
+    /// Whether all that is there was handed over.
+    pub(super) fn is_read(&self) -> bool {
+        self.fetched.is_some_and(|from| usize::try_from(from).is_ok_and(|from| from >= self.events.len()))
+    }
+
+    /// The log answers what it was asked while it was slow; it is no longer.
+    pub(super) fn answer(&mut self) {
+        self.slow = false;
+        while let Some(answer) = self.held_back.pop_front() {
+            self.step(answer);
+        }
     }
 
     /// Lets time go on while nothing comes.
@@ -190,13 +227,17 @@ impl World {
                         inputs.push_back(Input::Restored { partition, epoch, records: state });
                         inputs.push_back(Input::RestoreDone { partition, epoch });
                     }
-                    Command::FetchFrom { offset, .. } => self.fetched = Some(offset.unwrap_or(0)),
+                    Command::FetchFrom { partition: 0, offset } => self.fetched = Some(offset.unwrap_or(0)),
+                    Command::FetchFrom { .. } => {}
                     Command::ReadBack { partition, epoch, from, until, sessions } => {
+                        self.asked += 1;
                         let keys: Vec<_> = sessions.iter().map(crate::state::SessionKey::to_bytes).collect();
+                        let from = from.max(self.low);
                         let asked =
                             |record: &&Record| (from..until).contains(&record.offset) && keys.contains(&record.key);
                         let records = self.events.iter().filter(asked).cloned().collect();
-                        inputs.push_back(Input::ReadBack { partition, epoch, records });
+                        let answer = Input::ReadBack { partition, epoch, records };
+                        if self.slow { &mut self.held_back } else { &mut inputs }.push_back(answer);
                     }
                     Command::Commit { outputs, offsets } => self.commit(outputs, offsets),
                     Command::Release { token } => self.released.push(token),
@@ -220,7 +261,7 @@ impl World {
         }
         self.commits += 1;
         self.largest = self.largest.max(outputs.len());
-        self.committed = offsets.first().map(|(_, next)| *next);
+        self.committed = offsets.iter().find(|(number, _)| *number == 0).map(|(_, next)| *next).or(self.committed);
         for output in outputs {
             match output {
                 Output::Report(report) => self.reports.push(*report),

@@ -137,6 +137,21 @@ fn poison_goes_to_the_quarantine_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_hole_beyond_every_seq_is_poison() {
+    let mut world = World::new();
+    world.put(&attempt(0), BEGIN);
+    for seq in [u64::MAX, schemas::event::MAX_INTEGER + 1] {
+        world.put_hole(seq, BEGIN);
+    }
+    world.put_hole(schemas::event::MAX_INTEGER, BEGIN);
+    world.put(&close(Some(1), "completed"), BEGIN);
+    world.run();
+    assert_eq!(world.reasons(), ["poison"; 2]);
+    assert_eq!(world.activity.iter().map(|counts| counts.holes).sum::<u64>(), 1);
+    assert_eq!((world.applied(), world.report().facts.complete), (2, Some(false)));
+}
+
+#[test]
 fn a_record_of_a_later_release_stops_the_worker_before_it() {
     let mut world = World::new();
     world.put(&attempt(0), BEGIN);

@@ -1,0 +1,143 @@
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use uuid::Uuid;
+
+use super::*;
+
+/// Ranges as pairs, for comparison.
+fn pairs(ranges: &[Range<u64>]) -> Vec<(u64, u64)> {
+    ranges.iter().map(|range| (range.start, range.end)).collect()
+}
+
+fn tag(n: u128) -> Tag {
+    Tag::of(Uuid::from_u128(n))
+}
+
+#[test]
+fn every_passed_seq_is_remembered_as_what_it_was() {
+    let mut prefix = Prefix::default();
+    prefix.push(tag(1));
+    prefix.push(Tag::HOLE);
+    prefix.skip_to(10);
+    prefix.push(tag(2));
+    assert_eq!(prefix.next(), 11);
+    assert_eq!((prefix.events(), prefix.span(), prefix.len()), (2, 11, 3));
+    assert_eq!(prefix.at(0), Place::Event(tag(1)));
+    assert_eq!(prefix.at(1), Place::Hole);
+    assert_eq!(prefix.at(9), Place::Skipped);
+    assert_eq!(prefix.at(10), Place::Event(tag(2)));
+    assert_eq!(prefix.at(11), Place::Ahead);
+    assert_eq!(pairs(&prefix.skipped()), [(2, 10)]);
+    assert_eq!(pairs(&prefix.holes()), [(1, 2)]);
+    let text = serde_json::to_string(&prefix).unwrap();
+    assert_eq!(serde_json::from_str::<Prefix>(&text).unwrap(), prefix);
+}
+
+#[test]
+fn a_prefix_may_begin_with_a_gap() {
+    let mut prefix = Prefix::default();
+    prefix.skip_to(3);
+    prefix.push(tag(1));
+    assert_eq!(pairs(&prefix.skipped()), [(0, 3)]);
+    assert_eq!(prefix.at(0), Place::Skipped);
+    assert!(prefix.has_skipped());
+}
+
+#[test]
+fn holes_and_skipped_gaps_can_be_filled() {
+    let mut prefix = Prefix::default();
+    prefix.push(Tag::HOLE);
+    prefix.skip_to(4);
+    prefix.push(tag(1));
+    assert!(prefix.fill(0, tag(2)));
+    assert!(prefix.fill(2, tag(3)));
+    assert!(!prefix.fill(4, tag(4)));
+    assert!(!prefix.fill(5, tag(4)));
+    assert_eq!(prefix.at(0), Place::Event(tag(2)));
+    assert_eq!(prefix.at(2), Place::Event(tag(3)));
+    assert_eq!(pairs(&prefix.skipped()), [(1, 2), (3, 4)]);
+    assert_eq!((prefix.events(), prefix.stretches()), (3, 3));
+    prefix.unfill(0, false);
+    assert_eq!(prefix.at(0), Place::Hole);
+    assert_eq!(prefix.events(), 2);
+}
+
+#[test]
+fn what_filled_a_gap_can_be_taken_out_again() {
+    for order in [[3, 4, 5], [4, 5, 3], [5, 4, 3]] {
+        let mut prefix = Prefix::default();
+        prefix.push(tag(0));
+        prefix.skip_to(6);
+        prefix.push(tag(6));
+        let before = prefix.clone();
+        let mut steps = Vec::new();
+        for seq in order {
+            steps.push(prefix.clone());
+            prefix.fill(seq, tag(1));
+        }
+        for (seq, step) in order.into_iter().zip(steps).rev() {
+            prefix.unfill(seq, true);
+            assert_eq!(prefix, step);
+        }
+        assert_eq!(prefix, before);
+    }
+}
+
+#[test]
+fn a_gap_that_is_filled_leaves_one_stretch() {
+    for order in [[3, 4, 5, 6], [6, 5, 4, 3], [4, 6, 3, 5]] {
+        let mut prefix = Prefix::default();
+        (0..3).for_each(|n| prefix.push(tag(n)));
+        prefix.skip_to(7);
+        prefix.push(tag(7));
+        for seq in order {
+            assert!(prefix.fill(seq, tag(seq.into())));
+        }
+        assert_eq!((prefix.stretches(), prefix.len(), prefix.next(), prefix.span()), (1, 8, 8, 8));
+        assert!((0..8).all(|seq| prefix.at(seq) == Place::Event(tag(seq.into()))));
+    }
+}
+
+#[test]
+fn a_marker_gives_its_prefix_back() {
+    let mut prefix = Prefix::default();
+    prefix.push(tag(1));
+    prefix.push(Tag::HOLE);
+    prefix.skip_to(5);
+    prefix.push(tag(2));
+    let unread = Prefix::unread(prefix.next(), &prefix.skipped(), &prefix.holes());
+    assert_eq!(unread.skipped(), prefix.skipped());
+    assert_eq!(unread.holes(), prefix.holes());
+    assert_eq!((unread.next(), unread.events(), unread.span()), (6, 2, 6));
+    assert_eq!(unread.at(0), Place::Event(Tag::UNREAD));
+}
+
+#[test]
+fn what_is_counted_along_the_way_is_what_the_runs_say() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for _ in 0..200 {
+        let mut prefix = Prefix::default();
+        let mut filled = Vec::new();
+        for n in 0..60 {
+            match rng.random_range(0..10) {
+                0 => prefix.skip_to(prefix.next() + rng.random_range(1..4)),
+                1..4 => prefix.push(Tag::HOLE),
+                4..7 => prefix.push(tag(n)),
+                7..9 => {
+                    let seq = rng.random_range(0..prefix.next() + 2);
+                    let was_skipped = prefix.at(seq) == Place::Skipped;
+                    if prefix.next() > seq && prefix.fill(seq, tag(n)) {
+                        filled.push((seq, was_skipped));
+                    }
+                }
+                _ => {
+                    if let Some((seq, was_skipped)) = filled.pop() {
+                        prefix.unfill(seq, was_skipped);
+                    }
+                }
+            }
+            let text = serde_json::to_string(&prefix).unwrap();
+            assert_eq!(serde_json::from_str::<Prefix>(&text).unwrap(), prefix);
+        }
+    }
+}

@@ -76,6 +76,9 @@ pub fn judge<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, 
     if claims_another(text, context.credential) {
         return Err(forbidden(text, "", "claims a tenant or game that is not this credential's"));
     }
+    if !context.credential.speaks_for_player_of(text) {
+        return Err(forbidden(text, player_pointer(context.origin), "is not the player that this token is for"));
+    }
     let event = parse::stamped(text, context.origin).map_err(|errors| invalid(text, errors, context.origin))?;
     if event.is_evidence() && !context.credential.may(Scope::Evidence) {
         return Err(forbidden(text, "/event_type", "evidence.recorded needs a credential with the scope `evidence`"));
@@ -127,6 +130,10 @@ fn invalid(text: &str, mut errors: Vec<FieldError>, origin: Option<Origin>) -> R
         code: INVALID_FIELD,
         errors,
     }
+}
+
+fn player_pointer(origin: Option<Origin>) -> &'static str {
+    if origin == Some(Origin::CloudEvent) { "/subject" } else { "/player_id" }
 }
 
 fn forbidden(text: &str, pointer: &str, message: &str) -> Refused {

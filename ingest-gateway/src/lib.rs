@@ -2,7 +2,8 @@
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure: all but `http`, `decode`,
-//! `ingest`, `carry`, `readback`, `peers`, `reach`, `report`, `upkeep` and the credentials' file.
+//! `ingest`, `carry`, `readback`, `peers`, `reach`, `report`, `upkeep`, `jwks`, `watched` and the
+//! credentials' file.
 
 pub mod answer;
 pub mod carry;
@@ -19,6 +20,7 @@ pub mod gateway;
 pub mod http;
 pub mod ingest;
 pub mod judge;
+pub mod jwks;
 pub mod keys;
 pub mod metrics;
 pub mod outcomes;
@@ -32,6 +34,7 @@ pub mod skew;
 pub mod submission;
 pub mod types;
 mod upkeep;
+pub mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;

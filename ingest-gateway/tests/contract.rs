@@ -2,7 +2,7 @@
 //!
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
 //! failures), `bodies` (encodings, limits, slow senders), `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`,
-//! `keys`, `informing`, `outage`, `clocks`, `starting` and `ending`.
+//! `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `informing`, `outage`, `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -22,6 +22,12 @@ mod ending;
 mod fields;
 #[path = "contract/informing.rs"]
 mod informing;
+#[path = "contract/issuing.rs"]
+mod issuing;
+#[path = "contract/jwks.rs"]
+mod jwks;
+#[path = "contract/jwt.rs"]
+mod jwt;
 #[path = "contract/keys.rs"]
 mod keys;
 #[path = "contract/outage.rs"]
@@ -30,6 +36,8 @@ mod outage;
 mod repeats;
 #[path = "contract/requests.rs"]
 mod requests;
+#[path = "contract/signer.rs"]
+mod signer;
 #[path = "contract/starting.rs"]
 mod starting;
 #[path = "contract/told.rs"]

@@ -11,6 +11,7 @@ pub mod claims;
 pub mod close;
 pub mod cloudevents;
 pub mod config;
+pub mod cors;
 pub mod credentials;
 pub mod credentials_file;
 pub mod decode;
@@ -50,6 +51,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use config::Config;
 
 use crate::config::Dedup;
+use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Bounds, Window};
 use crate::gateway::{Gateway, Parts};
@@ -116,6 +118,7 @@ fn build(config: &Config, shell: &Shell) -> anyhow::Result<Arc<Gateway>> {
     Ok(Gateway::new(Parts {
         name: config.name(),
         body_timeout: config.body_timeout,
+        origins: Origins::new(&config.cors_origins),
         clock: shell.clock.clone(),
         health: shell.health.clone(),
         credentials: CredentialsFile::open(config.credentials.clone())?,

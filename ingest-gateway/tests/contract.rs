@@ -2,7 +2,7 @@
 //!
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `requests` (whole-request
 //! failures), `bodies` (encodings, limits, slow senders), `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`,
-//! `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `informing`, `outage`, `clocks`, `starting` and `ending`.
+//! `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `informing`, `outage`, `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -16,6 +16,8 @@ mod clocks;
 mod closing;
 #[path = "contract/connections.rs"]
 mod connections;
+#[path = "contract/cors.rs"]
+mod cors;
 #[path = "contract/ending.rs"]
 mod ending;
 #[path = "contract/fields.rs"]

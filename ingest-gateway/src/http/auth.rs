@@ -29,6 +29,10 @@ impl FromRequestParts<Arc<Gateway>> for Caller {
         let detail = "this call needs a valid API key, as `Authorization: Bearer pl_…` or `X-API-Key: pl_…`; or a \
                       valid JWT of a known issuer, as `Authorization: Bearer …`";
         let credential = credential.ok_or_else(|| Problem::new(Code::Unauthenticated, detail))?;
+        if !credential.publishable && gateway.origins.is_from_anywhere(&parts.headers) {
+            let detail = "pages of this origin may use publishable keys only; for others the operator names the origin";
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
         Ok(Self(credential))
     }
 }

@@ -169,6 +169,11 @@ impl World {
         self.knows(self.key(games, scopes)).await
     }
 
+    /// A key of game `runner` that everybody may see, and that the gateway knows already.
+    pub(crate) async fn publishable_key(&self) -> String {
+        self.knows(made(&self.credentials(), &NewKey { publishable: true, ..plain(&[Scope::Ingest]) })).await
+    }
+
     /// A key of game `runner` that ends after a while.
     pub(crate) fn key_that_expires(&self, after: Duration) -> String {
         let at = Clock::system().now_ms() + i64::try_from(after.as_millis()).unwrap();

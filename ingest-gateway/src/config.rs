@@ -61,7 +61,7 @@ pub struct Config {
     /// For so long a request's body may take to arrive; then 408
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub body_timeout: Duration,
-    /// Pages of this origin may call, such as https://play.example; repeatable. `*` is every page, with
+    /// Pages of this origin may call, such as `https://play.example`; repeatable. `*` is every page, with
     /// publishable keys only
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = Origin::parse)]
     pub cors_origins: Vec<Origin>,

@@ -183,6 +183,7 @@ fn new_key(file: &Path) -> anyhow::Result<String> {
         games: vec!["waves".to_owned()],
         environment: None,
         // The recorded play is older than what other keys may send.
+        publishable: false,
         scopes: vec![Scope::Ingest, Scope::Backfill],
         tier: None,
         expires_at: None,

@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use daemon::Daemon;
 use eventlog::kafka::KafkaFlags;
 
+use crate::cors::Origin;
+
 /// Whether gateways learn of each other's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Dedup {
@@ -22,7 +24,7 @@ pub struct Config {
     /// Where events are taken; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: String,
-    /// The API keys; read again when it changes (`playledger keys create` makes it)
+    /// API keys and issuers of tokens; read again when it changes (`playledger keys create` makes it)
     #[arg(long, value_name = "FILE")]
     pub credentials: PathBuf,
     /// The studio's own event types: JSON Schema files, one a type
@@ -59,6 +61,10 @@ pub struct Config {
     /// For so long a request's body may take to arrive; then 408
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub body_timeout: Duration,
+    /// Pages of this origin may call, such as `https://play.example`; repeatable. `*` is every page, with
+    /// publishable keys only
+    #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = Origin::parse)]
+    pub cors_origins: Vec<Origin>,
     /// So many connections are open at most, and no more than the limit on open files has room for; others wait
     #[arg(long, value_name = "N", default_value_t = 16_384)]
     pub max_connections: usize,

@@ -1,76 +1,97 @@
-//! Watches the credentials file: a change is in force within three seconds, a broken or half-written one never.
+//! What is in force of the credentials file: a change within three seconds, a broken or half-written one never.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
+use schemas::Timestamp;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::credentials::Credentials;
+use crate::credentials::issuer::Issuer;
+use crate::credentials::{Credential, Credentials, Verdict};
+use crate::jwks::Jwks;
 use crate::metrics;
+use crate::watched::{EVERY, Watched};
 
-/// How often the file is looked at; what is there on two looks in a row is taken.
-const EVERY: Duration = Duration::from_secs(1);
-
-/// The keys in force. Cheap to clone.
+/// The keys and issuers in force. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CredentialsFile {
     path: Arc<PathBuf>,
-    keys: Arc<ArcSwap<Credentials>>,
+    in_force: Arc<ArcSwap<InForce>>,
 }
 
-/// What tells one state of the file from another without reading it; none where there is none.
-type Mark = Option<(SystemTime, (i64, i64), u64, u64)>;
+/// What one state of the file made.
+#[derive(Debug)]
+struct InForce {
+    credentials: Credentials,
+    /// By the issuer's name. One that stays over a change of the file keeps its keys.
+    jwks: HashMap<Arc<str>, Arc<Kept>>,
+}
 
-/// Which states of the file have been seen.
-#[derive(Debug, Default)]
-struct Looks {
-    last: Option<Mark>,
-    judged: Option<Mark>,
+/// An issuer's keys and what keeps them up to date.
+#[derive(Debug)]
+struct Kept {
+    jwks: Arc<Jwks>,
+    _keeper: AbortOnDropHandle<()>,
 }
 
 impl CredentialsFile {
-    /// Reads the file for the first time.
+    /// Reads the file for the first time. Wants a runtime, in which issuers' keys are kept up to date.
     ///
     /// # Errors
-    /// When it can't be read or is broken: a gateway does not start without keys.
+    /// When it, or a file of keys that it names, can't be read or is broken: a gateway does not start without.
     pub fn open(path: PathBuf) -> anyhow::Result<Self> {
-        let keys = read(&path).with_context(|| {
+        let credentials = read(&path).with_context(|| {
             format!("--credentials {}: `playledger keys create --credentials FILE …` makes such a file", path.display())
         })?;
+        let in_force = InForce::new(credentials, folder(&path), None)
+            .with_context(|| format!("--credentials {}", path.display()))?;
         metrics::credentials_good(true);
-        Ok(Self { path: Arc::new(path), keys: Arc::new(ArcSwap::from_pointee(keys)) })
+        Ok(Self { path: Arc::new(path), in_force: Arc::new(ArcSwap::from_pointee(in_force)) })
     }
 
-    /// The keys in force now.
-    pub fn keys(&self) -> Arc<Credentials> {
-        self.keys.load_full()
+    /// The credential that an API key belongs to, if it is sound and good at `now`.
+    pub fn verify_key(&self, presented: &str, now: Timestamp) -> Option<Arc<Credential>> {
+        self.in_force.load().credentials.verify(presented, now)
+    }
+
+    /// What a JWT may do, if it is sound and good at `now`. Its issuer may be asked for new keys.
+    pub async fn verify_token(&self, presented: &str, now: Timestamp) -> Option<Arc<Credential>> {
+        let in_force = self.in_force.load_full();
+        match in_force.verdict(presented, now) {
+            Verdict::Good(credential) => Some(credential),
+            Verdict::Bad => None,
+            Verdict::UnknownKey(issuer) => {
+                let kept = in_force.jwks.get(&issuer.name)?;
+                if !kept.jwks.renewed().await {
+                    return None;
+                }
+                match in_force.verdict(presented, now) {
+                    Verdict::Good(credential) => Some(credential),
+                    _ => None,
+                }
+            }
+        }
     }
 
     /// Takes up every change of the file, for ever.
     pub async fn watch(self) {
-        // Nothing has been judged as yet: the file may have changed between `open` and now.
-        let mut looks = Looks::default();
+        // Nothing has been seen as yet: the file may have changed between `open` and now.
+        let mut file = Watched::new(self.path.to_path_buf());
         let mut told = None;
         let mut turn = tokio::time::interval(EVERY);
         loop {
             turn.tick().await;
-            let mark = self.mark();
-            if !looks.is_due(mark) {
-                continue;
-            }
-            let text = fs::read_to_string(&*self.path);
-            if self.mark() != mark {
-                continue;
-            }
-            // What could not be read may be read the next time, without a change of the file.
-            looks.judged = text.is_ok().then_some(mark);
+            metrics::jwks_broken(self.in_force.load().broken());
+            let Some(text) = file.look() else { continue };
             match text.context("can't read it").and_then(|text| self.judge(&text)) {
-                Ok(keys) => {
-                    tracing::info!(file = %self.path.display(), keys = keys.len(), "credentials read");
-                    self.keys.store(Arc::new(keys));
+                Ok(in_force) => {
+                    let (keys, issuers) = (in_force.credentials.all().len(), in_force.jwks.len());
+                    tracing::info!(file = %self.path.display(), keys, issuers, "credentials read");
+                    self.in_force.store(Arc::new(in_force));
                     metrics::credentials_good(true);
                     told = None;
                 }
@@ -80,6 +101,8 @@ impl CredentialsFile {
                         tracing::error!(file = %self.path.display(), error = words, "credentials are broken; the last good ones stay in force");
                     }
                     metrics::credentials_good(false);
+                    // A file of keys that it names may be there by then.
+                    file.again();
                     told = Some(words);
                 }
             }
@@ -87,27 +110,44 @@ impl CredentialsFile {
     }
 
     /// A file that lost all its keys is more likely one that is being written than one that is meant.
-    fn judge(&self, text: &str) -> anyhow::Result<Credentials> {
-        let keys = Credentials::parse(text)?;
-        if keys.is_empty() && !self.keys().is_empty() {
+    fn judge(&self, text: &str) -> anyhow::Result<InForce> {
+        let credentials = Credentials::parse(text)?;
+        let before = self.in_force.load();
+        if credentials.is_empty() && !before.credentials.is_empty() {
             bail!("it holds no key any more; to end them all revoke each, or restart the gateway");
         }
-        Ok(keys)
-    }
-
-    fn mark(&self) -> Mark {
-        use std::os::unix::fs::MetadataExt as _;
-        let found = fs::metadata(&*self.path).ok()?;
-        Some((found.modified().ok()?, (found.ctime(), found.ctime_nsec()), found.len(), found.ino()))
+        InForce::new(credentials, folder(&self.path), Some(&before))
     }
 }
 
-impl Looks {
-    /// Whether a state is to be judged: it is another than the last one judged, and was there a look ago
-    /// already. Who edits a file in place is not done when its first bytes are there.
-    fn is_due(&mut self, mark: Mark) -> bool {
-        let steady = self.last.replace(mark) == Some(mark);
-        steady && self.judged != Some(mark)
+impl InForce {
+    /// Begins to keep the keys of issuers that were not there `before`.
+    fn new(credentials: Credentials, folder: &Path, before: Option<&Self>) -> anyhow::Result<Self> {
+        let mut jwks = HashMap::new();
+        for issuer in credentials.issuers() {
+            let source = issuer.keys.within(folder);
+            let known = before.and_then(|before| before.jwks.get(&issuer.name));
+            let kept = if let Some(kept) = known.filter(|kept| *kept.jwks.source() == source) {
+                Arc::clone(kept)
+            } else {
+                let keys = Arc::new(Jwks::new(Arc::clone(&issuer.name), source));
+                keys.read()?;
+                let keeper = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&keys).keep()));
+                Arc::new(Kept { jwks: keys, _keeper: keeper })
+            };
+            jwks.insert(Arc::clone(&issuer.name), kept);
+        }
+        Ok(Self { credentials, jwks })
+    }
+
+    fn verdict(&self, presented: &str, now: Timestamp) -> Verdict {
+        let keys_of = |issuer: &Issuer| self.jwks.get(&issuer.name).map(|kept| kept.jwks.keys()).unwrap_or_default();
+        self.credentials.verify_token(presented, &keys_of, now)
+    }
+
+    /// How many issuers' keys can't be had, or are broken.
+    fn broken(&self) -> usize {
+        self.jwks.values().filter(|kept| !kept.jwks.is_good()).count()
     }
 }
 
@@ -116,21 +156,6 @@ fn read(path: &Path) -> anyhow::Result<Credentials> {
     Ok(Credentials::parse(&text)?)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_state_is_judged_once_when_it_was_there_on_two_looks() {
-        let mark = |len| Some((SystemTime::UNIX_EPOCH, (0, 0), len, 1));
-        let mut looks = Looks::default();
-        for (mark, due) in [(mark(0), false), (mark(5), false), (mark(9), false), (mark(9), true)] {
-            assert_eq!(looks.is_due(mark), due);
-        }
-        assert!(looks.is_due(mark(9)), "until it has been judged");
-        looks.judged = Some(mark(9));
-        assert!(!looks.is_due(mark(9)));
-        assert!(!looks.is_due(None));
-        assert!(looks.is_due(None), "a file that is gone is told, too");
-    }
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }

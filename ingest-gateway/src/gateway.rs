@@ -11,6 +11,7 @@ use schemas::Timestamp;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Settled, Window};
 use crate::outcomes::Tally;
@@ -41,11 +42,13 @@ pub struct Gateway {
     pub name: Arc<str>,
     /// For so long a body may take to arrive.
     pub body_timeout: Duration,
+    /// Whose pages may call.
+    pub origins: Origins,
     /// The process's clock.
     pub clock: Clock,
     /// The process's health.
     pub health: Health,
-    /// The keys in force.
+    /// The keys and issuers in force.
     pub credentials: CredentialsFile,
     /// The event types in force.
     pub types: Types,
@@ -71,6 +74,8 @@ pub struct Parts {
     pub name: String,
     /// See [`Gateway::body_timeout`].
     pub body_timeout: Duration,
+    /// See [`Gateway::origins`].
+    pub origins: Origins,
     /// See [`Gateway::clock`].
     pub clock: Clock,
     /// See [`Gateway::health`].
@@ -89,6 +94,7 @@ impl Gateway {
         Arc::new(Self {
             name: parts.name.into(),
             body_timeout: parts.body_timeout,
+            origins: parts.origins,
             clock: parts.clock,
             health: parts.health,
             credentials: parts.credentials,

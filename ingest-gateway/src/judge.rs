@@ -98,6 +98,9 @@ fn sound<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Faul
         return Err(Fault::Forbidden("", "claims a tenant or game that is not this request's"));
     }
     let text = item.text.as_ref().map_err(|errors| Fault::Form(errors.clone()))?;
+    if !context.credential.speaks_for_player_of(text) {
+        return Err(Fault::Forbidden("/player_id", "is not the player that this token is for"));
+    }
     let event = parse::stamped(text, context.origin).map_err(Fault::Fields)?;
     if event.is_evidence() && !context.credential.may(Scope::Evidence) {
         return Err(EVIDENCE_NEEDS);

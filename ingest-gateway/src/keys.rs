@@ -12,7 +12,8 @@ use rand::RngCore as _;
 use schemas::{Tenant, Timestamp};
 
 use crate::credentials::{
-    Credential, Credentials, CredentialsError, DEFAULT_TIER, PREFIX, Scope, fingerprint, game_in, hex, hexadecimal,
+    Credential, Credentials, CredentialsError, DEFAULT_TIER, PREFIX, Scope, fingerprint, fit_for_all_eyes, game_in,
+    hex, hexadecimal,
 };
 
 use file::{lock, read, replace};
@@ -32,6 +33,8 @@ pub struct NewKey {
     pub environment: Option<String>,
     /// What it may do; `ingest` if empty.
     pub scopes: Vec<Scope>,
+    /// Whether everybody may see it; then it may do `ingest` only.
+    pub publishable: bool,
     /// Names its limits; `standard` if none.
     pub tier: Option<String>,
     /// From when on it is good no more.
@@ -93,6 +96,9 @@ pub enum KeysError {
     /// A name breaks its rule.
     #[error("{0}")]
     BadName(String),
+    /// A key that everybody may see would do more than send events.
+    #[error("{0}")]
+    TooMuch(String),
 }
 
 /// Makes a key and writes it to the file, which is made if absent, for the owner's eyes only.
@@ -106,6 +112,9 @@ pub fn create(path: &Path, new: &NewKey, now: Timestamp) -> Result<MadeKey, Keys
     let environment = new.environment.as_deref().unwrap_or("live");
     for game in &new.games {
         game_in(game, environment).map_err(KeysError::BadName)?;
+    }
+    if new.publishable {
+        fit_for_all_eyes(&scopes_of(new)).map_err(KeysError::TooMuch)?;
     }
     let id = loop {
         let id = random_hex();
@@ -168,7 +177,7 @@ fn entry(new: &NewKey, environment: &str, id: &str, secret: &str, now: Timestamp
         let words: Vec<_> = words.into_iter().map(|word| toml::Value::from(word).to_string()).collect();
         format!("[{}]", words.join(", "))
     };
-    let scopes = if new.scopes.is_empty() { vec![Scope::Ingest] } else { new.scopes.clone() };
+    let scopes = scopes_of(new);
     let mut text = format!(
         "[[key]]\nid = \"{id}\"\nsha256 = \"{}\"\ntenant = \"{}\"\ngames = {}\nenvironment = \"{environment}\"\n\
          scopes = {}\ntier = {}\ncreated_at = {now}\n",
@@ -178,10 +187,17 @@ fn entry(new: &NewKey, environment: &str, id: &str, secret: &str, now: Timestamp
         quoted(scopes.iter().map(|scope| scope.as_str()).collect()),
         toml::Value::from(new.tier.as_deref().unwrap_or(DEFAULT_TIER)),
     );
+    if new.publishable {
+        text.push_str("publishable = true\n");
+    }
     if let Some(at) = new.expires_at {
         text.extend(["expires_at = ", at.to_string().as_str(), "\n"]);
     }
     text
+}
+
+fn scopes_of(new: &NewKey) -> Vec<Scope> {
+    if new.scopes.is_empty() { vec![Scope::Ingest] } else { new.scopes.clone() }
 }
 
 /// 256 random bits in URL-safe base64.
@@ -210,6 +226,7 @@ mod tests {
             tenant: Tenant::parse("acme").unwrap(),
             games: vec!["runner".into()],
             environment: None,
+            publishable: false,
             scopes: vec![Scope::Ingest, Scope::Backfill],
             tier: None,
             expires_at: None,
@@ -231,6 +248,22 @@ mod tests {
         assert_eq!(list(&path).unwrap().len(), 2);
         assert!(!fs::read_to_string(&path).unwrap().contains(other.key.rsplit('_').next().unwrap()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the file");
+    }
+
+    #[test]
+    fn a_key_that_everybody_may_see_sends_events_and_does_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.toml");
+        let now = Timestamp::from_ms(1_790_000_000_000);
+        let publishable = |scopes: &[Scope]| NewKey { publishable: true, scopes: scopes.to_vec(), ..new_key() };
+        for scopes in [&[Scope::Read][..], &[Scope::Ingest, Scope::Backfill], &[Scope::Admin]] {
+            assert!(matches!(create(&path, &publishable(scopes), now), Err(KeysError::TooMuch(_))));
+        }
+        assert!(!path.exists());
+        let made = create(&path, &publishable(&[]), now).unwrap();
+        assert!(list(&path).unwrap().iter().all(|key| key.publishable && key.id == made.id));
+        let secret = create(&path, &new_key(), now).unwrap();
+        assert!(list(&path).unwrap().iter().any(|key| !key.publishable && key.id == secret.id));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod claims;
 pub mod close;
 pub mod cloudevents;
 pub mod config;
+pub mod cors;
 pub mod credentials;
 pub mod credentials_file;
 pub mod decode;
@@ -22,6 +23,7 @@ pub mod gateway;
 pub mod http;
 pub mod ingest;
 pub mod judge;
+pub mod jwks;
 pub mod keys;
 pub mod metrics;
 pub mod outcomes;
@@ -35,6 +37,7 @@ pub mod skew;
 pub mod submission;
 pub mod types;
 mod upkeep;
+pub mod watched;
 pub mod whose;
 
 use std::sync::Arc;
@@ -49,6 +52,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use config::Config;
 
 use crate::config::Dedup;
+use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Bounds, Window};
 use crate::gateway::{Gateway, Parts};
@@ -108,6 +112,7 @@ fn build(config: &Config, shell: &Shell) -> anyhow::Result<Arc<Gateway>> {
     Ok(Gateway::new(Parts {
         name: config.name(),
         body_timeout: config.body_timeout,
+        origins: Origins::new(&config.cors_origins),
         clock: shell.clock.clone(),
         health: shell.health.clone(),
         credentials: CredentialsFile::open(config.credentials.clone())?,

@@ -18,6 +18,8 @@ const DEDUP_IDS: &str = "playledger_gateway_dedup_ids";
 const DEDUP_COVERED: &str = "playledger_gateway_dedup_covered_seconds";
 const CREDENTIALS_GOOD: &str = "playledger_gateway_credentials_good";
 const OUTCOMES_DOUBTFUL: &str = "playledger_gateway_outcomes_doubtful_total";
+const JWKS_BROKEN: &str = "playledger_gateway_jwks_broken";
+const JWKS_FETCHES: &str = "playledger_gateway_jwks_fetches_total";
 
 /// Gives every metric its help text and unit.
 pub fn describe() {
@@ -37,6 +39,11 @@ pub fn describe() {
         CREDENTIALS_GOOD,
         "1 while the credentials file is sound; 0 while the last good one stays in force."
     );
+    describe_gauge!(
+        JWKS_BROKEN,
+        "Issuers whose public keys can't be had or are broken: the last good ones stay in force."
+    );
+    describe_counter!(JWKS_FETCHES, "Fetches of issuers' public keys, by result: good, failed.");
     describe_counter!(OUTCOMES_DOUBTFUL, "Records of play.outcomes of which it is not known whether the log has them.");
 }
 
@@ -106,6 +113,16 @@ pub fn dedup(ids: usize, covered_ms: i64) {
 /// Whether the credentials file is sound.
 pub fn credentials_good(good: bool) {
     gauge!(CREDENTIALS_GOOD).set(f64::from(u8::from(good)));
+}
+
+/// So many issuers' public keys can't be had or are broken.
+pub fn jwks_broken(issuers: usize) {
+    gauge!(JWKS_BROKEN).set(whole(issuers));
+}
+
+/// An issuer's public keys were fetched, or could not be.
+pub fn jwks_fetched(good: bool) {
+    counter!(JWKS_FETCHES, "result" => if good { "good" } else { "failed" }).increment(1);
 }
 
 /// It is not known yet whether the log has these counts.

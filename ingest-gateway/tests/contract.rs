@@ -2,8 +2,9 @@
 //!
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests`
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
-//! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`,
-//! `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`, `jwt` and
+//! `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `informing`, `outage` (of a log that is
+//! `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -21,6 +22,8 @@ mod closing;
 mod cloudevents;
 #[path = "contract/connections.rs"]
 mod connections;
+#[path = "contract/cors.rs"]
+mod cors;
 #[path = "contract/ending.rs"]
 mod ending;
 #[path = "contract/failing.rs"]
@@ -29,6 +32,12 @@ mod failing;
 mod fields;
 #[path = "contract/informing.rs"]
 mod informing;
+#[path = "contract/issuing.rs"]
+mod issuing;
+#[path = "contract/jwks.rs"]
+mod jwks;
+#[path = "contract/jwt.rs"]
+mod jwt;
 #[path = "contract/keys.rs"]
 mod keys;
 #[path = "contract/lines.rs"]
@@ -39,6 +48,8 @@ mod outage;
 mod repeats;
 #[path = "contract/requests.rs"]
 mod requests;
+#[path = "contract/signer.rs"]
+mod signer;
 #[path = "contract/starting.rs"]
 mod starting;
 #[path = "contract/told.rs"]

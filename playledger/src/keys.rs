@@ -62,6 +62,10 @@ pub struct Create {
     /// What it may do: ingest, backfill, evidence, read, admin [default: ingest]
     #[arg(long = "scope", value_name = "S", value_parser = scope)]
     scopes: Vec<Scope>,
+    /// Everybody may see it, as in a page: it may also stand in the query as ?key=, with text/plain bodies, and
+    /// has the scope ingest only
+    #[arg(long)]
+    publishable: bool,
     /// The tier of limits that it falls under
     #[arg(long, value_name = "T")]
     tier: Option<String>,
@@ -104,6 +108,7 @@ fn make(create: Create, now: Timestamp) -> anyhow::Result<()> {
         tenant: create.tenant,
         games: create.games,
         environment: create.env,
+        publishable: create.publishable,
         scopes: create.scopes,
         tier: create.tier,
         expires_at,
@@ -133,7 +138,7 @@ fn list(path: &std::path::Path, now: Timestamp, json: bool) -> anyhow::Result<()
             key.id.clone(),
             key.tenant.to_string(),
             games.join(", "),
-            scopes.join(", "),
+            scopes.join(", ") + if key.publishable { " (publishable)" } else { "" },
             key.tier.clone(),
             state(key, now),
         ]);
@@ -144,7 +149,7 @@ fn list(path: &std::path::Path, now: Timestamp, json: bool) -> anyhow::Result<()
 fn as_json(key: &Credential, now: Timestamp) -> serde_json::Value {
     json!({
         "id": key.id, "tenant": key.tenant, "games": key.games, "environment": key.environment, "scopes": key.scopes,
-        "tier": key.tier, "created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at,
+        "tier": key.tier, "publishable": key.publishable, "created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at,
         "live": key.live_at(now),
     })
 }

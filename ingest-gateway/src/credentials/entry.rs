@@ -3,13 +3,15 @@
 use schemas::{Tenant, Timestamp};
 use serde::Deserialize;
 
-use super::{Credential, DEFAULT_TIER, Scope, game_in};
+use super::{Credential, DEFAULT_TIER, Scope, game_in, issuer};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     #[serde(default)]
     pub(super) key: Vec<Entry>,
+    #[serde(default)]
+    pub(super) issuer: Vec<issuer::Entry>,
 }
 
 #[derive(Deserialize)]
@@ -24,22 +26,24 @@ pub(super) struct Entry {
     scopes: Vec<Scope>,
     #[serde(default = "default_tier")]
     tier: String,
+    #[serde(default)]
+    publishable: bool,
     created_at: Option<toml::Value>,
     expires_at: Option<toml::Value>,
     revoked_at: Option<toml::Value>,
 }
 
-fn live() -> String {
+pub(super) fn live() -> String {
     "live".into()
 }
 
-fn default_tier() -> String {
+pub(super) fn default_tier() -> String {
     DEFAULT_TIER.into()
 }
 
 impl Entry {
-    /// The credential that it stands for; or what is wrong with it, in words.
-    pub(super) fn judge(self) -> Result<Credential, String> {
+    /// The digest of its secret and the credential that it stands for; or what is wrong with it, in words.
+    pub(super) fn judge(self) -> Result<([u8; 32], Credential), String> {
         let id_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if self.id.is_empty() || self.id.len() > 40 || !self.id.bytes().all(id_byte) {
             return Err("an id is 1 to 40 of A-Z a-z 0-9 -".into());
@@ -47,9 +51,12 @@ impl Entry {
         if self.games.is_empty() {
             return Err("`games` names no game".into());
         }
+        if self.publishable {
+            fit_for_all_eyes(&self.scopes)?;
+        }
         let games = self.games.iter().map(|name| game_in(name, &self.environment)).collect::<Result<_, _>>()?;
-        Ok(Credential {
-            sha256: unhex(&self.sha256).ok_or("`sha256` is 64 hexadecimal digits")?,
+        let sha256 = unhex(&self.sha256).ok_or("`sha256` is 64 hexadecimal digits")?;
+        let credential = Credential {
             games,
             created_at: time("created_at", self.created_at)?,
             expires_at: time("expires_at", self.expires_at)?,
@@ -59,8 +66,23 @@ impl Entry {
             environment: self.environment,
             scopes: self.scopes,
             tier: self.tier,
-        })
+            publishable: self.publishable,
+            issuer: None,
+            player: None,
+        };
+        Ok((sha256, credential))
     }
+}
+
+/// Judges the scopes of a key that everybody may see.
+///
+/// # Errors
+/// Any but `ingest`.
+pub(crate) fn fit_for_all_eyes(scopes: &[Scope]) -> Result<(), String> {
+    if scopes == [Scope::Ingest] {
+        return Ok(());
+    }
+    Err("a publishable key can be read by everybody: it has the scope `ingest` and no other".into())
 }
 
 /// A time written as TOML's own or as text.

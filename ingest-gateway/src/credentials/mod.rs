@@ -1,6 +1,7 @@
-//! API keys: the file that holds them, and the judgement of one that is presented. Pure.
+//! API keys and issuers of tokens: the file that holds them, and the judgement of what is presented. Pure.
 //!
-//! A key reads `pl_<public id>_<secret>`. The file keeps the SHA-256 of the secret only:
+//! A key reads `pl_<public id>_<secret>`. The file keeps the SHA-256 of the secret only; of an issuer, where
+//! the public keys are that its tokens are signed with, and what such a token may do at most:
 //!
 //! ```toml
 //! [[key]]
@@ -10,15 +11,33 @@
 //! games = ["runner"]
 //! environment = "live"
 //! scopes = ["ingest"]
+//!
+//! [[issuer]]
+//! name = "acme-login"
+//! iss = "https://login.acme.example/"
+//! aud = ["playledger"]
+//! algorithm = "ES256"
+//! jwks_url = "https://login.acme.example/jwks.json"
+//! tenant = "acme"
+//! games = ["runner"]
+//! scopes = ["ingest"]
 //! ```
 
 mod entry;
+mod grant;
+pub mod issuer;
+pub mod key_set;
+mod scope;
+mod token;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use schemas::{Game, Tenant, Timestamp};
-use serde::{Deserialize, Serialize};
+pub(crate) use entry::fit_for_all_eyes;
+use issuer::Issuer;
+use key_set::KeySet;
+use schemas::{Game, PlayerId, Tenant, Timestamp};
+pub use scope::Scope;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -27,50 +46,12 @@ pub const PREFIX: &str = "pl_";
 /// The tier of a key that names none.
 pub const DEFAULT_TIER: &str = "standard";
 
-/// What a credential may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Send events.
-    Ingest,
-    /// Send events with timestamps of any age.
-    Backfill,
-    /// Send evidence.recorded.
-    Evidence,
-    /// Read what came of them.
-    Read,
-    /// Everything that an operator may do.
-    Admin,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Ingest, Self::Backfill, Self::Evidence, Self::Read, Self::Admin];
-
-    /// The word that stands for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Backfill => "backfill",
-            Self::Evidence => "evidence",
-            Self::Read => "read",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The scope of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
-    }
-}
-
-/// One API key, without its secret.
+/// What an API key or a token may do; its secret is not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// Public id: names the key in logs, stamps and commands.
+    /// Names the credential in logs, stamps and commands: a key's public id; of a token
+    /// `<issuer's name>:<id of the key that signed it>`, the same for all players.
     pub id: String,
-    /// SHA-256 of the secret.
-    pub sha256: [u8; 32],
     /// Whose events it sends.
     pub tenant: Tenant,
     /// The games that it may name, environment included; at least one.
@@ -81,6 +62,12 @@ pub struct Credential {
     pub scopes: Vec<Scope>,
     /// Names its limits.
     pub tier: String,
+    /// Whether it may be seen by everybody, as a key in a page is: it can't do anything but `ingest`.
+    pub publishable: bool,
+    /// The name of the issuer whose token it is; none where it is a key.
+    pub issuer: Option<Arc<str>>,
+    /// The only player whose events it may send; any where there is none.
+    pub player: Option<PlayerId<'static>>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
     /// From when on it is good no more.
@@ -102,10 +89,29 @@ impl Credential {
     }
 }
 
-/// All keys of a file.
+/// All keys and issuers of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
-    by_id: HashMap<String, Arc<Credential>>,
+    by_id: HashMap<String, Key>,
+    by_iss: HashMap<String, Arc<Issuer>>,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    /// Of the secret.
+    sha256: [u8; 32],
+    credential: Arc<Credential>,
+}
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Sound: this is what it may do.
+    Good(Arc<Credential>),
+    /// All that it says would do, but its issuer's keys at hand hold none of its `kid`.
+    UnknownKey(Arc<Issuer>),
+    /// No good.
+    Bad,
 }
 
 /// What is wrong with a credentials file.
@@ -122,6 +128,14 @@ pub enum CredentialsError {
         /// What is wrong, in words.
         fault: String,
     },
+    /// One issuer breaks a rule.
+    #[error("issuer `{name}`: {fault}")]
+    Issuer {
+        /// The issuer's name.
+        name: String,
+        /// What is wrong, in words.
+        fault: String,
+    },
 }
 
 impl Credentials {
@@ -135,12 +149,13 @@ impl Credentials {
         for entry in file.key {
             let id = entry.id.clone();
             let fault = |fault: String| CredentialsError::Entry { id: id.clone(), fault };
-            let credential = entry.judge().map_err(fault)?;
-            if by_id.insert(id.clone(), Arc::new(credential)).is_some() {
+            let (sha256, credential) = entry.judge().map_err(fault)?;
+            let key = Key { sha256, credential: Arc::new(credential) };
+            if by_id.insert(id.clone(), key).is_some() {
                 return Err(fault("stands twice in the file".into()));
             }
         }
-        Ok(Self { by_id })
+        Ok(Self { by_id, by_iss: issuers(file.issuer)? })
     }
 
     /// The credential that a presented key belongs to, if the key is sound and good at `now`.
@@ -149,27 +164,64 @@ impl Credentials {
     pub fn verify(&self, presented: &str, now: Timestamp) -> Option<Arc<Credential>> {
         let (id, secret) = presented.strip_prefix(PREFIX)?.split_once('_')?;
         let known = self.by_id.get(id);
-        let expected = known.map_or([0; 32], |credential| credential.sha256);
+        let expected = known.map_or([0; 32], |key| key.sha256);
         let same = bool::from(fingerprint(secret).ct_eq(&expected));
-        known.filter(|credential| same && credential.live_at(now)).cloned()
+        known.map(|key| &key.credential).filter(|credential| same && credential.live_at(now)).cloned()
     }
 
-    /// All of them, by id.
+    /// What a presented JWT is at `now`; `keys_of` gives the public keys of an issuer that are at hand.
+    ///
+    /// The token chooses neither algorithm nor key material: both are its issuer's.
+    pub fn verify_token(&self, text: &str, keys_of: &dyn Fn(&Issuer) -> Arc<KeySet>, now: Timestamp) -> Verdict {
+        let Some(token) = token::Token::parse(text) else { return Verdict::Bad };
+        let issuer = token.issuer().and_then(|iss| self.by_iss.get(iss));
+        let Some(issuer) = issuer.filter(|issuer| token.is_of(issuer.keys.algorithm)) else { return Verdict::Bad };
+        // Before the signature, which costs more: and nobody's keys are looked up for what would be no good.
+        let Some(credential) = issuer.grant(&token.claims, &token.kid, now) else { return Verdict::Bad };
+        match keys_of(issuer).get(&token.kid) {
+            None => Verdict::UnknownKey(Arc::clone(issuer)),
+            Some(key) if token.is_signed_by(key, issuer.keys.algorithm) => Verdict::Good(Arc::new(credential)),
+            Some(_) => Verdict::Bad,
+        }
+    }
+
+    /// All keys, by id.
     pub fn all(&self) -> Vec<Arc<Credential>> {
-        let mut all: Vec<_> = self.by_id.values().cloned().collect();
+        let mut all: Vec<_> = self.by_id.values().map(|key| Arc::clone(&key.credential)).collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }
 
-    /// How many there are.
+    /// All issuers.
+    pub fn issuers(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.by_iss.values()
+    }
+
+    /// How many keys and issuers there are.
     pub fn len(&self) -> usize {
-        self.by_id.len()
+        self.by_id.len() + self.by_iss.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.len() == 0
     }
+}
+
+fn issuers(entries: Vec<issuer::Entry>) -> Result<HashMap<String, Arc<Issuer>>, CredentialsError> {
+    let mut by_iss: HashMap<String, Arc<Issuer>> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let name = entry.name.clone();
+        let fault = |fault: &str| CredentialsError::Issuer { name: name.clone(), fault: fault.into() };
+        let issuer = entry.judge().map_err(|words| fault(&words))?;
+        if by_iss.values().any(|other| other.name == issuer.name) {
+            return Err(fault("stands twice in the file"));
+        }
+        if by_iss.insert(issuer.iss.clone(), Arc::new(issuer)).is_some() {
+            return Err(fault("another issuer has the same `iss`"));
+        }
+    }
+    Ok(by_iss)
 }
 
 /// SHA-256 of a secret: what the file keeps of it.
@@ -206,57 +258,4 @@ pub fn game_in(name: &str, environment: &str) -> Result<Game, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: &str = "2026-06-01T00:00:00Z";
-
-    fn file(more: &str) -> String {
-        let sha256 = hex(&fingerprint("s_e-cret"));
-        format!(
-            "[[key]]\nid = \"k1\"\nsha256 = \"{sha256}\"\ntenant = \"acme\"\ngames = [\"runner\"]\nscopes = [\"ingest\"]\n{more}"
-        )
-    }
-
-    fn verify(text: &str, key: &str) -> Option<Arc<Credential>> {
-        Credentials::parse(text).unwrap().verify(key, Timestamp::parse(NOW).unwrap())
-    }
-
-    #[test]
-    fn only_the_whole_key_is_good() {
-        assert_eq!(verify(&file(""), "pl_k1_s_e-cret").unwrap().tenant.as_str(), "acme");
-        for key in ["", "pl_", "pl_k1", "pl_k1_", "pl_k1_s_e-cre", "pl_k1_s_e-crett", "pl_k2_s_e-cret", "k1_s_e-cret"] {
-            assert!(verify(&file(""), key).is_none(), "{key}");
-        }
-    }
-
-    #[test]
-    fn expired_and_revoked_keys_are_no_good() {
-        assert!(verify(&file("expires_at = 2026-06-01T00:00:00Z"), "pl_k1_s_e-cret").is_none());
-        assert!(verify(&file("expires_at = \"2026-06-01T00:00:01Z\""), "pl_k1_s_e-cret").is_some());
-        assert!(verify(&file("revoked_at = 2026-05-01T00:00:00Z"), "pl_k1_s_e-cret").is_none());
-    }
-
-    #[test]
-    fn a_revoked_key_is_no_good_whatever_its_time() {
-        // Written by a host whose clock is an hour ahead of the gateway's.
-        assert!(verify(&file("revoked_at = 2026-06-01T01:00:00Z"), "pl_k1_s_e-cret").is_none());
-    }
-
-    #[test]
-    fn the_environment_is_part_of_the_games_name() {
-        assert_eq!(verify(&file("environment = \"test\""), "pl_k1_s_e-cret").unwrap().games[0].as_str(), "runner@test");
-        assert_eq!(verify(&file(""), "pl_k1_s_e-cret").unwrap().games[0].as_str(), "runner");
-    }
-
-    #[test]
-    fn a_bad_file_is_refused_with_the_entry_and_its_fault() {
-        let fault = |text: &str| Credentials::parse(text).unwrap_err().to_string();
-        assert!(fault("[[key]]\nid = 3").contains("id"));
-        assert!(fault(&file("colour = 3")).contains("colour"));
-        assert!(fault(&file("environment = \"Te st\"")).contains("key `k1`"));
-        assert!(fault(&file("expires_at = \"soon\"")).contains("expires_at"));
-        assert!(fault(&(file("") + &file(""))).contains("twice"));
-        assert!(fault(&file("").replace("[\"runner\"]", "[]")).contains("no game"));
-    }
-}
+mod tests;

@@ -46,7 +46,11 @@ pub(super) async fn request(State(gateway): State<Arc<Gateway>>, request: Reques
     let _open = metrics::Open::request();
     // Before the look at the drain, which waits for it: so no request falls between the two.
     let work = gateway.work.token();
-    let mut response = if gateway.is_draining() && is_work(route, &method) {
+    let crossing = route.starts_with("/v1/").then(|| gateway.origins.crossing(&method, request.headers()));
+    let mut response = if crossing.as_ref().is_some_and(|crossing| crossing.is_question) {
+        drop(work);
+        StatusCode::NO_CONTENT.into_response()
+    } else if gateway.is_draining() && is_work(route, &method) {
         drop(work);
         let detail = "this gateway is shutting down; send the same events again, another one takes them";
         Problem::new(Code::ShuttingDown, detail).into_response()
@@ -61,6 +65,9 @@ pub(super) async fn request(State(gateway): State<Arc<Gateway>>, request: Reques
             rest.discard(waits).await;
         }
         tell(&problem, &id, &mut response);
+    }
+    if let Some(crossing) = &crossing {
+        gateway.origins.mark(crossing, response.headers_mut());
     }
     if gateway.is_draining() && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -2,53 +2,116 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use axum::extract::{FromRequestParts, Query};
 use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Uri};
+use serde::Deserialize;
 
-use crate::credentials::{Credential, Scope};
+use crate::credentials::{Credential, PREFIX, Scope};
 use crate::gateway::Gateway;
 use crate::problem::{Code, Problem};
 
-/// The credential of a request.
-///
-/// # Errors
-/// One and the same problem whatever is wrong with it.
-pub(super) fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Arc<Credential>, Problem> {
-    let detail = "this call needs a valid API key, as `Authorization: Bearer pl_…` or `X-API-Key: pl_…`";
-    presented(headers)
-        .and_then(|key| gateway.credentials.keys().verify(key, gateway.now()))
-        .ok_or_else(|| Problem::new(Code::Unauthenticated, detail))
-}
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The credential of a request that may do `scope`.
-///
-/// # Errors
-/// As [`authenticate`]; or that it lacks the scope.
-pub(super) fn authorize(gateway: &Gateway, headers: &HeaderMap, scope: Scope) -> Result<Arc<Credential>, Problem> {
-    let credential = authenticate(gateway, headers)?;
-    if credential.may(scope) {
-        return Ok(credential);
-    }
-    let detail = format!("this credential lacks the scope `{}`", scope.as_str());
-    Err(Problem::new(Code::Forbidden, detail))
-}
+/// The credential that a request comes with.
+pub(super) struct Caller(pub(super) Arc<Credential>);
 
-/// The key that a request presents; none where it presents two that differ.
-fn presented(headers: &HeaderMap) -> Option<&str> {
-    let bearer = match headers.get(AUTHORIZATION) {
-        None => None,
-        Some(value) => {
-            let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(())?;
-            Some(key.trim())
+impl FromRequestParts<Arc<Gateway>> for Caller {
+    /// One and the same whatever is wrong with the credential.
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let credential = match Presented::by(parts) {
+            Some(presented) => presented.verify(gateway).await,
+            None => None,
+        };
+        let detail = "this call needs a valid API key, as `Authorization: Bearer pl_…` or `X-API-Key: pl_…`; or a \
+                      valid JWT of a known issuer, as `Authorization: Bearer …`";
+        let credential = credential.ok_or_else(|| Problem::new(Code::Unauthenticated, detail))?;
+        if !credential.publishable && gateway.origins.is_from_anywhere(&parts.headers) {
+            let detail = "pages of this origin may use publishable keys only; for others the operator names the origin";
+            return Err(Problem::new(Code::Forbidden, detail));
         }
-    };
-    let plain = match headers.get("x-api-key") {
-        None => None,
-        Some(value) => Some(value.to_str().ok()?.trim()),
-    };
-    match (bearer, plain) {
-        (Some(bearer), Some(plain)) if bearer != plain => None,
-        (bearer, plain) => bearer.or(plain),
+        Ok(Self(credential))
     }
+}
+
+impl Caller {
+    /// The credential, if it may do `scope`.
+    ///
+    /// # Errors
+    /// That it lacks the scope.
+    pub(super) fn authorize(self, scope: Scope) -> Result<Arc<Credential>, Problem> {
+        if self.0.may(scope) {
+            return Ok(self.0);
+        }
+        let detail = format!("this credential lacks the scope `{}`", scope.as_str());
+        Err(Problem::new(Code::Forbidden, detail))
+    }
+}
+
+/// What a request presents, and in which places.
+struct Presented {
+    text: String,
+    /// In `Authorization: Bearer`.
+    as_bearer: bool,
+    /// In the query, which proxies and browsers write into their logs.
+    in_query: bool,
+}
+
+impl Presented {
+    /// None where a request presents none, two that differ, or something else.
+    fn by(parts: &Parts) -> Option<Self> {
+        let bearer = match only(&parts.headers, &AUTHORIZATION)? {
+            None => None,
+            Some(value) => {
+                let (scheme, key) = value.split_once(' ')?;
+                scheme.eq_ignore_ascii_case("bearer").then_some(())?;
+                Some(key.trim())
+            }
+        };
+        let plain = only(&parts.headers, &API_KEY)?.map(str::trim);
+        let query = in_query(&parts.uri)?;
+        let mut presented = [bearer, plain, query.as_deref()].into_iter().flatten();
+        let text = presented.next()?;
+        presented.all(|other| other == text).then(|| Self {
+            text: text.to_owned(),
+            as_bearer: bearer.is_some(),
+            in_query: query.is_some(),
+        })
+    }
+
+    async fn verify(&self, gateway: &Gateway) -> Option<Arc<Credential>> {
+        let (file, now) = (&gateway.credentials, gateway.now());
+        if self.text.starts_with(PREFIX) {
+            return file.verify_key(&self.text, now).filter(|key| key.publishable || !self.in_query);
+        }
+        if self.as_bearer && !self.in_query { file.verify_token(&self.text, now).await } else { None }
+    }
+}
+
+/// The value of a header; none where it stands twice or is no text, and none within where it does not stand.
+#[expect(clippy::option_option, reason = "absent is not the same as unfit")]
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Some(None),
+        (Some(value), None) => value.to_str().ok().map(Some),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+/// The parameter `key`; none where it stands twice, and none within where it does not stand.
+#[expect(clippy::option_option, reason = "absent is not the same as unfit")]
+fn in_query(uri: &Uri) -> Option<Option<String>> {
+    #[derive(Deserialize)]
+    struct Parameters {
+        key: Option<String>,
+    }
+    // Hardly any request has one.
+    if uri.query().is_none() {
+        return Some(None);
+    }
+    Query::<Parameters>::try_from_uri(uri).ok().map(|Query(parameters)| parameters.key)
 }

@@ -9,6 +9,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use crate::credentials::Credential;
 use crate::decode::{DecodeError, Encoding, decode};
 use crate::metrics;
 use crate::problem::{Code, Problem};
@@ -17,11 +18,12 @@ use crate::submission::Media;
 /// The largest body, as it comes and decoded.
 pub(crate) const MAX_BYTES: usize = 2 << 20;
 
-/// What a body holds, by its content type.
+/// What a body holds, by its content type. From whoever has a publishable key, plain text is taken for JSON:
+/// it is all that a browser's `sendBeacon` sends to another origin without asking.
 ///
 /// # Errors
 /// A type or character set that is not understood.
-pub(super) fn media(headers: &HeaderMap) -> Result<Media, Problem> {
+pub(super) fn media(headers: &HeaderMap, credential: &Credential) -> Result<Media, Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(Media::Json) };
     let unsupported = || {
         let detail = "send `Content-Type: application/json`, or `application/cloudevents-batch+json`, in UTF-8";
@@ -31,6 +33,7 @@ pub(super) fn media(headers: &HeaderMap) -> Result<Media, Problem> {
     let mut parts = text.split(';').map(str::trim);
     let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
         "application/json" => Media::Json,
+        "text/plain" if credential.publishable => Media::Json,
         "application/cloudevents-batch+json" => Media::CloudEvents,
         _ => return Err(unsupported()),
     };

@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
-use schemas::{Timestamp, envelope, parse};
+use schemas::{PlayerId, Timestamp, envelope, parse};
 use serde::Serialize;
 
-use super::{auth, body};
+use super::auth::Caller;
+use super::body;
 use crate::credentials::Scope;
 use crate::gateway::Gateway;
 use crate::judge::{MAX_AHEAD_MS, MAX_BEHIND_MS};
@@ -27,6 +28,13 @@ struct WhoAmI<'a> {
     environment: &'a str,
     scopes: &'a [Scope],
     tier: &'a str,
+    publishable: bool,
+    /// Of a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
+    /// The only one whose events it may send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    player: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     limits: Limits,
@@ -44,8 +52,7 @@ struct Limits {
 }
 
 /// GET /v1/whoami
-pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let credential = auth::authenticate(&gateway, &headers)?;
+pub(super) async fn whoami(Caller(credential): Caller) -> Response {
     let told = WhoAmI {
         key_id: &credential.id,
         tenant: credential.tenant.as_str(),
@@ -53,6 +60,9 @@ pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, headers: HeaderM
         environment: &credential.environment,
         scopes: &credential.scopes,
         tier: &credential.tier,
+        publishable: credential.publishable,
+        issuer: credential.issuer.as_deref(),
+        player: credential.player.as_ref().map(PlayerId::as_str),
         expires_at: credential.expires_at,
         limits: Limits {
             events_per_batch: envelope::MAX_EVENTS,
@@ -63,12 +73,14 @@ pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, headers: HeaderM
             max_behind_ms: (!credential.may(Scope::Backfill)).then_some(MAX_BEHIND_MS),
         },
     };
-    Ok(Json(told).into_response())
+    Json(told).into_response()
 }
 
 /// GET /v1/schemas
-pub(super) async fn schemas(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let credential = auth::authenticate(&gateway, &headers)?;
+pub(super) async fn schemas(
+    State(gateway): State<Arc<Gateway>>,
+    Caller(credential): Caller,
+) -> Result<Response, Problem> {
     let all = gateway.types.all(&credential.tenant).map_err(|error| {
         tracing::error!(%error, "a schema in force is no JSON");
         Problem::internal()
@@ -79,10 +91,9 @@ pub(super) async fn schemas(State(gateway): State<Arc<Gateway>>, headers: Header
 /// GET /v1/schemas/{event_type}
 pub(super) async fn schema(
     State(gateway): State<Arc<Gateway>>,
+    Caller(credential): Caller,
     event_type: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let credential = auth::authenticate(&gateway, &headers)?;
     let found = event_type.ok().and_then(|Path(name)| gateway.types.schema(&credential.tenant, &name));
     let detail = "there is no such event type; GET /v1/schemas lists all";
     let text = found.ok_or_else(|| Problem::new(Code::NotFound, detail))?;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::around::{RequestId, TraceParent};
-use super::{auth, body};
+use super::auth::Caller;
+use super::body;
 use crate::answer::Answer;
 use crate::close;
 use crate::credentials::{Credential, Scope};
@@ -23,10 +24,8 @@ use crate::publish::Facts;
 use crate::submission::{Media, Query, Submission};
 use crate::whose::{self, Claims};
 
-type Parameters = Result<axum::extract::Query<Query>, QueryRejection>;
-
 /// What is known of a request before its body is looked into.
-struct Head {
+pub(super) struct Head {
     gateway: Arc<Gateway>,
     credential: Arc<Credential>,
     request_id: Arc<str>,
@@ -36,16 +35,8 @@ struct Head {
 }
 
 /// POST /v1/batch
-pub(super) async fn batch(
-    State(gateway): State<Arc<Gateway>>,
-    Extension(id): Extension<RequestId>,
-    Extension(trace): Extension<TraceParent>,
-    query: Parameters,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let head = head(gateway, id, trace, query, &headers)?;
-    let media = body::media(&headers)?;
+pub(super) async fn batch(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let media = body::media(&headers, &head.credential)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
     match media {
         Media::Json => take(&head, Submission::batch(&body, &head.query)?, Some((&body, whose::OF_BATCHES))).await,
@@ -54,16 +45,8 @@ pub(super) async fn batch(
 }
 
 /// POST /v1/events
-pub(super) async fn event(
-    State(gateway): State<Arc<Gateway>>,
-    Extension(id): Extension<RequestId>,
-    Extension(trace): Extension<TraceParent>,
-    query: Parameters,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let head = head(gateway, id, trace, query, &headers)?;
-    if body::media(&headers)? != Media::Json {
+pub(super) async fn event(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    if body::media(&headers, &head.credential)? != Media::Json {
         let detail = "send one event as `Content-Type: application/json`; batches of CloudEvents go to /v1/batch";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
@@ -73,16 +56,12 @@ pub(super) async fn event(
 
 /// POST /v1/sessions/{session_id}/close
 pub(super) async fn close(
-    State(gateway): State<Arc<Gateway>>,
-    Extension(id): Extension<RequestId>,
-    Extension(trace): Extension<TraceParent>,
+    head: Head,
     session: Result<Path<String>, PathRejection>,
-    query: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let head = head(gateway, id, trace, query, &headers)?;
-    if body::media(&headers)? != Media::Json {
+    if body::media(&headers, &head.credential)? != Media::Json {
         return Err(Problem::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
     }
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
@@ -91,20 +70,25 @@ pub(super) async fn close(
     take(&head, close::submission(&session, &body, &head.query)?, Some((&body, whose::OF_EVENTS))).await
 }
 
-fn head(
-    gateway: Arc<Gateway>,
-    RequestId(request_id): RequestId,
-    TraceParent(traceparent): TraceParent,
-    query: Parameters,
-    headers: &HeaderMap,
-) -> Result<Head, Problem> {
-    let credential = auth::authorize(&gateway, headers, Scope::Ingest)?;
-    let axum::extract::Query(query) =
-        query.map_err(|error| Problem::new(Code::MalformedBody, format!("the query: {error}")))?;
-    let manner = Manner { dry_run: query.is_dry_run()?, tell_all: query.tells_all()? };
-    // Before the body is read: who has to come again need not send it.
-    gateway.link()?;
-    Ok(Head { gateway, credential, request_id, traceparent, query, manner })
+impl FromRequestParts<Arc<Gateway>> for Head {
+    /// That the request need not come any further.
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let credential = Caller::from_request_parts(parts, gateway).await?.authorize(Scope::Ingest)?;
+        let axum::extract::Query(query) = axum::extract::Query::<Query>::try_from_uri(&parts.uri)
+            .map_err(|error| Problem::new(Code::MalformedBody, format!("the query: {error}")))?;
+        let manner = Manner { dry_run: query.is_dry_run()?, tell_all: query.tells_all()? };
+        // Before the body is read: who has to come again need not send it.
+        gateway.link()?;
+        // Both stand there since the request came in.
+        let marks = (parts.extensions.get::<RequestId>(), parts.extensions.get::<TraceParent>());
+        let (Some(RequestId(request_id)), Some(TraceParent(traceparent))) = marks else {
+            return Err(Problem::internal());
+        };
+        let (request_id, traceparent) = (Arc::clone(request_id), Arc::clone(traceparent));
+        Ok(Self { gateway: Arc::clone(gateway), credential, request_id, traceparent, query, manner })
+    }
 }
 
 /// Takes in what a request brings. `around` is the object around the events, if there is one, and by

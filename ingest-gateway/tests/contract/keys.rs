@@ -43,6 +43,21 @@ async fn every_bad_credential_is_the_same_401() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_keys_of_a_game_are_good_at_once_until_one_expires() {
+    let world = World::new().await;
+    let key = world.key_that_expires(Duration::from_secs(6));
+    let began = Instant::now();
+    for status in [200, 401] {
+        while world.as_key(&key, "/v1/whoami").await.status != status {
+            assert!(began.elapsed() < Duration::from_secs(12), "never became {status}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(world.as_key(&world.key, "/v1/whoami").await.status, 200);
+    }
+    assert!(began.elapsed() > Duration::from_secs(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_the_scope_is_403() {
     let world = World::new().await;
     let key = world.known_key(&["runner"], &[Scope::Read]).await;

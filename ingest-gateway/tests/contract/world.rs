@@ -48,6 +48,10 @@ pub(crate) struct Setting {
     pub(crate) flags: Vec<String>,
     /// Schema files: name below the folder, text.
     pub(crate) schemas: Vec<(String, String)>,
+    /// More of the credentials file, from the start on.
+    pub(crate) credentials: String,
+    /// Files beside it: name, text.
+    pub(crate) files: Vec<(String, String)>,
     /// Stands between the gateway and the log.
     pub(crate) between: Option<Between>,
     /// The gateway's clock; the host's if none.
@@ -67,6 +71,12 @@ impl World {
         let log: Arc<dyn EventLog> = Arc::new(opened);
         log.ensure_topics(&specs()).await.unwrap();
         let key = new_key(&folder.path().join("credentials.toml"), &["runner"], &[Scope::Ingest]);
+        let credentials = folder.path().join("credentials.toml");
+        let keys = std::fs::read_to_string(&credentials).unwrap();
+        std::fs::write(credentials, keys + &setting.credentials).unwrap();
+        for (name, text) in &setting.files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         for (name, text) in &setting.schemas {
             let path = folder.path().join("schemas").join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -157,7 +167,22 @@ impl World {
 
     /// A key that the gateway knows already.
     pub(crate) async fn known_key(&self, games: &[&str], scopes: &[Scope]) -> String {
-        let key = self.key(games, scopes);
+        self.knows(self.key(games, scopes)).await
+    }
+
+    /// A key of game `runner` that everybody may see, and that the gateway knows already.
+    pub(crate) async fn publishable_key(&self) -> String {
+        self.knows(made(&self.credentials(), &NewKey { publishable: true, ..plain(&[Scope::Ingest]) })).await
+    }
+
+    /// A key of game `runner` that ends after a while.
+    pub(crate) fn key_that_expires(&self, after: Duration) -> String {
+        let at = Clock::system().now_ms() + i64::try_from(after.as_millis()).unwrap();
+        let new = NewKey { expires_at: Some(Timestamp::from_ms(at)), ..plain(&[Scope::Ingest]) };
+        made(&self.credentials(), &new)
+    }
+
+    async fn knows(&self, key: String) -> String {
         for _ in 0..100 {
             if self.as_key(&key, "/v1/whoami").await.status == 200 {
                 return key;
@@ -264,15 +289,23 @@ fn shell(setting: &Setting) -> Shell {
 }
 
 fn new_key(file: &Path, games: &[&str], scopes: &[Scope]) -> String {
-    let new = NewKey {
+    made(file, &NewKey { games: games.iter().map(|game| (*game).to_owned()).collect(), ..plain(scopes) })
+}
+
+fn plain(scopes: &[Scope]) -> NewKey {
+    NewKey {
         tenant: Tenant::parse("acme").unwrap(),
-        games: games.iter().map(|game| (*game).to_owned()).collect(),
+        games: vec!["runner".to_owned()],
         environment: None,
+        publishable: false,
         scopes: scopes.to_vec(),
         tier: None,
         expires_at: None,
-    };
-    keys::create(file, &new, Timestamp::from_ms(Clock::system().now_ms())).unwrap().key
+    }
+}
+
+fn made(file: &Path, new: &NewKey) -> String {
+    keys::create(file, new, Timestamp::from_ms(Clock::system().now_ms())).unwrap().key
 }
 
 fn specs() -> Vec<TopicSpec> {

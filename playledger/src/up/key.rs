@@ -35,6 +35,7 @@ pub(super) fn take_up(folder: &Folder, now_ms: i64) -> anyhow::Result<String> {
         tenant: Tenant::parse(TENANT)?,
         games: vec![GAME.to_owned()],
         environment: None,
+        publishable: false,
         scopes: Scope::ALL.to_vec(),
         tier: Some(TIER.to_owned()),
         expires_at: None,

@@ -156,7 +156,8 @@ fn a_session_that_leaves_out_every_other_seq_ends_as_too_long() {
     assert_state_fits(&world);
     world.wait(2 * HOUR);
     assert_eq!(world.report().facts.close_reason.as_str(), "too_long");
-    assert_eq!(world.report().facts.flags, [schemas::report::Flag::GapSkipped]);
+    let flags = &world.report().facts.flags;
+    assert_eq!(flags[..], [schemas::report::Flag::GapSkipped, schemas::report::Flag::Truncated]);
     assert_eq!(world.applied() + world.quarantine.len() as u64, 9_000);
     assert_eq!(world.report().facts.metrics.event_count, world.applied());
 }

@@ -73,12 +73,13 @@ pub fn report(
 
 fn facts(session: &Session, whole: &Told) -> Facts {
     let rules = whole.rules.clone().unwrap_or_default();
-    let flags: &[Flag] = if session.prefix.has_skipped() { &[Flag::GapSkipped] } else { &[] };
+    let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_full(), Flag::Truncated)];
+    let flags: Vec<Flag> = flags.into_iter().filter_map(|(holds, flag)| holds.then_some(flag)).collect();
     whole.fold.facts(&Closing {
         reason: session.close_reason(whole.close),
         complete: session.complete(),
         seqs: session.seqs(),
-        flags,
+        flags: &flags,
         idle_ms: rules.idle_ms,
         emits: &rules.emits,
     })

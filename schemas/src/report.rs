@@ -105,8 +105,8 @@ pub struct Facts {
 pub enum Flag {
     /// The buffer's bound was reached, and the fold passed a gap: arrival order mattered.
     GapSkipped,
-    /// A bound on what the fold remembers (tasks, evidence, texts) was reached: some figures leave out what
-    /// came after.
+    /// A bound on what is remembered of a session (events, tasks, evidence, texts) was reached: some figures
+    /// leave out what came after.
     Truncated,
 }
 
@@ -137,7 +137,8 @@ pub struct TaskFigures {
     pub successes: u64,
     /// hint.requested events.
     pub hints: u64,
-    /// Unpaused time from the first start to the first completion after it, in ms; null without.
+    /// Unpaused time from the first start to the first completion, in ms; null where the task was not
+    /// started before its first completion, or not completed.
     pub spent_ms: Option<i64>,
     /// Whether the first attempt succeeded; null without attempts.
     pub first_try: Option<bool>,

@@ -27,9 +27,6 @@ use play::Play;
 use tasks::Tasks;
 use time::{Mark, Time};
 
-/// Version of the fold's serialised form.
-pub const STATE_VERSION: u32 = 1;
-
 /// The metrics of a session, as far as its record has been folded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fold {

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::Settings;
 use super::halt::Halt;
+use super::layer::Room;
 use super::output::{Output, Quarantined};
 use super::partition::{Partition, context};
 use crate::session::judge::{Arrival, Judgement, Released, Verdict};
@@ -34,7 +35,7 @@ impl Partition {
 
     /// Applies records as far as the open layer has room for what they touch, and until one has to wait
     /// for the log to be read back.
-    pub(super) fn work(&mut self, now: i64, settings: &Settings, room: usize) -> Result<(), Halt> {
+    pub(super) fn work(&mut self, now: i64, settings: &Settings, room: Room) -> Result<(), Halt> {
         while let Some(record) = self.backlog.pop_front() {
             let start = (self.log_time, self.position);
             let passed = self.position.is_some_and(|position| record.offset < position);
@@ -47,6 +48,7 @@ impl Partition {
             self.open.start.get_or_insert(start);
             self.position = self.position.max(Some(record.offset + 1));
             self.open.records += 1;
+            self.open.bytes += record.value.as_ref().map_or(0, Bytes::len);
         }
         if let Some(end) = self.backlog_end.take() {
             self.open.start.get_or_insert((self.log_time, self.position));
@@ -57,7 +59,7 @@ impl Partition {
     }
 
     /// Applies a record; false where it has to wait, and nothing has come of it.
-    fn record(&mut self, record: &Record, settings: &Settings, room: usize) -> Result<bool, Halt> {
+    fn record(&mut self, record: &Record, settings: &Settings, room: Room) -> Result<bool, Halt> {
         if self.open.is_full(room) {
             return Ok(false);
         }

@@ -8,6 +8,7 @@ use schemas::report::Status;
 
 use super::Settings;
 use super::halt::Halt;
+use super::layer::Room;
 use super::output::Output;
 use super::partition::{Partition, context};
 use super::seal::publish;
@@ -19,7 +20,7 @@ use crate::state::{Entry, SessionKey};
 impl Partition {
     /// Lets every deadline up to `until` fire, in order; false where one has to wait: for room in the
     /// layer, or for the log, which is asked what the session was.
-    pub(super) fn fire(&mut self, until: i64, settings: &Settings, room: usize) -> Result<bool, Halt> {
+    pub(super) fn fire(&mut self, until: i64, settings: &Settings, room: Room) -> Result<bool, Halt> {
         while let Some((queued, key)) = self.deadlines.pop(until) {
             if self.open.is_full(room) {
                 self.deadlines.push(queued, key);

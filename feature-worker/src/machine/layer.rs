@@ -8,6 +8,34 @@ use crate::state::{Entry, SessionKey};
 
 /// Most records of a partition in one commit.
 const MOST_RECORDS: usize = 50_000;
+/// Most sessions that one commit touches, over all partitions: it has to end in time.
+const MOST_TOUCHED: usize = 10_000;
+/// Sessions that a partition may touch in one commit, however many partitions there are.
+const LEAST_TOUCHED: usize = 500;
+/// Most bytes that one commit writes, over all partitions, as far as they are known before.
+const MOST_BYTES: usize = 64 << 20;
+/// Bytes that a partition may write in one commit, however many partitions there are: one of the largest states.
+const LEAST_BYTES: usize = 4 << 20;
+
+/// How much a partition may do in one commit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Sessions that it touches.
+    pub(super) sessions: usize,
+    /// Bytes that it writes.
+    pub(super) bytes: usize,
+}
+
+impl Room {
+    /// The room of each of so many partitions.
+    pub(super) fn of(partitions: usize) -> Self {
+        let partitions = partitions.max(1);
+        Self {
+            sessions: (MOST_TOUCHED / partitions).max(LEAST_TOUCHED),
+            bytes: (MOST_BYTES / partitions).max(LEAST_BYTES),
+        }
+    }
+}
 
 /// What has been done since the last commit was begun.
 #[derive(Debug, Default)]
@@ -20,14 +48,20 @@ pub(super) struct Layer {
     pub(super) counts: Counts,
     /// Records folded.
     pub(super) records: usize,
+    /// Bytes to be written: the records' own, and twice what the states of touched sessions took the
+    /// last time, for each may bring a report.
+    pub(super) bytes: usize,
     /// Log time and position before; none where nothing has been read.
     pub(super) start: Option<(i64, Option<i64>)>,
 }
 
 impl Layer {
-    /// Whether a commit should not grow any larger: so many sessions are touched, or so many records read.
-    pub(super) fn is_full(&self, room: usize) -> bool {
-        self.before.len() >= room || self.outputs.len() >= 2 * room || self.records >= MOST_RECORDS
+    /// Whether a commit should not grow any larger: by sessions, records or bytes.
+    pub(super) fn is_full(&self, room: Room) -> bool {
+        self.before.len() >= room.sessions
+            || self.outputs.len() >= 2 * room.sessions
+            || self.records >= MOST_RECORDS
+            || self.bytes >= room.bytes
     }
 
     /// Whether there is nothing to commit.

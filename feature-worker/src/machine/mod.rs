@@ -30,12 +30,8 @@ pub use message::{Command, Input};
 pub use output::{Output, Quarantined};
 
 use halt::Halt;
+use layer::Room;
 pub use partition::Partition;
-
-/// Most sessions that one commit touches, over all partitions: it has to end in time.
-const MOST_TOUCHED: usize = 10_000;
-/// Sessions that a partition may touch in one commit, however many partitions there are.
-const LEAST_ROOM: usize = 500;
 
 /// How the machine behaves. Times in ms.
 #[derive(Clone, Debug)]
@@ -187,7 +183,7 @@ impl Machine {
 
     /// Applies records, and lets time go on while all that comes is read.
     fn work(&mut self, now: i64) -> Result<(), Halt> {
-        let room = (MOST_TOUCHED / self.partitions.len().max(1)).max(LEAST_ROOM);
+        let room = Room::of(self.partitions.len());
         for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
             partition.work(now, &self.settings, room)?;
         }
@@ -209,8 +205,9 @@ impl Machine {
             return Ok(());
         }
         let (mut outputs, mut offsets) = (Vec::new(), Vec::new());
+        let room = Room::of(self.partitions.len());
         for (number, partition) in &mut self.partitions {
-            if let Some(next) = partition.seal(now, &self.settings, &mut outputs)? {
+            if let Some(next) = partition.seal(now, &self.settings, room, &mut outputs)? {
                 offsets.push((*number, next));
             }
         }

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use bytes::Bytes;
 use eventlog::Record;
 
 use super::halt::Halt;
-use super::layer::Layer;
+use super::layer::{Layer, Room};
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
@@ -152,7 +153,8 @@ impl Partition {
                     (self.log_time, self.position) = (log_time, Some(next_offset));
                 }
                 Some(state::Record::Session(key, Some(entry))) => {
-                    self.slots.insert(key, Slot::new(entry, 0));
+                    let written = record.value.as_ref().map_or(0, Bytes::len);
+                    self.slots.insert(key, Slot { written, ..Slot::new(entry, 0) });
                 }
                 Some(state::Record::Session(key, None)) => {
                     self.slots.remove(&key);
@@ -218,6 +220,7 @@ impl Partition {
         let slot = self.slots.get_mut(key)?;
         if slot.layer != self.layer {
             slot.layer = self.layer;
+            self.open.bytes += 2 * slot.written;
             self.open.before.insert(key.clone(), Some(slot.entry.clone()));
         }
         Some(slot)
@@ -263,7 +266,7 @@ impl Partition {
     }
 
     /// Lets deadlines fire that time alone has passed.
-    pub(super) fn tick(&mut self, now: i64, settings: &Settings, room: usize) -> Result<(), Halt> {
+    pub(super) fn tick(&mut self, now: i64, settings: &Settings, room: Room) -> Result<(), Halt> {
         if self.phase == Phase::Live && self.drained_at.is_some() && self.log_time > i64::MIN {
             let fires = self.running_log_time(now).saturating_sub(settings.margin_ms);
             if fires > self.log_time {

@@ -5,6 +5,7 @@ use schemas::report::Status;
 
 use super::Settings;
 use super::halt::Halt;
+use super::layer::Room;
 use super::output::Output;
 use super::partition::{Partition, context};
 use super::slot::{Slot, Snapshot};
@@ -20,14 +21,15 @@ impl Partition {
         &mut self,
         now: i64,
         settings: &Settings,
+        room: Room,
         outputs: &mut Vec<Output>,
     ) -> Result<Option<i64>, Halt> {
         if !self.is_live() {
             return Ok(None);
         }
         let log_time = self.running_log_time(now);
-        self.wake_reports(log_time);
-        self.take_snapshots(now, settings);
+        self.wake_reports(log_time, room);
+        self.take_snapshots(now, settings, room);
         let Some(position) = self.position else { return Ok(None) };
         if self.open.is_clean() {
             return Ok(None);
@@ -57,10 +59,16 @@ impl Partition {
         Ok(Some(position))
     }
 
-    /// Touches the sessions whose next revision is due.
-    fn wake_reports(&mut self, log_time: i64) {
+    /// Touches sessions whose next revision is due: a quarter of a commit's room, however full the layer
+    /// is with what records have touched, so that a stream of them keeps no revision back.
+    fn wake_reports(&mut self, log_time: i64, room: Room) {
         let mut later = Vec::new();
-        while let Some((_, key)) = self.reports.pop(log_time) {
+        let most =
+            Room { sessions: self.open.before.len() + room.sessions / 4, bytes: self.open.bytes + room.bytes / 4 };
+        while self.open.before.len() < most.sessions
+            && self.open.bytes < most.bytes
+            && let Some((_, key)) = self.reports.pop(log_time)
+        {
             let due = match self.slots.get(&key).map(|slot| &slot.entry) {
                 Some(Entry::Live(session)) => session.report_due(),
                 _ => None,
@@ -104,7 +112,9 @@ impl Partition {
                 if let Some(due) = due {
                     self.snapshots.push(due, key.clone());
                 }
-                Some(state::encode(&slot.entry)?)
+                let value = state::encode(&slot.entry)?;
+                slot.written = value.len();
+                Some(value)
             }
         };
         if value.as_ref().is_some_and(|value| value.len() > state::MOST_BYTES) {
@@ -139,9 +149,10 @@ impl Partition {
         Ok(())
     }
 
-    /// Snapshots that had to wait.
-    fn take_snapshots(&mut self, now: i64, settings: &Settings) {
-        while let Some((_, key)) = self.snapshots.pop(now) {
+    /// Snapshots that had to wait, as many as there is room for.
+    fn take_snapshots(&mut self, now: i64, settings: &Settings, room: Room) {
+        for _ in 0..room.sessions {
+            let Some((_, key)) = self.snapshots.pop(now) else { break };
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             slot.snapshot = Snapshot::Sent(now);
             if let Entry::Live(session) = &slot.entry

@@ -156,7 +156,8 @@ fn a_session_that_leaves_out_every_other_seq_ends_as_too_long() {
     assert_state_fits(&world);
     world.wait(2 * HOUR);
     assert_eq!(world.report().facts.close_reason.as_str(), "too_long");
-    assert_eq!(world.report().facts.flags, [schemas::report::Flag::GapSkipped]);
+    let flags = &world.report().facts.flags;
+    assert_eq!(flags[..], [schemas::report::Flag::GapSkipped, schemas::report::Flag::Truncated]);
     assert_eq!(world.applied() + world.quarantine.len() as u64, 9_000);
     assert_eq!(world.report().facts.metrics.event_count, world.applied());
 }
@@ -182,4 +183,59 @@ fn a_jump_of_log_time_that_ends_many_sessions_commits_them_in_parts() {
     assert_eq!(ended as u64, sessions);
     assert_eq!(world.applied(), sessions + 1);
     assert_eq!(world.committed, Some(11_001));
+}
+
+/// An event of one of many sessions.
+fn of_session(number: u128, mut event: Value) -> Value {
+    event["session_id"] = Uuid::from_u128(number | 7 << 76).to_string().into();
+    event
+}
+
+#[test]
+fn large_states_are_committed_in_parts_by_their_bytes() {
+    let mut settings = settings();
+    settings.commit_interval_ms = 20;
+    let mut world = World::with(settings.clone());
+    // 200 sessions of 450 KB behind a gap.
+    for seq in 1..51 {
+        for number in 0..200 {
+            world.put(&of_session(number, padded(20_000 + seq, Some(seq), "task.completed")), BEGIN);
+        }
+    }
+    world.run();
+    world.wait(SECOND);
+    assert!(world.is_read());
+    assert!(world.heaviest < 80 << 20, "{} bytes in one commit", world.heaviest);
+    // They all end at once, and a worker that was restarted knows how large they are.
+    world.crash(settings);
+    world.heaviest = 0;
+    world.put(&attempt(0), BEGIN + 3 * HOUR);
+    world.run();
+    world.wait(10 * SECOND);
+    assert!(world.heaviest < 80 << 20, "{} bytes in one commit", world.heaviest);
+    let ended = world.reports.iter().filter(|report| report.status == schemas::report::Status::Final).count();
+    assert_eq!((ended, world.applied()), (200, 10_001));
+}
+
+#[test]
+fn revisions_that_are_due_at_once_go_in_parts() {
+    let mut settings = settings();
+    settings.commit_interval_ms = 20;
+    let mut world = World::with(settings);
+    let sessions = 11_000;
+    let tell = |world: &mut World, event: &Value, at: i64| {
+        for number in 0..sessions {
+            world.put(&of_session(number, event.clone()), at);
+        }
+        world.run();
+    };
+    tell(&mut world, &attempt(0), BEGIN);
+    tell(&mut world, &close(Some(9), "completed"), BEGIN);
+    world.wait(SECOND);
+    tell(&mut world, &attempt(2), BEGIN);
+    world.wait(100);
+    world.largest = 0;
+    world.wait(20 * SECOND);
+    assert!((1..6_000).contains(&world.largest), "{} outputs in one commit", world.largest);
+    assert_eq!(world.reports.iter().filter(|report| report.facts.metrics.event_count == 3).count() as u128, sessions);
 }

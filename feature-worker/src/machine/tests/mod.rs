@@ -25,6 +25,7 @@ use schemas::games::{GameSettings, Games};
 use schemas::record::activity::Activity;
 use schemas::record::live::Live;
 use schemas::report::Report;
+use schemas::topics::Topic;
 use serde_json::{Value, json};
 
 use super::{Command, Input, Machine, Output, Quarantined, Settings};
@@ -73,8 +74,9 @@ pub(super) struct World {
     pub(super) activity: Vec<Activity>,
     pub(super) quarantine: Vec<Quarantined>,
     pub(super) commits: usize,
-    /// Outputs of the largest commit.
+    /// Outputs of the largest commit, and the bytes of the one of most bytes.
     pub(super) largest: usize,
+    pub(super) heaviest: usize,
     /// Why it stopped; empty after a drain.
     pub(super) stopped: Option<String>,
     pub(super) released: Vec<u64>,
@@ -118,6 +120,7 @@ impl World {
             quarantine: Vec::new(),
             commits: 0,
             largest: 0,
+            heaviest: 0,
             stopped: None,
             released: Vec::new(),
             batch: usize::MAX,
@@ -261,6 +264,7 @@ impl World {
         }
         self.commits += 1;
         self.largest = self.largest.max(outputs.len());
+        self.heaviest = self.heaviest.max(outputs.iter().map(bytes).sum());
         self.committed = offsets.iter().find(|(number, _)| *number == 0).map(|(_, next)| *next).or(self.committed);
         for output in outputs {
             match output {
@@ -297,6 +301,18 @@ impl World {
     pub(super) fn reasons(&self) -> Vec<&'static str> {
         self.quarantine.iter().map(|aside| aside.reason.as_str()).collect()
     }
+}
+
+/// Bytes of what weighs; fails where the log would refuse it.
+fn bytes(output: &Output) -> usize {
+    let (bytes, topic) = match output {
+        Output::Report(report) => (serde_json::to_vec(report).unwrap().len(), Topic::Sessions),
+        Output::State { value, .. } => (value.as_ref().map_or(0, Bytes::len), Topic::SessionState),
+        Output::Quarantine(aside) => (aside.raw.len(), Topic::Quarantine),
+        Output::Live(_) | Output::Gone(_) | Output::Activity(_) => return 0,
+    };
+    assert!(bytes < topic.max_message_bytes() as usize, "{bytes} bytes to {topic:?}");
+    bytes
 }
 
 fn record(key: &Bytes, value: &Bytes) -> Record {

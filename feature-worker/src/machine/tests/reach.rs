@@ -30,6 +30,7 @@ fn a_session_of_too_many_events_takes_no_more_whatever_its_highest_seq() {
     world.run();
     let report = world.report();
     assert_eq!(report.facts.close_reason.as_str(), "too_long");
+    assert_eq!(report.facts.flags, [Flag::Truncated], "it says that it is not all");
     assert_eq!(world.reasons(), vec!["late"; world.quarantine.len()]);
     assert!((11..14).contains(&world.quarantine.len()), "{}", world.quarantine.len());
     assert_eq!(world.applied() + world.quarantine.len() as u64, most + 12);

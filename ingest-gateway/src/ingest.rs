@@ -84,7 +84,7 @@ fn load(
             Err(refused) => {
                 records.push(publisher.quarantined(
                     refused.event_id,
-                    item.raw.as_bytes(),
+                    item.raw.bytes(),
                     refused.reason,
                     refused.errors.clone(),
                 ));
@@ -127,7 +127,7 @@ fn load(
 }
 
 fn conflicting(publisher: &Publisher<'_>, event_id: Uuid, item: &Item<'_>) -> NewRecord {
-    publisher.quarantined(Some(event_id), item.raw.as_bytes(), Reason::Conflict, Vec::new())
+    publisher.quarantined(Some(event_id), item.raw.bytes(), Reason::Conflict, Vec::new())
 }
 
 /// What a client is told of a refused event.

@@ -1,6 +1,6 @@
 //! EVENTS.md, held against a gateway over real HTTP and a real log: field table, calls, status codes.
 //!
-//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests`
+//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `ndjson`, `cloudevents`, `requests`
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`,
 //! `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
@@ -33,6 +33,8 @@ mod informing;
 mod keys;
 #[path = "contract/lines.rs"]
 mod lines;
+#[path = "contract/ndjson.rs"]
+mod ndjson;
 #[path = "contract/outage.rs"]
 mod outage;
 #[path = "contract/repeats.rs"]

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 
 use crate::credentials::Credentials;
+use crate::looks::Looks;
 use crate::metrics;
 
 /// How often the file is looked at; what is there on two looks in a row is taken.
@@ -23,13 +24,6 @@ pub struct CredentialsFile {
 
 /// What tells one state of the file from another without reading it; none where there is none.
 type Mark = Option<(SystemTime, (i64, i64), u64, u64)>;
-
-/// Which states of the file have been seen.
-#[derive(Debug, Default)]
-struct Looks {
-    last: Option<Mark>,
-    judged: Option<Mark>,
-}
 
 impl CredentialsFile {
     /// Reads the file for the first time.
@@ -52,13 +46,13 @@ impl CredentialsFile {
     /// Takes up every change of the file, for ever.
     pub async fn watch(self) {
         // Nothing has been judged as yet: the file may have changed between `open` and now.
-        let mut looks = Looks::default();
+        let mut looks = Looks::new();
         let mut told = None;
         let mut turn = tokio::time::interval(EVERY);
         loop {
             turn.tick().await;
             let mark = self.mark();
-            if !looks.is_due(mark) {
+            if !looks.is_due(&mark) {
                 continue;
             }
             let text = fs::read_to_string(&*self.path);
@@ -66,7 +60,7 @@ impl CredentialsFile {
                 continue;
             }
             // What could not be read may be read the next time, without a change of the file.
-            looks.judged = text.is_ok().then_some(mark);
+            looks.judged(text.is_ok().then_some(mark));
             match text.context("can't read it").and_then(|text| self.judge(&text)) {
                 Ok(keys) => {
                     tracing::info!(file = %self.path.display(), keys = keys.len(), "credentials read");
@@ -102,35 +96,7 @@ impl CredentialsFile {
     }
 }
 
-impl Looks {
-    /// Whether a state is to be judged: it is another than the last one judged, and was there a look ago
-    /// already. Who edits a file in place is not done when its first bytes are there.
-    fn is_due(&mut self, mark: Mark) -> bool {
-        let steady = self.last.replace(mark) == Some(mark);
-        steady && self.judged != Some(mark)
-    }
-}
-
 fn read(path: &Path) -> anyhow::Result<Credentials> {
     let text = fs::read_to_string(path).context("can't read it")?;
     Ok(Credentials::parse(&text)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_state_is_judged_once_when_it_was_there_on_two_looks() {
-        let mark = |len| Some((SystemTime::UNIX_EPOCH, (0, 0), len, 1));
-        let mut looks = Looks::default();
-        for (mark, due) in [(mark(0), false), (mark(5), false), (mark(9), false), (mark(9), true)] {
-            assert_eq!(looks.is_due(mark), due);
-        }
-        assert!(looks.is_due(mark(9)), "until it has been judged");
-        looks.judged = Some(mark(9));
-        assert!(!looks.is_due(mark(9)));
-        assert!(!looks.is_due(None));
-        assert!(looks.is_due(None), "a file that is gone is told, too");
-    }
 }

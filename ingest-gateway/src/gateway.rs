@@ -18,7 +18,7 @@ use crate::peers::Peers;
 use crate::problem::{Code, Problem};
 use crate::publish::Targets;
 use crate::report::Doubt;
-use crate::types::Types;
+use crate::schemas_folder::SchemasFolder;
 
 /// Tells those who wait for it how an append ended; nothing while it is under way.
 pub type Flight = watch::Receiver<Option<Settled>>;
@@ -48,7 +48,7 @@ pub struct Gateway {
     /// The keys in force.
     pub credentials: CredentialsFile,
     /// The event types in force.
-    pub types: Types,
+    pub types: SchemasFolder,
     /// Which events the log holds already.
     pub window: Mutex<Window<Flight>>,
     /// What is known of the other gateways' clocks.
@@ -78,7 +78,7 @@ pub struct Parts {
     /// See [`Gateway::credentials`].
     pub credentials: CredentialsFile,
     /// See [`Gateway::types`].
-    pub types: Types,
+    pub types: SchemasFolder,
     /// See [`Gateway::window`].
     pub window: Window<Flight>,
 }

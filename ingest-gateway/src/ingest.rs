@@ -39,13 +39,14 @@ pub async fn ingest(
     items: &[Item<'_>],
     manner: Manner,
 ) -> Result<Answer, Problem> {
+    let types = gateway.types.types();
     let context = Context {
         credential: &facts.credential,
         game: &facts.game,
         received_at: facts.received_at,
         sent_at: facts.sent_at,
         origin: facts.origin,
-        types: &gateway.types,
+        types: &types,
     };
     let verdicts: Vec<_> = items.iter().map(|item| judge(item, context)).collect();
     let (request_id, received_at) = (facts.request_id.clone(), facts.received_at);

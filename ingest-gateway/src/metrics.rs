@@ -17,6 +17,7 @@ const QUEUE_SECONDS: &str = "playledger_gateway_queue_oldest_seconds";
 const DEDUP_IDS: &str = "playledger_gateway_dedup_ids";
 const DEDUP_COVERED: &str = "playledger_gateway_dedup_covered_seconds";
 const CREDENTIALS_GOOD: &str = "playledger_gateway_credentials_good";
+const SCHEMAS_GOOD: &str = "playledger_gateway_schemas_good";
 const OUTCOMES_DOUBTFUL: &str = "playledger_gateway_outcomes_doubtful_total";
 
 /// Gives every metric its help text and unit.
@@ -37,6 +38,7 @@ pub fn describe() {
         CREDENTIALS_GOOD,
         "1 while the credentials file is sound; 0 while the last good one stays in force."
     );
+    describe_gauge!(SCHEMAS_GOOD, "1 while the schemas folder is sound; 0 while the last good set stays in force.");
     describe_counter!(OUTCOMES_DOUBTFUL, "Records of play.outcomes of which it is not known whether the log has them.");
 }
 
@@ -106,6 +108,11 @@ pub fn dedup(ids: usize, covered_ms: i64) {
 /// Whether the credentials file is sound.
 pub fn credentials_good(good: bool) {
     gauge!(CREDENTIALS_GOOD).set(f64::from(u8::from(good)));
+}
+
+/// Whether the folder of schemas is sound.
+pub fn schemas_good(good: bool) {
+    gauge!(SCHEMAS_GOOD).set(f64::from(u8::from(good)));
 }
 
 /// It is not known yet whether the log has these counts.

@@ -3,7 +3,7 @@
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `ndjson`, `cloudevents`, `requests`
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`,
-//! `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `reloading`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -37,6 +37,8 @@ mod lines;
 mod ndjson;
 #[path = "contract/outage.rs"]
 mod outage;
+#[path = "contract/reloading.rs"]
+mod reloading;
 #[path = "contract/repeats.rs"]
 mod repeats;
 #[path = "contract/requests.rs"]

@@ -100,6 +100,16 @@ impl Registry {
         mine.into_iter()
     }
 
+    /// All types, with the tenant that each is for; none where it is every tenant's.
+    pub fn all(&self) -> impl Iterator<Item = (Option<&Tenant>, &Registered)> {
+        self.types.iter().map(|((tenant, _), registered)| (tenant.as_ref(), registered))
+    }
+
+    /// The type of that name that is every tenant's.
+    pub fn common(&self, name: &str) -> Option<&Registered> {
+        self.types.get(&(None, name.to_owned()))
+    }
+
     /// How many types are registered.
     pub fn len(&self) -> usize {
         self.types.len()

@@ -2,6 +2,7 @@
 //!
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `ndjson`, `cloudevents`, `requests`
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
+//! `strange` (any bytes at all),
 //! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`,
 //! `reloading`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
@@ -45,6 +46,8 @@ mod repeats;
 mod requests;
 #[path = "contract/starting.rs"]
 mod starting;
+#[path = "contract/strange.rs"]
+mod strange;
 #[path = "contract/told.rs"]
 mod told;
 #[path = "contract/world.rs"]

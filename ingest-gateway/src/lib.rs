@@ -2,7 +2,7 @@
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
-//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `outcomes`, `problem`,
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `outcomes`, `problem`,
 //! `publish`, `skew`, `submission` and `whose`.
 
 pub mod answer;

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::problem::Problem;
-use crate::submission::{Item, Query, Submission};
+use crate::submission::{Item, Query, Raw, Submission};
 
 /// Namespace of the ids that close calls give their events.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_0c52_9be4_4a7e_8d3b_52a1_c94e_07f6);
@@ -67,7 +67,7 @@ pub fn submission<'a>(session: &str, body: &'a [u8], query: &'a Query) -> Result
     let said = Submission::surroundings(query)?;
     Ok(Submission {
         sent_at: sent_at.or(said.sent_at),
-        events: vec![Item { raw: Cow::Borrowed(event.raw), text: Ok(Cow::Owned(made)) }],
+        events: vec![Item { raw: Raw::Json(Cow::Borrowed(event.raw)), text: Ok(Cow::Owned(made)) }],
         origin: Some(Origin::Close),
         closes: Some(session_id),
         ..said

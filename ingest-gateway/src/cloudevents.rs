@@ -8,7 +8,9 @@ use schemas::envelope::RawEvent;
 use schemas::parse::Names;
 use serde_json::value::RawValue;
 
-use crate::submission::Item;
+use crate::submission::{Item, Raw};
+
+pub mod binary;
 
 /// Attributes of a CloudEvent and the fields that they become.
 const ATTRIBUTES: [(&str, &str); 7] = [
@@ -30,7 +32,7 @@ pub fn translate(event: RawEvent<'_>) -> Item<'_> {
         Ok(text) => translated(&text).map(Cow::Owned),
         Err(fault) => Err(vec![fault]),
     };
-    Item { raw: Cow::Borrowed(event.raw), text }
+    Item { raw: Raw::Json(Cow::Borrowed(event.raw)), text }
 }
 
 /// The pointer to the attribute that a field was translated from.

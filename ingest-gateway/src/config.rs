@@ -27,7 +27,7 @@ pub struct Config {
     /// API keys and issuers of tokens; read again when it changes (`playledger keys create` makes it)
     #[arg(long, value_name = "FILE")]
     pub credentials: PathBuf,
-    /// The studio's own event types: JSON Schema files, one a type
+    /// The studio's own event types: JSON Schema files, one a type; read again when it changes
     #[arg(long, value_name = "DIR")]
     pub schemas: Option<PathBuf>,
     /// Settings by tenant and game

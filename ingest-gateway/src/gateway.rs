@@ -19,7 +19,7 @@ use crate::peers::Peers;
 use crate::problem::{Code, Problem};
 use crate::publish::Targets;
 use crate::report::Doubt;
-use crate::types::Types;
+use crate::schemas_folder::SchemasFolder;
 
 /// Tells those who wait for it how an append ended; nothing while it is under way.
 pub type Flight = watch::Receiver<Option<Settled>>;
@@ -51,7 +51,7 @@ pub struct Gateway {
     /// The keys and issuers in force.
     pub credentials: CredentialsFile,
     /// The event types in force.
-    pub types: Types,
+    pub types: SchemasFolder,
     /// Which events the log holds already.
     pub window: Mutex<Window<Flight>>,
     /// What is known of the other gateways' clocks.
@@ -83,7 +83,7 @@ pub struct Parts {
     /// See [`Gateway::credentials`].
     pub credentials: CredentialsFile,
     /// See [`Gateway::types`].
-    pub types: Types,
+    pub types: SchemasFolder,
     /// See [`Gateway::window`].
     pub window: Window<Flight>,
 }

@@ -39,13 +39,14 @@ pub async fn ingest(
     items: &[Item<'_>],
     manner: Manner,
 ) -> Result<Answer, Problem> {
+    let types = gateway.types.types();
     let context = Context {
         credential: &facts.credential,
         game: &facts.game,
         received_at: facts.received_at,
         sent_at: facts.sent_at,
         origin: facts.origin,
-        types: &gateway.types,
+        types: &types,
     };
     let verdicts: Vec<_> = items.iter().map(|item| judge(item, context)).collect();
     let (request_id, received_at) = (facts.request_id.clone(), facts.received_at);
@@ -84,7 +85,7 @@ fn load(
             Err(refused) => {
                 records.push(publisher.quarantined(
                     refused.event_id,
-                    item.raw.as_bytes(),
+                    item.raw.bytes(),
                     refused.reason,
                     refused.errors.clone(),
                 ));
@@ -127,7 +128,7 @@ fn load(
 }
 
 fn conflicting(publisher: &Publisher<'_>, event_id: Uuid, item: &Item<'_>) -> NewRecord {
-    publisher.quarantined(Some(event_id), item.raw.as_bytes(), Reason::Conflict, Vec::new())
+    publisher.quarantined(Some(event_id), item.raw.bytes(), Reason::Conflict, Vec::new())
 }
 
 /// What a client is told of a refused event.

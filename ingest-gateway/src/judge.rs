@@ -94,7 +94,7 @@ fn sound<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Faul
         Some(Origin::CloudEvent) => whose::OF_CLOUDEVENTS,
         Some(Origin::Close) | None => whose::OF_EVENTS,
     };
-    if whose::claims_another(&item.raw, claims, &context.credential.tenant, context.game) {
+    if whose::claims_another(item.raw.json(), claims, &context.credential.tenant, context.game) {
         return Err(Fault::Forbidden("", "claims a tenant or game that is not this request's"));
     }
     let text = item.text.as_ref().map_err(|errors| Fault::Form(errors.clone()))?;
@@ -138,10 +138,10 @@ fn clock_fault(event: &Event<'_>, context: Context<'_>) -> Option<FieldError> {
 /// What can be told of an event although it is refused.
 fn rough(item: &Item<'_>, origin: Option<Origin>) -> Rough {
     match (origin, &item.text) {
-        (Some(Origin::CloudEvent), _) => parse::rough(&item.raw, cloudevents::NAMES),
+        (Some(Origin::CloudEvent), _) => parse::rough(item.raw.json(), cloudevents::NAMES),
         // Its client's body says neither which event it makes nor of which session.
         (Some(Origin::Close), Ok(text)) => parse::rough(text, Names::OWN),
-        (Some(Origin::Close) | None, _) => parse::rough(&item.raw, Names::OWN),
+        (Some(Origin::Close) | None, _) => parse::rough(item.raw.json(), Names::OWN),
     }
 }
 

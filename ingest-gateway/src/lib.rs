@@ -2,7 +2,7 @@
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
-//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `outcomes`, `problem`,
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `outcomes`, `problem`,
 //! `publish`, `skew`, `submission` and `whose`.
 
 pub mod answer;
@@ -25,6 +25,7 @@ pub mod ingest;
 pub mod judge;
 pub mod jwks;
 pub mod keys;
+mod looks;
 pub mod metrics;
 pub mod outcomes;
 pub mod peers;
@@ -33,6 +34,7 @@ pub mod publish;
 mod reach;
 mod readback;
 pub mod report;
+pub mod schemas_folder;
 pub mod skew;
 pub mod submission;
 pub mod types;
@@ -56,7 +58,7 @@ use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Bounds, Window};
 use crate::gateway::{Gateway, Parts};
-use crate::types::Types;
+use crate::schemas_folder::SchemasFolder;
 use crate::upkeep::Healths;
 
 /// Runs a gateway until the shell says to drain; returns when every request in flight has its answer.
@@ -80,6 +82,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let served = http::listener::serve(listener, routes, bounds, stop.clone().cancelled_owned(), drain::HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));
     let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
+    let _types_watched = AbortOnDropHandle::new(tokio::spawn(gateway.types.clone().watch()));
 
     tokio::select! {
         // Whatever is under way when the process has to end at once is left unanswered.
@@ -116,7 +119,7 @@ fn build(config: &Config, shell: &Shell) -> anyhow::Result<Arc<Gateway>> {
         clock: shell.clock.clone(),
         health: shell.health.clone(),
         credentials: CredentialsFile::open(config.credentials.clone())?,
-        types: Types::open(config.schemas.as_deref())?,
+        types: SchemasFolder::open(config.schemas.as_deref())?,
         window: Window::new(bounds, shell.clock.monotonic_ms()),
     }))
 }

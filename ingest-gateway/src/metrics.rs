@@ -17,6 +17,7 @@ const QUEUE_SECONDS: &str = "playledger_gateway_queue_oldest_seconds";
 const DEDUP_IDS: &str = "playledger_gateway_dedup_ids";
 const DEDUP_COVERED: &str = "playledger_gateway_dedup_covered_seconds";
 const CREDENTIALS_GOOD: &str = "playledger_gateway_credentials_good";
+const SCHEMAS_GOOD: &str = "playledger_gateway_schemas_good";
 const OUTCOMES_DOUBTFUL: &str = "playledger_gateway_outcomes_doubtful_total";
 const JWKS_BROKEN: &str = "playledger_gateway_jwks_broken";
 const JWKS_FETCHES: &str = "playledger_gateway_jwks_fetches_total";
@@ -44,6 +45,7 @@ pub fn describe() {
         "Issuers whose public keys can't be had or are broken: the last good ones stay in force."
     );
     describe_counter!(JWKS_FETCHES, "Fetches of issuers' public keys, by result: good, failed.");
+    describe_gauge!(SCHEMAS_GOOD, "1 while the schemas folder is sound; 0 while the last good set stays in force.");
     describe_counter!(OUTCOMES_DOUBTFUL, "Records of play.outcomes of which it is not known whether the log has them.");
 }
 
@@ -123,6 +125,11 @@ pub fn jwks_broken(issuers: usize) {
 /// An issuer's public keys were fetched, or could not be.
 pub fn jwks_fetched(good: bool) {
     counter!(JWKS_FETCHES, "result" => if good { "good" } else { "failed" }).increment(1);
+}
+
+/// Whether the folder of schemas is sound.
+pub fn schemas_good(good: bool) {
+    gauge!(SCHEMAS_GOOD).set(f64::from(u8::from(good)));
 }
 
 /// It is not known yet whether the log has these counts.

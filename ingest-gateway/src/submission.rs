@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use schemas::envelope::{self, RawEvent, RequestCode, RequestError};
+use http::HeaderMap;
+use schemas::envelope::{self, BrokenLine, RawEvent, RequestCode, RequestError};
 use schemas::record::stamp::Origin;
 use schemas::{FieldError, Text, Timestamp};
 use serde::Deserialize;
@@ -17,6 +18,10 @@ use crate::problem::{Code, Problem};
 pub enum Media {
     /// Playledger's own JSON.
     Json,
+    /// The same, one event a line.
+    Lines,
+    /// One CloudEvent in structured mode.
+    CloudEvent,
     /// A batch of CloudEvents.
     CloudEvents,
 }
@@ -56,15 +61,48 @@ pub struct Submission<'a> {
 /// One event of a request.
 #[derive(Debug)]
 pub struct Item<'a> {
-    /// The client's bytes, of a close call the whole body: what the quarantine keeps.
-    pub raw: Cow<'a, str>,
+    /// As it came, of a close call the whole body: what the quarantine keeps.
+    pub raw: Raw<'a>,
     /// The event's JSON less the whitespace between tokens, or why it can't be taken.
     pub text: Result<Cow<'a, str>, Vec<FieldError>>,
 }
 
+/// An event's bytes as they came.
+#[derive(Debug)]
+pub enum Raw<'a> {
+    /// JSON, whatever else is wrong with it; of a CloudEvent in binary mode, the structured form made of it.
+    Json(Cow<'a, str>),
+    /// A line that is no JSON: whatever could be read out of it may be torn, so nothing is.
+    Broken(&'a [u8]),
+}
+
+impl Raw<'_> {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Json(text) => text.as_bytes(),
+            Self::Broken(bytes) => bytes,
+        }
+    }
+
+    /// The JSON; empty where it is none.
+    pub fn json(&self) -> &str {
+        match self {
+            Self::Json(text) => text,
+            Self::Broken(_) => "",
+        }
+    }
+}
+
 impl<'a> From<RawEvent<'a>> for Item<'a> {
     fn from(event: RawEvent<'a>) -> Self {
-        Self { raw: Cow::Borrowed(event.raw), text: event.text.map_err(|fault| vec![fault]) }
+        Self { raw: Raw::Json(Cow::Borrowed(event.raw)), text: event.text.map_err(|fault| vec![fault]) }
+    }
+}
+
+impl<'a> From<BrokenLine<'a>> for Item<'a> {
+    fn from(line: BrokenLine<'a>) -> Self {
+        Self { raw: Raw::Broken(line.raw), text: Err(vec![line.fault]) }
     }
 }
 
@@ -113,6 +151,16 @@ impl<'a> Submission<'a> {
         })
     }
 
+    /// Events of the client's own JSON, one a line; the rest is in the query.
+    ///
+    /// # Errors
+    /// When it is no text, or has too few or too many lines.
+    pub fn lines(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
+        let item = |line: Result<RawEvent<'a>, BrokenLine<'a>>| line.map_or_else(Item::from, Item::from);
+        let events = envelope::lines(body)?.into_iter().map(item).collect();
+        Ok(Self { events, ..Self::surroundings(query)? })
+    }
+
     /// A batch of CloudEvents; the rest is in the query.
     ///
     /// # Errors
@@ -120,6 +168,24 @@ impl<'a> Submission<'a> {
     pub fn cloudevents(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
         let events = envelope::list(body)?.into_iter().map(cloudevents::translate).collect();
         Ok(Self { events, origin: Some(Origin::CloudEvent), ..Self::surroundings(query)? })
+    }
+
+    /// One CloudEvent in structured mode; the rest is in the query.
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub fn cloudevent(body: &'a [u8], query: &'a Query) -> Result<Self, Problem> {
+        let event = cloudevents::translate(envelope::event(body)?);
+        Ok(Self { events: vec![event], origin: Some(Origin::CloudEvent), ..Self::surroundings(query)? })
+    }
+
+    /// One CloudEvent in binary mode: its attributes in the headers, its data in the body.
+    ///
+    /// # Errors
+    /// When the body is no JSON.
+    pub fn binary(headers: &HeaderMap, body: &[u8], query: &'a Query) -> Result<Self, Problem> {
+        let event = cloudevents::binary::read(headers, body)?;
+        Ok(Self { events: vec![event], origin: Some(Origin::CloudEvent), ..Self::surroundings(query)? })
     }
 
     /// One event; the rest is in the query.

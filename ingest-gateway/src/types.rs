@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use schemas::registry::{Registered, Registry, SchemaFile};
 use schemas::{Event, FieldError, Tenant, catalogue};
 use serde::{Deserialize, Serialize};
@@ -41,20 +41,28 @@ impl Types {
     ///
     /// # Errors
     /// A folder that can't be read, or every file that is no schema, with the place of its fault.
-    pub fn open(folder: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(folder) = folder else { return Ok(Self::default()) };
-        let files = files(folder).with_context(|| format!("--schemas {}", folder.display()))?;
-        let files = files.iter().map(|(tenant, path, text)| SchemaFile { tenant: tenant.clone(), path, text });
-        match Registry::compile(files) {
-            Ok(registry) => {
-                tracing::info!(folder = %folder.display(), types = registry.len(), "a studio's own event types read");
-                Ok(Self { registry })
-            }
-            Err(errors) => {
-                let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-                bail!("--schemas {}: {}", folder.display(), lines.join("; "))
-            }
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let mut texts = Vec::new();
+        for (tenant, path) in files(folder)? {
+            let text = fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+            texts.push((tenant, path.to_string_lossy().into_owned(), text));
         }
+        let files = texts.iter().map(|(tenant, path, text)| SchemaFile { tenant: tenant.clone(), path, text });
+        let registry = Registry::compile(files).map_err(|errors| {
+            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            anyhow!(lines.join("; "))
+        })?;
+        Ok(Self { registry })
+    }
+
+    /// How many types there are beside the catalogue's.
+    pub fn own(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// The types beside the catalogue's.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Judges an event whose type is not of the catalogue.
@@ -101,32 +109,26 @@ impl Types {
     }
 }
 
-type Found = Vec<(Option<Tenant>, String, String)>;
-
-/// The schema files of the folder and of its tenants' folders, in alphabetical order.
-fn files(folder: &Path) -> anyhow::Result<Found> {
+/// The schema files of the folder and of its tenants' folders, in alphabetical order; those of a tenant with
+/// its name.
+///
+/// # Errors
+/// A folder that can't be looked into, or whose name is no tenant's.
+pub fn files(folder: &Path) -> anyhow::Result<Vec<(Option<Tenant>, PathBuf)>> {
+    // Files of another kind, such as a README, are none of ours.
+    let is_schema = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
     let mut found = Vec::new();
     for path in entries(folder)? {
         if path.is_dir() {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let tenant = Tenant::parse(name).context("a folder in it is named after a tenant")?;
-            for path in entries(&path)? {
-                found.extend(file(Some(&tenant), &path)?);
-            }
-        } else {
-            found.extend(file(None, &path)?);
+            let own = entries(&path)?.into_iter().filter(is_schema);
+            found.extend(own.map(|path| (Some(tenant.clone()), path)));
+        } else if is_schema(&path) {
+            found.push((None, path));
         }
     }
     Ok(found)
-}
-
-/// None for a file of another kind, such as a README.
-fn file(tenant: Option<&Tenant>, path: &Path) -> anyhow::Result<Option<(Option<Tenant>, String, String)>> {
-    if path.extension().is_none_or(|extension| extension != "json") {
-        return Ok(None);
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-    Ok(Some((tenant.cloned(), path.to_string_lossy().into_owned(), text)))
 }
 
 /// What lies in a folder, hidden files aside.

@@ -1,10 +1,10 @@
 //! EVENTS.md, held against a gateway over real HTTP and a real log: field table, calls, status codes.
 //!
-//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests`
+//! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `ndjson`, `cloudevents`, `requests`
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
-//! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`, `jwt` and
-//! `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `informing`, `outage` (of a log that is
-//! `failing`), `clocks`, `starting` and `ending`.
+//! `strange` (any bytes at all), `connections` (those that nobody closes), `repeats` (duplicates and conflicts),
+//! `closing`, `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `reloading`,
+//! `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -42,8 +42,12 @@ mod jwt;
 mod keys;
 #[path = "contract/lines.rs"]
 mod lines;
+#[path = "contract/ndjson.rs"]
+mod ndjson;
 #[path = "contract/outage.rs"]
 mod outage;
+#[path = "contract/reloading.rs"]
+mod reloading;
 #[path = "contract/repeats.rs"]
 mod repeats;
 #[path = "contract/requests.rs"]
@@ -52,6 +56,8 @@ mod requests;
 mod signer;
 #[path = "contract/starting.rs"]
 mod starting;
+#[path = "contract/strange.rs"]
+mod strange;
 #[path = "contract/told.rs"]
 mod told;
 #[path = "contract/world.rs"]

@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use daemon::config::Stop;
 
 use crate::output::{Closed, Usage, say};
-use crate::{doctor, keys, output, send, simulate, topics, up};
+use crate::{doctor, event_types, keys, output, send, simulate, topics, up};
 
 /// Event-sourced telemetry for games: local mode and tools
 #[derive(Parser, Debug)]
@@ -32,6 +32,9 @@ enum Command {
     /// Makes, lists and revokes API keys
     #[command(subcommand)]
     Keys(keys::Action),
+    /// Checks changed JSON Schemas of a studio's own event types
+    #[command(subcommand)]
+    Schemas(event_types::Action),
     /// Says what is missing or wrong on this machine, and what to do
     Doctor(doctor::Arguments),
     /// Prints the completions for a shell
@@ -73,6 +76,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Send(arguments) => on_runtime(send::command(arguments)),
         Command::Topics(action) => on_runtime(topics::command(action)),
         Command::Keys(action) => keys::command(action),
+        Command::Schemas(action) => event_types::command(&action),
         Command::Doctor(arguments) => on_runtime(doctor::command(arguments)),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,7 +1,8 @@
-//! The command: local mode, simulate, send, topics, keys, doctor.
+//! The command: local mode, simulate, send, topics, keys, schemas, doctor.
 
 pub mod cli;
 pub mod doctor;
+pub mod event_types;
 pub mod folder;
 pub mod gateway;
 pub mod keys;

@@ -12,6 +12,10 @@ use crate::scan::{Piece, ScanError, Scanner};
 use crate::text::Text;
 use crate::time::Timestamp;
 
+mod lines;
+
+pub use lines::{BrokenLine, lines};
+
 /// Most events of a batch.
 pub const MAX_EVENTS: usize = 1_000;
 /// Most characters of an `app_version`.

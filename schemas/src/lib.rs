@@ -5,6 +5,7 @@
 pub mod body;
 pub mod canonical;
 pub mod catalogue;
+pub mod compat;
 pub mod data;
 mod decimal;
 pub mod envelope;

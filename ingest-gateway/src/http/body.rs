@@ -9,6 +9,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use crate::cloudevents::binary;
 use crate::credentials::Credential;
 use crate::decode::{DecodeError, Encoding, decode};
 use crate::metrics;
@@ -24,23 +25,47 @@ pub(crate) const MAX_BYTES: usize = 2 << 20;
 /// # Errors
 /// A type or character set that is not understood.
 pub(super) fn media(headers: &HeaderMap, credential: &Credential) -> Result<Media, Problem> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(Media::Json) };
-    let unsupported = || {
-        let detail = "send `Content-Type: application/json`, or `application/cloudevents-batch+json`, in UTF-8";
-        Problem::new(Code::UnsupportedMediaType, detail)
-    };
+    match content_type(headers)?.as_deref() {
+        None | Some("application/json") => Ok(Media::Json),
+        Some("text/plain") if credential.publishable => Ok(Media::Json),
+        Some("application/x-ndjson" | "application/ndjson" | "application/jsonl") => Ok(Media::Lines),
+        Some("application/cloudevents+json") => Ok(Media::CloudEvent),
+        Some("application/cloudevents-batch+json") => Ok(Media::CloudEvents),
+        Some(_) => Err(unsupported()),
+    }
+}
+
+/// Whether the body is the data of a CloudEvent in binary mode: the headers are one's, and the content type names
+/// no form of a whole CloudEvent.
+///
+/// # Errors
+/// Data that is no JSON; a character set that is not understood.
+pub(super) fn is_data(headers: &HeaderMap) -> Result<bool, Problem> {
+    let named = content_type(headers)?.unwrap_or_else(|| "application/json".to_owned());
+    if !binary::is(headers) || named.starts_with("application/cloudevents") {
+        return Ok(false);
+    }
+    let is_json = named.ends_with("/json") || named.ends_with("+json");
+    is_json.then_some(true).ok_or_else(unsupported)
+}
+
+/// The content type in lower case, without its parameters.
+fn content_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
     let text = value.to_str().map_err(|_| unsupported())?;
     let mut parts = text.split(';').map(str::trim);
-    let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "application/json" => Media::Json,
-        "text/plain" if credential.publishable => Media::Json,
-        "application/cloudevents-batch+json" => Media::CloudEvents,
-        _ => return Err(unsupported()),
-    };
+    let named = parts.next().unwrap_or_default().to_ascii_lowercase();
     let charset =
         parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
     let utf8 = |name: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known));
-    if charset.is_some_and(|(_, name)| !utf8(name.trim().trim_matches('"'))) { Err(unsupported()) } else { Ok(media) }
+    let readable = charset.is_none_or(|(_, name)| utf8(name.trim().trim_matches('"')));
+    readable.then_some(Some(named)).ok_or_else(unsupported)
+}
+
+fn unsupported() -> Problem {
+    let detail = "send `Content-Type: application/json`, `application/x-ndjson`, `application/cloudevents+json` or \
+                  `application/cloudevents-batch+json`, in UTF-8";
+    Problem::new(Code::UnsupportedMediaType, detail)
 }
 
 /// Reads and decodes a body.

@@ -81,7 +81,8 @@ pub(super) async fn schemas(
     State(gateway): State<Arc<Gateway>>,
     Caller(credential): Caller,
 ) -> Result<Response, Problem> {
-    let all = gateway.types.all(&credential.tenant).map_err(|error| {
+    let types = gateway.types.types();
+    let all = types.all(&credential.tenant).map_err(|error| {
         tracing::error!(%error, "a schema in force is no JSON");
         Problem::internal()
     })?;
@@ -94,7 +95,7 @@ pub(super) async fn schema(
     Caller(credential): Caller,
     event_type: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let found = event_type.ok().and_then(|Path(name)| gateway.types.schema(&credential.tenant, &name));
+    let found = event_type.ok().and_then(|Path(name)| gateway.types.types().schema(&credential.tenant, &name));
     let detail = "there is no such event type; GET /v1/schemas lists all";
     let text = found.ok_or_else(|| Problem::new(Code::NotFound, detail))?;
     Ok(([(CONTENT_TYPE, "application/schema+json")], text).into_response())

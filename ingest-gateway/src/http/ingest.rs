@@ -34,24 +34,55 @@ pub(super) struct Head {
     manner: Manner,
 }
 
+/// How one event stands in a request.
+enum Form {
+    /// The body, in Playledger's own JSON.
+    Own,
+    /// The body, as a CloudEvent.
+    Structured,
+    /// A CloudEvent's attributes in the headers, its data in the body.
+    Binary,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap, credential: &Credential) -> Result<Self, Problem> {
+        if body::is_data(headers)? {
+            return Ok(Self::Binary);
+        }
+        match body::media(headers, credential)? {
+            Media::Json => Ok(Self::Own),
+            Media::CloudEvent => Ok(Self::Structured),
+            Media::Lines | Media::CloudEvents => {
+                let detail = "send one event as `Content-Type: application/json` or `application/cloudevents+json`; \
+                              batches and lines go to /v1/batch";
+                Err(Problem::new(Code::UnsupportedMediaType, detail))
+            }
+        }
+    }
+}
+
 /// POST /v1/batch
 pub(super) async fn batch(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let media = body::media(&headers, &head.credential)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
     match media {
         Media::Json => take(&head, Submission::batch(&body, &head.query)?, Some((&body, whose::OF_BATCHES))).await,
+        Media::Lines => take(&head, Submission::lines(&body, &head.query)?, None).await,
+        Media::CloudEvent => take(&head, Submission::cloudevent(&body, &head.query)?, None).await,
         Media::CloudEvents => take(&head, Submission::cloudevents(&body, &head.query)?, None).await,
     }
 }
 
 /// POST /v1/events
 pub(super) async fn event(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    if body::media(&headers, &head.credential)? != Media::Json {
-        let detail = "send one event as `Content-Type: application/json`; batches of CloudEvents go to /v1/batch";
-        return Err(Problem::new(Code::UnsupportedMediaType, detail));
-    }
+    let form = Form::of(&headers, &head.credential)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    take(&head, Submission::event(&body, &head.query)?, None).await
+    let submission = match form {
+        Form::Own => Submission::event(&body, &head.query)?,
+        Form::Structured => Submission::cloudevent(&body, &head.query)?,
+        Form::Binary => Submission::binary(&headers, &body, &head.query)?,
+    };
+    take(&head, submission, None).await
 }
 
 /// POST /v1/sessions/{session_id}/close

@@ -83,3 +83,89 @@ async fn a_cloudevent_that_can_not_be_translated_leaves_its_hole_and_keeps_its_i
         assert_eq!(record.headers.text("app_version"), Some("2.0"));
     }
 }
+
+/// One CloudEvent in structured mode.
+async fn structured(world: &World, path: &str, body: String) -> Told {
+    let request = world.request(reqwest::Method::POST, path).bearer_auth(&world.key);
+    world.send(request.header("content-type", "application/cloudevents+json; charset=UTF-8").body(body)).await
+}
+
+/// The same event in binary mode, with one header more.
+async fn binary(world: &World, path: &str, cloud: &Value, more: (&str, &str)) -> Told {
+    let mut request = world.request(reqwest::Method::POST, path).bearer_auth(&world.key).header(more.0, more.1);
+    for (name, value) in cloud.as_object().unwrap().iter().filter(|(name, _)| *name != "data") {
+        let value = value.as_str().map_or_else(|| value.to_string(), |text| text.replacen('-', "%2D", 1));
+        request = request.header(format!("ce-{name}"), value);
+    }
+    let request = request.header("content-type", "application/json");
+    world.send(request.body(cloud["data"].to_string())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_event_is_the_same_however_it_comes() {
+    let world = World::new().await;
+    let cloud = cloudevent(Uuid::now_v7(), Uuid::new_v4(), 0);
+    let plain = ("x-plain", "1");
+    let first = structured(&world, "/v1/events?app_version=2.1", cloud.to_string()).await;
+    assert_eq!(first.accepted().counts(), [1, 0, 0, 0]);
+    for path in ["/v1/events", "/v1/batch"] {
+        assert_eq!(structured(&world, path, cloud.to_string()).await.accepted().counts(), [0, 1, 0, 0]);
+    }
+    assert_eq!(binary(&world, "/v1/events", &cloud, plain).await.accepted().counts(), [0, 1, 0, 0]);
+    let mut other = cloudevent(Uuid::now_v7(), Uuid::new_v4(), 7);
+    other["subject"] = json!("p-%7E:1");
+    let told = binary(&world, "/v1/events", &other, plain).await;
+    assert_eq!(told.fault(), ("/subject".into(), "pattern".into()), "decoded, then judged");
+    other["subject"] = json!("p-%3A1");
+    assert_eq!(binary(&world, "/v1/events?app_version=2.2", &other, plain).await.accepted().counts(), [1, 0, 0, 0]);
+    let stamps = world.events().await;
+    let stamp = stamps.iter().find(|stamp| stamp["app_version"] == "2.2").unwrap();
+    assert_eq!((&stamp["origin"], &stamp["event"]["player_id"]), (&json!("cloudevent"), &json!("p-:1")));
+    assert_eq!(stamp["event"]["seq"], 7);
+    assert_eq!(stamps.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_event_of_binary_mode_is_kept_in_its_structured_form() {
+    let world = World::new().await;
+    let (id, session) = (Uuid::now_v7(), Uuid::new_v4());
+    let mut cloud = cloudevent(id, session, 5);
+    cloud["data"] = json!({"task_id": 7});
+    let told = binary(&world, "/v1/events", &cloud, ("x-plain", "1")).await.is(422, "validation_failed");
+    assert_eq!(told.fault().0, "/data/task_id");
+    assert_eq!(world.holes().await[0]["seq"], 5);
+    let kept = world.records(Topic::Quarantine).await.remove(0);
+    assert_eq!(kept.headers.text("origin"), Some("cloudevent"));
+    assert_eq!(kept.headers.text("event_id"), Some(id.to_string().as_str()));
+    let raw = String::from_utf8(kept.value.unwrap().to_vec()).unwrap();
+    let mut expected = cloud.clone();
+    expected["datacontenttype"] = json!("application/json");
+    assert_eq!(serde_json::from_str::<Value>(&raw).unwrap(), expected);
+    // Sent again from there, once it is mended.
+    structured(&world, "/v1/events", raw.replace("{\"task_id\":7}", "{\"task_id\":\"L7\"}")).await.accepted();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_cloudevent_claims_no_other_tenant_and_is_json() {
+    let world = World::new().await;
+    for (claim, value) in [("tenantid", "globex"), ("gameid", "chess")] {
+        let mut cloud = cloudevent(Uuid::now_v7(), Uuid::new_v4(), 0);
+        let header = format!("ce-{claim}");
+        let told = binary(&world, "/v1/events", &cloud, (&header, value)).await.is(403, "forbidden");
+        assert_eq!(told.fault(), (String::new(), "forbidden".into()));
+        cloud[claim] = json!(value);
+        let told = structured(&world, "/v1/events", cloud.to_string()).await.is(403, "forbidden");
+        assert_eq!(told.fault(), (String::new(), "forbidden".into()));
+    }
+    assert_eq!(world.quarantined().await, ["forbidden"; 4]);
+    assert!(world.stamps().await.is_empty(), "no hole for what the credential does not allow");
+    structured(&world, "/v1/events", "[]".into()).await.is(400, "malformed_body");
+    structured(&world, "/v1/events", "{".into()).await.is(400, "malformed_json");
+    let request = |media: &str, body: &'static str| {
+        let request = world.request(reqwest::Method::POST, "/v1/events").bearer_auth(&world.key);
+        world.send(request.header("ce-specversion", "1.0").header("content-type", media).body(body))
+    };
+    request("application/json", "{},\"id\":1").await.is(400, "malformed_json");
+    request("text/xml", "<a/>").await.is(415, "unsupported_media_type");
+    request("application/vnd.game+json", "{}").await.is(422, "validation_failed");
+}

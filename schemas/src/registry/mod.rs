@@ -13,6 +13,7 @@ use crate::parse::is_event_type;
 use crate::time::Timestamp;
 
 mod judge;
+mod place;
 
 /// A schema as it lies in a file.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ pub struct Registry {
 pub struct SchemaError {
     /// The file.
     pub path: String,
-    /// Line and column, or a JSON pointer into the schema.
+    /// The line, with its column or a JSON pointer into the schema.
     pub place: String,
     /// What is wrong and what would be right.
     pub problem: String,
@@ -69,7 +70,7 @@ impl Registry {
                 Ok(registered) => {
                     let name = registered.name.clone();
                     if types.insert((file.tenant.clone(), name), registered).is_some() {
-                        errors.push(error(&file, "file name", "another file registers the same type: keep one"));
+                        errors.push(error(file.path, "file name", "another file registers the same type: keep one"));
                     }
                 }
                 Err(error) => errors.push(error),
@@ -97,6 +98,16 @@ impl Registry {
         let mut mine: Vec<_> = mine.map(|(_, registered)| registered).collect();
         mine.sort_unstable_by(|left, right| left.name.cmp(&right.name));
         mine.into_iter()
+    }
+
+    /// All types, with the tenant that each is for; none where it is every tenant's.
+    pub fn all(&self) -> impl Iterator<Item = (Option<&Tenant>, &Registered)> {
+        self.types.iter().map(|((tenant, _), registered)| (tenant.as_ref(), registered))
+    }
+
+    /// The type of that name that is every tenant's.
+    pub fn common(&self, name: &str) -> Option<&Registered> {
+        self.types.get(&(None, name.to_owned()))
     }
 
     /// How many types are registered.
@@ -138,48 +149,60 @@ fn compile(file: &SchemaFile<'_>) -> Result<Registered, SchemaError> {
     let name = file.path.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = name.strip_suffix(".json").filter(|name| is_event_type(name));
     let name = name.ok_or_else(|| {
-        error(
-            file,
-            "file name",
-            "must be the event type and .json, lower-case words joined by dots: boss.defeated.json",
-        )
+        let problem = "must be the event type and .json, lower-case words joined by dots: boss.defeated.json";
+        error(file.path, "file name", problem)
     })?;
     if catalogue::get(name).is_some() {
-        return Err(error(file, "file name", "is a type of the catalogue: choose another"));
+        return Err(error(file.path, "file name", "is a type of the catalogue: choose another"));
     }
-    let schema: Value = serde_json::from_str(file.text).map_err(|json| {
-        let place = format!("line {}, column {}", json.line(), json.column());
-        SchemaError { path: file.path.to_owned(), place, problem: format!("not JSON: {json}") }
-    })?;
-    if !schema.is_object() {
-        return Err(error(file, "/", "a schema is a JSON object"));
-    }
-    if let Some(dialect) = schema.get("$schema").filter(|dialect| **dialect != DIALECT) {
-        return Err(error(file, "/$schema", format!("is {dialect}; must be \"{DIALECT}\" or left out")));
-    }
+    let (schema, validator) = read(file.path, file.text)?;
     let version = match schema.get("version") {
         None => 1,
         Some(version) => version
             .as_u64()
             .and_then(|version| u32::try_from(version).ok())
             .filter(|version| *version > 0)
-            .ok_or_else(|| error(file, "/version", "must be an integer from 1"))?,
+            .ok_or_else(|| at(file.path, file.text, "/version", "must be an integer from 1"))?,
     };
-    let validator = validator(&schema).map_err(|fault| {
-        let place = match fault.instance_path().as_str() {
-            "" => "/".to_owned(),
-            pointer => pointer.to_owned(),
-        };
-        error(file, place, fault.to_string())
-    })?;
     let sha256 = sha256_hex(file.text.as_bytes());
     Ok(Registered { name: name.to_owned(), version, text: file.text.to_owned(), sha256, validator })
 }
 
+/// Reads a text as a schema of this house's dialect, whatever its type is called; `path` is for messages.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn schema(path: &str, text: &str) -> Result<Value, SchemaError> {
+    read(path, text).map(|(schema, _)| schema)
+}
+
+fn read(path: &str, text: &str) -> Result<(Value, Validator), SchemaError> {
+    let schema: Value = serde_json::from_str(text).map_err(|json| {
+        let place = format!("line {}, column {}", json.line(), json.column());
+        error(path, place, format!("not JSON: {json}"))
+    })?;
+    if !schema.is_object() {
+        return Err(at(path, text, "", "a schema is a JSON object"));
+    }
+    if let Some(dialect) = schema.get("$schema").filter(|dialect| **dialect != DIALECT) {
+        return Err(at(path, text, "/$schema", format!("is {dialect}; must be \"{DIALECT}\" or left out")));
+    }
+    let validator =
+        validator(&schema).map_err(|fault| at(path, text, fault.instance_path().as_str(), fault.to_string()))?;
+    Ok((schema, validator))
+}
+
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-fn error(file: &SchemaFile<'_>, place: impl Into<String>, problem: impl Into<String>) -> SchemaError {
-    SchemaError { path: file.path.to_owned(), place: place.into(), problem: problem.into() }
+/// A fault at a pointer into the schema, told with its line.
+fn at(path: &str, text: &str, pointer: &str, problem: impl Into<String>) -> SchemaError {
+    let shown = if pointer.is_empty() { "/" } else { pointer };
+    let place = place::line(text, pointer).map_or_else(|| shown.to_owned(), |line| format!("line {line}, {shown}"));
+    error(path, place, problem)
+}
+
+fn error(path: &str, place: impl Into<String>, problem: impl Into<String>) -> SchemaError {
+    SchemaError { path: path.to_owned(), place: place.into(), problem: problem.into() }
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn a_bad_file_is_named_with_the_place() {
     for (path, text, place) in [
         ("dir/boss.defeated.json", "{\n \"type\": }", "line 2"),
         ("dir/boss.defeated.json", "[]", "/"),
-        ("dir/boss.defeated.json", r#"{"properties":{"a":{"type":"strin"}}}"#, "/properties/a/type"),
+        ("dir/boss.defeated.json", "{\n\"properties\":{\n\"a\":{\"type\":\"strin\"}}}", "line 3, /properties/a/type"),
         ("dir/boss.defeated.json", r#"{"properties":{"a":{"pattern":"(?=x)"}}}"#, "/properties/a/pattern"),
         ("dir/boss.defeated.json", r#"{"$schema":"http://json-schema.org/draft-07/schema#"}"#, "/$schema"),
         ("dir/boss.defeated.json", r#"{"version":0}"#, "/version"),

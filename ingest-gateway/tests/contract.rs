@@ -3,7 +3,7 @@
 //! `contract/` has a file for each part: `fields` (an event's fields), `batches`, `cloudevents`, `requests`
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `connections` (those that nobody closes), `repeats` (duplicates and conflicts), `closing`, `keys`,
-//! `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `limits`, `caps`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -11,6 +11,8 @@
 mod batches;
 #[path = "contract/bodies.rs"]
 mod bodies;
+#[path = "contract/caps.rs"]
+mod caps;
 #[path = "contract/claims.rs"]
 mod claims;
 #[path = "contract/clocks.rs"]
@@ -31,6 +33,8 @@ mod fields;
 mod informing;
 #[path = "contract/keys.rs"]
 mod keys;
+#[path = "contract/limits.rs"]
+mod limits;
 #[path = "contract/lines.rs"]
 mod lines;
 #[path = "contract/outage.rs"]

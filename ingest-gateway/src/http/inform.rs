@@ -15,6 +15,7 @@ use super::{auth, body};
 use crate::credentials::Scope;
 use crate::gateway::Gateway;
 use crate::judge::{MAX_AHEAD_MS, MAX_BEHIND_MS};
+use crate::limits::tiers::Tier;
 use crate::problem::{Code, Problem};
 
 /// What a credential may do.
@@ -30,6 +31,8 @@ struct WhoAmI<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     limits: Limits,
+    /// What the tier lets through, as docs/limits.md tells it; nothing where it has no limit.
+    rates: Tier,
 }
 
 #[derive(Serialize)]
@@ -62,6 +65,7 @@ pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, headers: HeaderM
             max_ahead_ms: MAX_AHEAD_MS,
             max_behind_ms: (!credential.may(Scope::Backfill)).then_some(MAX_BEHIND_MS),
         },
+        rates: gateway.limits.tier(&credential).tier,
     };
     Ok(Json(told).into_response())
 }

@@ -18,6 +18,7 @@ use crate::close;
 use crate::credentials::{Credential, Scope};
 use crate::gateway::Gateway;
 use crate::ingest::{Manner, ingest};
+use crate::limits::meter::Meter;
 use crate::problem::{Code, Problem};
 use crate::publish::Facts;
 use crate::submission::{Media, Query, Submission};
@@ -33,20 +34,22 @@ struct Head {
     traceparent: Arc<str>,
     query: Query,
     manner: Manner,
+    meter: Arc<Meter>,
 }
 
 /// POST /v1/batch
 pub(super) async fn batch(
     State(gateway): State<Arc<Gateway>>,
     Extension(id): Extension<RequestId>,
-    Extension(trace): Extension<TraceParent>,
+    (Extension(trace), Extension(meter)): (Extension<TraceParent>, Extension<Arc<Meter>>),
     query: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let head = head(gateway, id, trace, query, &headers)?;
+    let head = head(gateway, (id, trace, meter), query, &headers)?;
     let media = body::media(&headers)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    head.meter.hold(body.len())?;
     match media {
         Media::Json => take(&head, Submission::batch(&body, &head.query)?, Some((&body, whose::OF_BATCHES))).await,
         Media::CloudEvents => take(&head, Submission::cloudevents(&body, &head.query)?, None).await,
@@ -57,17 +60,18 @@ pub(super) async fn batch(
 pub(super) async fn event(
     State(gateway): State<Arc<Gateway>>,
     Extension(id): Extension<RequestId>,
-    Extension(trace): Extension<TraceParent>,
+    (Extension(trace), Extension(meter)): (Extension<TraceParent>, Extension<Arc<Meter>>),
     query: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let head = head(gateway, id, trace, query, &headers)?;
+    let head = head(gateway, (id, trace, meter), query, &headers)?;
     if body::media(&headers)? != Media::Json {
         let detail = "send one event as `Content-Type: application/json`; batches of CloudEvents go to /v1/batch";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    head.meter.hold(body.len())?;
     take(&head, Submission::event(&body, &head.query)?, None).await
 }
 
@@ -75,17 +79,18 @@ pub(super) async fn event(
 pub(super) async fn close(
     State(gateway): State<Arc<Gateway>>,
     Extension(id): Extension<RequestId>,
-    Extension(trace): Extension<TraceParent>,
+    (Extension(trace), Extension(meter)): (Extension<TraceParent>, Extension<Arc<Meter>>),
     session: Result<Path<String>, PathRejection>,
     query: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let head = head(gateway, id, trace, query, &headers)?;
+    let head = head(gateway, (id, trace, meter), query, &headers)?;
     if body::media(&headers)? != Media::Json {
         return Err(Problem::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
     }
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    head.meter.hold(body.len())?;
     // A path that is no text names no session.
     let session = session.map_or_else(|_| String::new(), |Path(session)| session);
     take(&head, close::submission(&session, &body, &head.query)?, Some((&body, whose::OF_EVENTS))).await
@@ -93,8 +98,7 @@ pub(super) async fn close(
 
 fn head(
     gateway: Arc<Gateway>,
-    RequestId(request_id): RequestId,
-    TraceParent(traceparent): TraceParent,
+    (RequestId(request_id), TraceParent(traceparent), meter): (RequestId, TraceParent, Arc<Meter>),
     query: Parameters,
     headers: &HeaderMap,
 ) -> Result<Head, Problem> {
@@ -104,7 +108,8 @@ fn head(
     let manner = Manner { dry_run: query.is_dry_run()?, tell_all: query.tells_all()? };
     // Before the body is read: who has to come again need not send it.
     gateway.link()?;
-    Ok(Head { gateway, credential, request_id, traceparent, query, manner })
+    gateway.limits.begins(&credential, &meter)?;
+    Ok(Head { gateway, credential, request_id, traceparent, query, manner, meter })
 }
 
 /// Takes in what a request brings. `around` is the object around the events, if there is one, and by
@@ -128,7 +133,7 @@ async fn take(head: &Head, submission: Submission<'_>, around: Option<(&Bytes, C
         closes: submission.closes,
         traceparent: head.traceparent.to_string(),
     };
-    let answer = ingest(&head.gateway, facts, &submission.events, head.manner).await?;
+    let answer = ingest(&head.gateway, facts, &submission.events, head.manner, &head.meter).await?;
     Ok(accepted(&answer))
 }
 

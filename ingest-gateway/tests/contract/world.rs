@@ -52,6 +52,8 @@ pub(crate) struct Setting {
     pub(crate) between: Option<Between>,
     /// The gateway's clock; the host's if none.
     pub(crate) clock: Option<Clock>,
+    /// The text of a file of tiers.
+    pub(crate) tiers: Option<String>,
     /// After how long its loops count as hung; as in life if none.
     pub(crate) hung_after: Option<Duration>,
 }
@@ -66,7 +68,7 @@ impl World {
         let opened = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
         let log: Arc<dyn EventLog> = Arc::new(opened);
         log.ensure_topics(&specs()).await.unwrap();
-        let key = new_key(&folder.path().join("credentials.toml"), &["runner"], &[Scope::Ingest]);
+        let key = new_key(&folder.path().join("credentials.toml"), &["runner"], &[Scope::Ingest], None);
         for (name, text) in &setting.schemas {
             let path = folder.path().join("schemas").join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -152,15 +154,27 @@ impl World {
 
     /// A key of tenant `acme`.
     pub(crate) fn key(&self, games: &[&str], scopes: &[Scope]) -> String {
-        new_key(&self.credentials(), games, scopes)
+        new_key(&self.credentials(), games, scopes, None)
+    }
+
+    /// A key of a tier, for game `runner`, that the gateway knows already.
+    pub(crate) async fn tier_key(&self, tier: &str) -> String {
+        let key = new_key(&self.credentials(), &["runner"], &[Scope::Ingest], Some(tier));
+        self.learns(&key).await;
+        key
     }
 
     /// A key that the gateway knows already.
     pub(crate) async fn known_key(&self, games: &[&str], scopes: &[Scope]) -> String {
         let key = self.key(games, scopes);
+        self.learns(&key).await;
+        key
+    }
+
+    async fn learns(&self, key: &str) {
         for _ in 0..100 {
-            if self.as_key(&key, "/v1/whoami").await.status == 200 {
-                return key;
+            if self.as_key(key, "/v1/whoami").await.status == 200 {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -252,6 +266,11 @@ pub(crate) fn config(folder: &Path, setting: &Setting) -> Config {
     if !setting.schemas.is_empty() {
         line.extend(["--schemas", schemas.to_str().unwrap()]);
     }
+    let tiers = folder.join("tiers.toml");
+    if let Some(text) = &setting.tiers {
+        std::fs::write(&tiers, text).unwrap();
+        line.extend(["--tiers", tiers.to_str().unwrap()]);
+    }
     line.extend(setting.flags.iter().map(String::as_str));
     let command = Config::augment_args(clap::Command::new("gateway")).args_override_self(true);
     Config::from_arg_matches(&command.get_matches_from(line)).unwrap()
@@ -263,13 +282,13 @@ fn shell(setting: &Setting) -> Shell {
     Shell { clock, health, ..Shell::detached() }
 }
 
-fn new_key(file: &Path, games: &[&str], scopes: &[Scope]) -> String {
+fn new_key(file: &Path, games: &[&str], scopes: &[Scope], tier: Option<&str>) -> String {
     let new = NewKey {
         tenant: Tenant::parse("acme").unwrap(),
         games: games.iter().map(|game| (*game).to_owned()).collect(),
         environment: None,
         scopes: scopes.to_vec(),
-        tier: None,
+        tier: tier.map(ToOwned::to_owned),
         expires_at: None,
     };
     keys::create(file, &new, Timestamp::from_ms(Clock::system().now_ms())).unwrap().key

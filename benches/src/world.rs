@@ -103,7 +103,16 @@ impl World {
     /// When it does not become ready.
     pub async fn gateway(&self) -> anyhow::Result<(Process, Gateway)> {
         let credentials = self.folder.join("credentials.toml");
-        let own = ["--listen", "127.0.0.1:0", "--instance", "bench", "--credentials", text(&credentials)?];
+        let own = [
+            "--listen",
+            "127.0.0.1:0",
+            "--instance",
+            "bench",
+            "--address-requests",
+            "0",
+            "--credentials",
+            text(&credentials)?,
+        ];
         let (process, ready) = self.start(GATEWAY, GATEWAY, &own).await?;
         let ready: serde_json::Value = serde_json::from_str(&ready)?;
         let address = ready["gateway"].as_str().context("the gateway's ready file names no address")?;
@@ -185,7 +194,7 @@ fn new_key(file: &Path) -> anyhow::Result<String> {
         // The recorded play is older than what other keys may send.
         publishable: false,
         scopes: vec![Scope::Ingest, Scope::Backfill],
-        tier: None,
+        tier: Some("unlimited".to_owned()),
         expires_at: None,
     };
     Ok(keys::create(file, &new, Timestamp::from_ms(Clock::system().now_ms()))?.key)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use eventlog::{AppendError, NewRecord};
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use crate::judge::Refused;
 use crate::metrics;
 use crate::outcomes::{self, Counts};
 use crate::problem::{Code, Problem};
-use crate::publish::Facts;
+use crate::publish::{Facts, Target};
 
 /// A request's events, judged and claimed.
 pub struct Cargo {
@@ -45,6 +46,18 @@ pub enum Fate {
     Conflicts,
     /// It conflicts if that ends well; this is its record for the quarantine.
     ConflictsIfKept(Flight, Box<NewRecord>),
+}
+
+impl Cargo {
+    /// How many records it brings, or may bring, to a topic that is the quarantine, and their bytes.
+    pub fn set_aside(&self, quarantine: &Target) -> (usize, usize) {
+        let late = self.slots.iter().filter_map(|Slot(slot)| match slot {
+            Ok((_, Fate::ConflictsIfKept(_, record))) => Some(&**record),
+            _ => None,
+        });
+        let all = self.records.iter().filter(|record| record.partition.topic == quarantine.name).chain(late);
+        all.fold((0, 0), |(records, bytes), record| (records + 1, bytes + record.value.as_ref().map_or(0, Bytes::len)))
+    }
 }
 
 impl Slot {

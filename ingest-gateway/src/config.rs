@@ -8,6 +8,7 @@ use daemon::Daemon;
 use eventlog::kafka::KafkaFlags;
 
 use crate::cors::Origin;
+pub use crate::limits::flags::LimitFlags;
 
 /// Whether gateways learn of each other's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -68,6 +69,9 @@ pub struct Config {
     /// So many connections are open at most, and no more than the limit on open files has room for; others wait
     #[arg(long, value_name = "N", default_value_t = 16_384)]
     pub max_connections: usize,
+    /// What protects the gateway and its users from each other.
+    #[command(flatten)]
+    pub limits: LimitFlags,
 }
 
 /// The settings of the gateway as a process of its own.
@@ -96,7 +100,7 @@ impl Daemon for Process {
         if config.max_connections == 0 || config.dedup_ids < 2 {
             return Err("--max-connections must be at least 1 and --dedup-ids at least 2".into());
         }
-        Ok(())
+        config.limits.check()
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Settled, Window};
+use crate::limits::Limits;
 use crate::outcomes::Tally;
 use crate::peers::Peers;
 use crate::problem::{Code, Problem};
@@ -52,6 +53,8 @@ pub struct Gateway {
     pub credentials: CredentialsFile,
     /// The event types in force.
     pub types: SchemasFolder,
+    /// Who may use how much.
+    pub limits: Limits,
     /// Which events the log holds already.
     pub window: Mutex<Window<Flight>>,
     /// What is known of the other gateways' clocks.
@@ -84,6 +87,8 @@ pub struct Parts {
     pub credentials: CredentialsFile,
     /// See [`Gateway::types`].
     pub types: SchemasFolder,
+    /// See [`Gateway::limits`].
+    pub limits: Limits,
     /// See [`Gateway::window`].
     pub window: Window<Flight>,
 }
@@ -99,6 +104,7 @@ impl Gateway {
             health: parts.health,
             credentials: parts.credentials,
             types: parts.types,
+            limits: parts.limits,
             window: Mutex::new(parts.window),
             peers: Peers::default(),
             tally: Tally::default(),

@@ -12,10 +12,14 @@ use uuid::Uuid;
 use crate::answer::{Answer, CONFLICT, Outcome, Status};
 use crate::carry::{Cargo, Fate, Slot, carry};
 use crate::claims::Claims;
-use crate::dedup::Claim;
+use crate::dedup::{Claim, Settled};
 use crate::dry;
 use crate::gateway::Gateway;
 use crate::judge::{Context, Refused, Sound, judge};
+use crate::limits::meter::Meter;
+use crate::limits::standing::Refusal;
+use crate::metrics;
+use crate::outcomes::{Counts, Fate as Told};
 use crate::problem::Problem;
 use crate::publish::{Facts, Publisher};
 use crate::submission::Item;
@@ -38,6 +42,7 @@ pub async fn ingest(
     facts: Facts,
     items: &[Item<'_>],
     manner: Manner,
+    meter: &Meter,
 ) -> Result<Answer, Problem> {
     let types = gateway.types.types();
     let context = Context {
@@ -49,6 +54,10 @@ pub async fn ingest(
         types: &types,
     };
     let verdicts: Vec<_> = items.iter().map(|item| judge(item, context)).collect();
+    let players = verdicts.iter().flatten().map(|sound| sound.player).collect();
+    if let Err(refusal) = gateway.limits.brings(&facts.credential, meter, items.len(), players) {
+        return Err(shed(gateway, &facts, items.len(), manner, refusal));
+    }
     let (request_id, received_at) = (facts.request_id.clone(), facts.received_at);
     if manner.dry_run {
         let outcomes = dry::outcomes(gateway, &facts, verdicts);
@@ -56,6 +65,12 @@ pub async fn ingest(
         return answer.judged();
     }
     let cargo = load(gateway, facts, items, verdicts)?;
+    let (records, bytes) = cargo.set_aside(&gateway.link()?.targets.quarantine);
+    if let Err(refusal) = gateway.limits.sets_aside(&cargo.facts.credential, meter, records, bytes) {
+        // Nothing of it was produced: who waits for the same events has to send them again.
+        cargo.claims.settle(Settled::NotKept);
+        return Err(shed(gateway, &cargo.facts, items.len(), manner, refusal));
+    }
     // A task of its own: what has been claimed is carried to its end, though the client may have gone.
     let carried = gateway.work.spawn(carry(Arc::clone(gateway), cargo));
     let outcomes = carried.await.map_err(|error| {
@@ -63,6 +78,16 @@ pub async fn ingest(
         Problem::internal()
     })??;
     Answer::new(request_id, received_at, outcomes, manner.tell_all).judged()
+}
+
+/// A request that is over a limit, its body split already: none of its events is taken.
+fn shed(gateway: &Gateway, facts: &Facts, events: usize, manner: Manner, refusal: Refusal) -> Problem {
+    if !manner.dry_run {
+        let counts = Counts::from([(Told::Shed, events as u64)]);
+        gateway.tally.add(&facts.credential.tenant, &facts.game, facts.received_at, &counts);
+        metrics::events(Told::Shed.as_str(), events as u64);
+    }
+    refusal.into()
 }
 
 /// Claims the sound events and makes the records of all. Nothing here waits: what is claimed is always carried.

@@ -1,6 +1,7 @@
 //! Judges one event in the context of its request: fields, clock, scopes, registered types. Pure.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use schemas::event::EVIDENCE;
 use schemas::parse::{Names, Rough};
@@ -51,6 +52,8 @@ pub struct Sound<'a> {
     pub text: Cow<'a, str>,
     /// Fingerprint of its body.
     pub body: u64,
+    /// Stands for its player where limits are counted.
+    pub player: u64,
 }
 
 /// An event that may not.
@@ -116,8 +119,15 @@ fn sound<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Faul
         event_id: event.event_id,
         session_id: event.session_id,
         body: body::fingerprint(text),
+        player: short(event.player_id.as_str()),
         text: Cow::Borrowed(text),
     })
+}
+
+fn short(player: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    player.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What is wrong with the client's clock. The time between the client's sending and our receiving is

@@ -25,6 +25,7 @@ pub mod ingest;
 pub mod judge;
 pub mod jwks;
 pub mod keys;
+pub mod limits;
 mod looks;
 pub mod metrics;
 pub mod outcomes;
@@ -58,6 +59,7 @@ use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Bounds, Window};
 use crate::gateway::{Gateway, Parts};
+use crate::limits::connections::Connections;
 use crate::schemas_folder::SchemasFolder;
 use crate::upkeep::Healths;
 
@@ -79,7 +81,9 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let bounds = http::listener::Bounds { header_timeout: config.header_timeout, connections: config.max_connections };
     let bounds = bounds.within(daemon::files::limit());
     let routes = http::routes(Arc::clone(&gateway));
-    let served = http::listener::serve(listener, routes, bounds, stop.clone().cancelled_owned(), drain::HANG_UP);
+    let addresses = Connections::new(config.limits.max_connections_per_address, config.limits.trust());
+    let stopping = stop.clone().cancelled_owned();
+    let served = http::listener::serve(listener, routes, bounds, addresses, stopping, drain::HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));
     let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
     let _types_watched = AbortOnDropHandle::new(tokio::spawn(gateway.types.clone().watch()));
@@ -120,6 +124,7 @@ fn build(config: &Config, shell: &Shell) -> anyhow::Result<Arc<Gateway>> {
         health: shell.health.clone(),
         credentials: CredentialsFile::open(config.credentials.clone())?,
         types: SchemasFolder::open(config.schemas.as_deref())?,
+        limits: config.limits.open()?,
         window: Window::new(bounds, shell.clock.monotonic_ms()),
     }))
 }

@@ -18,6 +18,10 @@ const DEDUP_IDS: &str = "playledger_gateway_dedup_ids";
 const DEDUP_COVERED: &str = "playledger_gateway_dedup_covered_seconds";
 const CREDENTIALS_GOOD: &str = "playledger_gateway_credentials_good";
 const SCHEMAS_GOOD: &str = "playledger_gateway_schemas_good";
+const REFUSED: &str = "playledger_gateway_refused_total";
+const CONNECTIONS_REFUSED: &str = "playledger_gateway_connections_refused_total";
+const BYTES_IN_FLIGHT: &str = "playledger_gateway_body_bytes_in_flight";
+const LIMITED_KEYS: &str = "playledger_gateway_limited_keys";
 const OUTCOMES_DOUBTFUL: &str = "playledger_gateway_outcomes_doubtful_total";
 const JWKS_BROKEN: &str = "playledger_gateway_jwks_broken";
 const JWKS_FETCHES: &str = "playledger_gateway_jwks_fetches_total";
@@ -46,6 +50,17 @@ pub fn describe() {
     );
     describe_counter!(JWKS_FETCHES, "Fetches of issuers' public keys, by result: good, failed.");
     describe_gauge!(SCHEMAS_GOOD, "1 while the schemas folder is sound; 0 while the last good set stays in force.");
+    describe_counter!(
+        REFUSED,
+        "Requests refused before anything was produced, by limit and by the credential's tier (none: before it was known)."
+    );
+    describe_counter!(CONNECTIONS_REFUSED, "Connections closed at once, since their address had as many as it may.");
+    describe_gauge!(
+        BYTES_IN_FLIGHT,
+        Unit::Bytes,
+        "Bytes of request bodies, encoded and decoded, that are held in memory."
+    );
+    describe_gauge!(LIMITED_KEYS, "Addresses, players and keys whose allowance of some limit is not whole.");
     describe_counter!(OUTCOMES_DOUBTFUL, "Records of play.outcomes of which it is not known whether the log has them.");
 }
 
@@ -135,6 +150,22 @@ pub fn schemas_good(good: bool) {
 /// It is not known yet whether the log has these counts.
 pub fn outcomes_doubtful(records: usize) {
     counter!(OUTCOMES_DOUBTFUL).increment(records as u64);
+}
+
+/// A request was over a limit.
+pub fn refused(limit: &'static str, tier: &str) {
+    counter!(REFUSED, "limit" => limit, "tier" => tier.to_owned()).increment(1);
+}
+
+/// A connection was closed, since its address had as many as it may.
+pub fn connection_refused() {
+    counter!(CONNECTIONS_REFUSED).increment(1);
+}
+
+/// What limits hold: bytes of bodies, and keys of all limits together.
+pub fn limits(bytes: usize, keys: usize) {
+    gauge!(BYTES_IN_FLIGHT).set(whole(bytes));
+    gauge!(LIMITED_KEYS).set(whole(keys));
 }
 
 fn whole(count: usize) -> f64 {

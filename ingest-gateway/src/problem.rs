@@ -31,6 +31,8 @@ pub enum Code {
     UnsupportedEncoding,
     /// Every event was rejected or in conflict.
     ValidationFailed,
+    /// Over a limit of its address, its credential or its player.
+    RateLimited,
     /// Something of ours is wrong.
     Internal,
     /// The log did not acknowledge in time.
@@ -56,6 +58,7 @@ impl Code {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::ValidationFailed => "validation_failed",
+            Self::RateLimited => "rate_limited",
             Self::Internal => "internal",
             Self::LogUnavailable => "log_unavailable",
             Self::Overloaded => "overloaded",
@@ -75,6 +78,7 @@ impl Code {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType | Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::LogUnavailable | Self::Overloaded | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -84,7 +88,7 @@ impl Code {
     pub fn retry_after(self) -> Option<u32> {
         match self {
             Self::LogUnavailable => Some(2),
-            Self::Overloaded => Some(1),
+            Self::Overloaded | Self::RateLimited => Some(1),
             Self::ShuttingDown => Some(5),
             _ => None,
         }
@@ -100,6 +104,8 @@ pub struct Problem {
     pub detail: String,
     /// The fields that are wrong.
     pub errors: Vec<FieldError>,
+    /// After how many seconds the same may be sent again, where that is known better than by its code.
+    pub retry_after: Option<u32>,
     /// What became of each event, where events had been judged.
     pub answer: Option<Box<Answer>>,
 }
@@ -107,7 +113,7 @@ pub struct Problem {
 impl Problem {
     /// A failure in words.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), answer: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, answer: None }
     }
 
     /// A body of which one field is wrong.
@@ -123,6 +129,11 @@ impl Problem {
             Code::Internal,
             "the gateway failed; send the same events again, and tell the operator the request_id",
         )
+    }
+
+    /// After how many seconds the same may be sent again; none where that would not help.
+    pub fn retry_after(&self) -> Option<u32> {
+        self.retry_after.or_else(|| self.code.retry_after())
     }
 
     /// The body of its response.

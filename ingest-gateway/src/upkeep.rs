@@ -11,6 +11,8 @@ use crate::gateway::{Gateway, Link};
 use crate::{metrics, report, skew};
 
 const EVERY: Duration = Duration::from_secs(1);
+/// How often the age of what waits for the log is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often counts go out.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// How long the log may take to acknowledge a record that only asks for that.
@@ -28,7 +30,7 @@ pub(crate) struct Healths<'a> {
 /// Runs until it is dropped.
 pub(crate) async fn run(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
     // Beside each other: counts wait for the log as long as an append may, and that may be long.
-    tokio::join!(turn(gateway, link, healths), count(gateway, link));
+    tokio::join!(turn(gateway, link, healths), count(gateway, link), watch(gateway, link));
 }
 
 /// Says that the process turns, while something waits that takes as long as the log does.
@@ -46,6 +48,16 @@ async fn count(gateway: &Gateway, link: &Link) {
     loop {
         turns.tick().await;
         report::counts(gateway, link, false).await;
+    }
+}
+
+/// Looks how long the log makes requests wait: new ones are turned away by it.
+async fn watch(gateway: &Gateway, link: &Link) {
+    let mut turns = interval(LOOK_EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        gateway.limits.load.note_oldest(link.appender.backlog().oldest);
     }
 }
 
@@ -69,6 +81,7 @@ async fn turn(gateway: &Gateway, link: &Link, healths: Healths<'_>) {
             (window.len(), window.covered_ms(now_ms))
         };
         metrics::dedup(ids, covered_ms);
+        metrics::limits(gateway.limits.load.bytes(), gateway.limits.sweep());
         // Only an acknowledgement, of whichever append, says that the log takes something: a broker that
         // lacks replicas answers every question.
         if gateway.log_failed.load(Ordering::Relaxed) {

@@ -4,7 +4,7 @@
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `strange` (any bytes at all), `connections` (those that nobody closes), `repeats` (duplicates and conflicts),
 //! `closing`, `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `reloading`,
-//! `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `limits`, `caps`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -12,6 +12,8 @@
 mod batches;
 #[path = "contract/bodies.rs"]
 mod bodies;
+#[path = "contract/caps.rs"]
+mod caps;
 #[path = "contract/claims.rs"]
 mod claims;
 #[path = "contract/clocks.rs"]
@@ -40,6 +42,8 @@ mod jwks;
 mod jwt;
 #[path = "contract/keys.rs"]
 mod keys;
+#[path = "contract/limits.rs"]
+mod limits;
 #[path = "contract/lines.rs"]
 mod lines;
 #[path = "contract/ndjson.rs"]

@@ -110,7 +110,7 @@ fn tell(problem: &Problem, id: &str, response: &mut Response) {
     let headers = response.headers_mut();
     headers.remove(http::header::CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some(seconds) = problem.code.retry_after() {
+    if let Some(seconds) = problem.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if problem.code.status() == StatusCode::UNAUTHORIZED {

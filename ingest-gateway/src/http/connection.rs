@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::limit::Peer;
 use super::stream::Stream;
 
 /// What every HTTP/2 connection begins with (RFC 9113).
@@ -27,14 +29,21 @@ const MAX_STREAMS: u32 = 128;
 const MAX_HEAD: usize = 64 << 10;
 
 /// Serves a connection until it ends. Once `drain` is cancelled it takes no more requests.
-pub(super) async fn serve(mut socket: TcpStream, routes: Router, header_timeout: Duration, drain: CancellationToken) {
+pub(super) async fn serve(
+    mut socket: TcpStream,
+    peer: IpAddr,
+    routes: Router,
+    header_timeout: Duration,
+    drain: CancellationToken,
+) {
     let Ok(Ok(head)) = timeout(header_timeout, read_head(&mut socket)).await else { return };
     let http2 = head == PREFACE;
     let requests = Requests::default();
     let counted = requests.clone();
     let service = TowerToHyperService::new(routes);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
         let open = counted.begin();
+        request.extensions_mut().insert(Peer(peer));
         let answer = service.call(request);
         async move {
             let _open = open;

@@ -16,6 +16,7 @@ use super::body;
 use crate::credentials::Scope;
 use crate::gateway::Gateway;
 use crate::judge::{MAX_AHEAD_MS, MAX_BEHIND_MS};
+use crate::limits::tiers::Tier;
 use crate::problem::{Code, Problem};
 
 /// What a credential may do.
@@ -38,6 +39,8 @@ struct WhoAmI<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     limits: Limits,
+    /// What the tier lets through, as docs/limits.md tells it; nothing where it has no limit.
+    rates: Tier,
 }
 
 #[derive(Serialize)]
@@ -52,7 +55,7 @@ struct Limits {
 }
 
 /// GET /v1/whoami
-pub(super) async fn whoami(Caller(credential): Caller) -> Response {
+pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, Caller(credential): Caller) -> Response {
     let told = WhoAmI {
         key_id: &credential.id,
         tenant: credential.tenant.as_str(),
@@ -72,6 +75,7 @@ pub(super) async fn whoami(Caller(credential): Caller) -> Response {
             max_ahead_ms: MAX_AHEAD_MS,
             max_behind_ms: (!credential.may(Scope::Backfill)).then_some(MAX_BEHIND_MS),
         },
+        rates: gateway.limits.tier(&credential).tier,
     };
     Json(told).into_response()
 }

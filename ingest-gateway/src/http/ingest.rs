@@ -19,6 +19,7 @@ use crate::close;
 use crate::credentials::{Credential, Scope};
 use crate::gateway::Gateway;
 use crate::ingest::{Manner, ingest};
+use crate::limits::meter::Meter;
 use crate::problem::{Code, Problem};
 use crate::publish::Facts;
 use crate::submission::{Media, Query, Submission};
@@ -32,6 +33,7 @@ pub(super) struct Head {
     traceparent: Arc<str>,
     query: Query,
     manner: Manner,
+    meter: Arc<Meter>,
 }
 
 /// How one event stands in a request.
@@ -65,6 +67,7 @@ impl Form {
 pub(super) async fn batch(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let media = body::media(&headers, &head.credential)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    head.meter.hold(body.len())?;
     match media {
         Media::Json => take(&head, Submission::batch(&body, &head.query)?, Some((&body, whose::OF_BATCHES))).await,
         Media::Lines => take(&head, Submission::lines(&body, &head.query)?, None).await,
@@ -77,6 +80,7 @@ pub(super) async fn batch(head: Head, headers: HeaderMap, body: Body) -> Result<
 pub(super) async fn event(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let form = Form::of(&headers, &head.credential)?;
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    head.meter.hold(body.len())?;
     let submission = match form {
         Form::Own => Submission::event(&body, &head.query)?,
         Form::Structured => Submission::cloudevent(&body, &head.query)?,
@@ -96,6 +100,7 @@ pub(super) async fn close(
         return Err(Problem::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
     }
     let body = body::read(&headers, body, head.gateway.body_timeout).await?;
+    head.meter.hold(body.len())?;
     // A path that is no text names no session.
     let session = session.map_or_else(|_| String::new(), |Path(session)| session);
     take(&head, close::submission(&session, &body, &head.query)?, Some((&body, whose::OF_EVENTS))).await
@@ -112,13 +117,18 @@ impl FromRequestParts<Arc<Gateway>> for Head {
         let manner = Manner { dry_run: query.is_dry_run()?, tell_all: query.tells_all()? };
         // Before the body is read: who has to come again need not send it.
         gateway.link()?;
-        // Both stand there since the request came in.
-        let marks = (parts.extensions.get::<RequestId>(), parts.extensions.get::<TraceParent>());
-        let (Some(RequestId(request_id)), Some(TraceParent(traceparent))) = marks else {
+        // They stand there since the request came in.
+        let marks = (
+            parts.extensions.get::<RequestId>(),
+            parts.extensions.get::<TraceParent>(),
+            parts.extensions.get::<Arc<Meter>>(),
+        );
+        let (Some(RequestId(request_id)), Some(TraceParent(traceparent)), Some(meter)) = marks else {
             return Err(Problem::internal());
         };
-        let (request_id, traceparent) = (Arc::clone(request_id), Arc::clone(traceparent));
-        Ok(Self { gateway: Arc::clone(gateway), credential, request_id, traceparent, query, manner })
+        let (request_id, traceparent, meter) = (Arc::clone(request_id), Arc::clone(traceparent), Arc::clone(meter));
+        gateway.limits.begins(&credential, &meter)?;
+        Ok(Self { gateway: Arc::clone(gateway), credential, request_id, traceparent, query, manner, meter })
     }
 }
 
@@ -143,7 +153,7 @@ async fn take(head: &Head, submission: Submission<'_>, around: Option<(&Bytes, C
         closes: submission.closes,
         traceparent: head.traceparent.to_string(),
     };
-    let answer = ingest(&head.gateway, facts, &submission.events, head.manner).await?;
+    let answer = ingest(&head.gateway, facts, &submission.events, head.manner, &head.meter).await?;
     Ok(accepted(&answer))
 }
 

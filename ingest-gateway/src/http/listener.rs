@@ -1,6 +1,7 @@
 //! Takes connections: so many at once, each held to the time that a request's head may take.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
+use crate::limits::connections::Connections;
 use crate::metrics;
 
 /// Bounds of connections.
@@ -50,6 +52,7 @@ pub async fn serve(
     listener: TcpListener,
     routes: Router,
     bounds: Bounds,
+    addresses: Arc<Connections>,
     stop: impl Future<Output = ()>,
     patience: Duration,
 ) {
@@ -64,7 +67,7 @@ pub async fn serve(
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let (socket, place) = match accepted {
+        let (socket, peer, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, mostly: those that close make room.
@@ -73,10 +76,14 @@ pub async fn serve(
                 continue;
             }
         };
-        let served = connection::serve(socket, routes.clone(), bounds.header_timeout, drain.clone());
+        let Some(connected) = addresses.enter(peer) else {
+            metrics::connection_refused();
+            continue;
+        };
+        let served = connection::serve(socket, peer, routes.clone(), bounds.header_timeout, drain.clone());
         let cut_off = cut_off.clone();
         connections.spawn(async move {
-            let _place = place;
+            let _place = (place, connected);
             let _open = metrics::Open::connection();
             cut_off.run_until_cancelled(served).await;
         });
@@ -92,11 +99,11 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, Option<tokio::sync::OwnedSemaphorePermit>)> {
+) -> io::Result<(TcpStream, IpAddr, Option<tokio::sync::OwnedSemaphorePermit>)> {
     // The semaphore is never closed: without a permit there would be no bound, and that is told apart by None.
     let place = Arc::clone(places).acquire_owned().await.ok();
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer.ip(), place))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod body;
 mod connection;
 mod inform;
 mod ingest;
+mod limit;
 pub mod listener;
 mod rest;
 mod stream;
@@ -18,6 +19,9 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::gateway::Gateway;
+
+#[cfg(test)]
+pub(crate) use body::MAX_BYTES;
 
 /// All routes.
 pub fn routes(gateway: Arc<Gateway>) -> Router {
@@ -33,6 +37,7 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .fallback(inform::not_found)
         .method_not_allowed_fallback(inform::method_not_allowed)
         .layer(CatchPanicLayer::custom(around::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), limit::guard))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), around::request))
         .with_state(gateway)
 }

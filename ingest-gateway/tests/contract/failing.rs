@@ -43,6 +43,8 @@ pub(crate) struct Failing {
     /// So many appends go well before.
     left: Arc<Mutex<Option<u64>>>,
     appends: Arc<AtomicU64>,
+    /// How old it says that its oldest record is.
+    oldest: Arc<Mutex<Option<Duration>>>,
     /// Stands in its errors.
     pub(crate) name: Uuid,
 }
@@ -76,6 +78,11 @@ impl Failing {
             }
             _ => *self.mode.lock(),
         }
+    }
+
+    /// Says that its oldest record has waited for so long; says what is so if none.
+    pub(crate) fn set_oldest(&self, oldest: Option<Duration>) {
+        *self.oldest.lock() = oldest;
     }
 
     /// How many appends have begun.
@@ -173,7 +180,8 @@ impl Appender for FailingAppender {
     }
 
     fn backlog(&self) -> Backlog {
-        self.0.backlog()
+        let said = self.0.backlog();
+        Backlog { oldest: self.1.oldest.lock().unwrap_or(said.oldest), ..said }
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Setting {
     pub(crate) between: Option<Between>,
     /// The gateway's clock; the host's if none.
     pub(crate) clock: Option<Clock>,
+    /// The text of a file of tiers.
+    pub(crate) tiers: Option<String>,
     /// After how long its loops count as hung; as in life if none.
     pub(crate) hung_after: Option<Duration>,
 }
@@ -70,7 +72,7 @@ impl World {
         let opened = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
         let log: Arc<dyn EventLog> = Arc::new(opened);
         log.ensure_topics(&specs()).await.unwrap();
-        let key = new_key(&folder.path().join("credentials.toml"), &["runner"], &[Scope::Ingest]);
+        let key = new_key(&folder.path().join("credentials.toml"), &["runner"], &[Scope::Ingest], None);
         let credentials = folder.path().join("credentials.toml");
         let keys = std::fs::read_to_string(&credentials).unwrap();
         std::fs::write(credentials, keys + &setting.credentials).unwrap();
@@ -162,7 +164,14 @@ impl World {
 
     /// A key of tenant `acme`.
     pub(crate) fn key(&self, games: &[&str], scopes: &[Scope]) -> String {
-        new_key(&self.credentials(), games, scopes)
+        new_key(&self.credentials(), games, scopes, None)
+    }
+
+    /// A key of a tier, for game `runner`, that the gateway knows already.
+    pub(crate) async fn tier_key(&self, tier: &str) -> String {
+        let key = new_key(&self.credentials(), &["runner"], &[Scope::Ingest], Some(tier));
+        self.learns(&key).await;
+        key
     }
 
     /// A key that the gateway knows already.
@@ -183,9 +192,14 @@ impl World {
     }
 
     async fn knows(&self, key: String) -> String {
+        self.learns(&key).await;
+        key
+    }
+
+    async fn learns(&self, key: &str) {
         for _ in 0..100 {
-            if self.as_key(&key, "/v1/whoami").await.status == 200 {
-                return key;
+            if self.as_key(key, "/v1/whoami").await.status == 200 {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -277,6 +291,11 @@ pub(crate) fn config(folder: &Path, setting: &Setting) -> Config {
     if !setting.schemas.is_empty() {
         line.extend(["--schemas", schemas.to_str().unwrap()]);
     }
+    let tiers = folder.join("tiers.toml");
+    if let Some(text) = &setting.tiers {
+        std::fs::write(&tiers, text).unwrap();
+        line.extend(["--tiers", tiers.to_str().unwrap()]);
+    }
     line.extend(setting.flags.iter().map(String::as_str));
     let command = Config::augment_args(clap::Command::new("gateway")).args_override_self(true);
     Config::from_arg_matches(&command.get_matches_from(line)).unwrap()
@@ -288,8 +307,9 @@ fn shell(setting: &Setting) -> Shell {
     Shell { clock, health, ..Shell::detached() }
 }
 
-fn new_key(file: &Path, games: &[&str], scopes: &[Scope]) -> String {
-    made(file, &NewKey { games: games.iter().map(|game| (*game).to_owned()).collect(), ..plain(scopes) })
+fn new_key(file: &Path, games: &[&str], scopes: &[Scope], tier: Option<&str>) -> String {
+    let games = games.iter().map(|game| (*game).to_owned()).collect();
+    made(file, &NewKey { games, tier: tier.map(ToOwned::to_owned), ..plain(scopes) })
 }
 
 fn plain(scopes: &[Scope]) -> NewKey {

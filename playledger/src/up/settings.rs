@@ -42,6 +42,9 @@ pub(super) fn gateway(
     flags.set("--credentials", folder.file(super::key::CREDENTIALS));
     flags.set("--topic-prefix", &arguments.topic_prefix);
     flags.set("--instance", instance);
+    // Everybody on this machine has one address, simulated players and `send` too.
+    flags.set("--address-requests", "0");
+    flags.set("--max-connections-per-address", usize::MAX.to_string());
     flags.set_if("--games", arguments.games.as_ref());
     flags.set_if("--schemas", arguments.schemas.as_ref());
     flags.read()

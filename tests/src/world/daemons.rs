@@ -44,13 +44,17 @@ impl Daemons {
         let bootstrap = names.broker().bootstrap();
         let place = ["--kafka", bootstrap, "--topic-prefix", prefix];
         run(&home, &[&["topics", "create", "--partitions", "4", "--replication", "1"], &place[..]].concat())?;
-        let holder = ["--tenant", "acme", "--game", "quest", "--scope", "ingest", "--scope", "backfill"];
+        let holder =
+            ["--tenant", "acme", "--game", "quest", "--scope", "ingest", "--scope", "backfill", "--tier", "unlimited"];
         let key = run(&home, &[&["keys", "create", "--credentials", &credentials], &holder[..]].concat())?;
         let common = [&place[..], &["--ops", "127.0.0.1:0"]].concat();
         let with = |own: &[&str]| common.iter().chain(own).map(ToString::to_string).collect::<Vec<_>>();
         let group = |name: &str| names.group(name);
         let arguments = BTreeMap::from([
-            ("ingest-gateway", with(&["--listen", "127.0.0.1:0", "--credentials", &credentials])),
+            (
+                "ingest-gateway",
+                with(&["--listen", "127.0.0.1:0", "--address-requests", "0", "--credentials", &credentials]),
+            ),
             ("feature-worker", with(&[&["--instance", "one", "--group", &group("worker")], worker].concat())),
             ("projector", with(&["--database-url", postgres.url(), "--group", &group("projector")])),
         ]);

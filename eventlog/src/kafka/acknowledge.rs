@@ -22,6 +22,8 @@ type Settle = oneshot::Sender<Result<Vec<i64>, AppendError>>;
 pub(super) struct Queue {
     records: AtomicUsize,
     bytes: AtomicUsize,
+    /// Requests whose outcome has not been told.
+    untold: AtomicUsize,
     /// Requests in the order in which they came; those at the front that are settled are swept.
     requests: Mutex<VecDeque<(Instant, Weak<Request>)>>,
     emptied: Notify,
@@ -64,7 +66,6 @@ impl Queue {
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         if self.records.fetch_sub(records, Ordering::AcqRel) == records {
             show(0);
-            self.emptied.notify_waiters();
         }
     }
 
@@ -78,14 +79,14 @@ impl Queue {
         Backlog { records, oldest }
     }
 
-    /// Resolves when nothing waits.
+    /// Resolves when every request has been told its outcome.
     pub(super) async fn emptied(&self) {
         loop {
             let notified = self.emptied.notified();
             tokio::pin!(notified);
             // Listening starts here, so that what empties from now on is not missed.
             notified.as_mut().enable();
-            if self.records.load(Ordering::Acquire) == 0 {
+            if self.untold.load(Ordering::Acquire) == 0 {
                 return;
             }
             notified.await;
@@ -121,6 +122,7 @@ impl Request {
             failure: Mutex::new(None),
             settle: Mutex::new(Some(settle)),
         });
+        queue.untold.fetch_add(1, Ordering::AcqRel);
         let mut requests = queue.requests.lock();
         sweep(&mut requests);
         requests.push_back((Instant::now(), Arc::downgrade(&request)));
@@ -164,6 +166,9 @@ impl Request {
         };
         // Who asked may be gone.
         let _ = settle.send(outcome);
+        if self.queue.untold.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.queue.emptied.notify_waiters();
+        }
     }
 }
 
@@ -171,11 +176,9 @@ impl Receipt {
     /// The record has its outcome.
     pub(super) fn done(self) {
         let Self { request, bytes, .. } = self;
-        let queue = Arc::clone(&request.queue);
+        // First: who hears of the outcome finds its room free.
+        request.queue.release(1, bytes);
         request.step();
-        drop(request);
-        // Last, so that whoever sees the queue empty finds every request settled.
-        queue.release(1, bytes);
     }
 }
 

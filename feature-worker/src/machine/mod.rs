@@ -6,6 +6,7 @@
 //! drops both and goes back to what was committed.
 
 mod apply;
+mod clock;
 mod counts;
 mod expire;
 mod halt;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use eventlog::Record;
 
 use super::halt::Halt;
-use super::layer::{Layer, Room};
+use super::layer::Layer;
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
@@ -18,20 +18,20 @@ use crate::state::{self, Entry, Position, SessionKey};
 pub struct Partition {
     pub(super) number: i32,
     epoch: u64,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// The largest `received_at` read, in ms.
     pub(super) log_time: i64,
     /// By the monotonic clock, since when all that the partition holds has been read.
-    drained_at: Option<i64>,
+    pub(super) drained_at: Option<i64>,
     /// By the same clock, since when no partition is read: what has come meanwhile is not known.
-    halted_at: Option<i64>,
+    pub(super) halted_at: Option<i64>,
     /// The next offset to be read.
     pub(super) position: Option<i64>,
     /// Records that wait for their turn, and the position after them.
     pub(super) backlog: VecDeque<Record>,
     pub(super) backlog_end: Option<i64>,
     /// The log has nothing beyond them.
-    caught_up: bool,
+    pub(super) caught_up: bool,
     /// Where the group says to go on.
     group_offset: Option<i64>,
     pub(super) slots: HashMap<SessionKey, Slot>,
@@ -53,7 +53,7 @@ pub struct Partition {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Restoring,
     Live,
     Leaving,
@@ -179,42 +179,6 @@ impl Partition {
         Ok(self.position)
     }
 
-    /// All that the log has was handed in.
-    pub(super) fn caught_up(&mut self) {
-        self.caught_up = true;
-    }
-
-    /// All that was handed in has been applied.
-    pub(super) fn finished(&mut self, now: i64) {
-        if std::mem::take(&mut self.caught_up) {
-            self.drained_at.get_or_insert(now);
-        }
-    }
-
-    /// Records have come: log time goes by them again.
-    pub(super) fn flowing(&mut self) {
-        (self.drained_at, self.caught_up) = (None, false);
-    }
-
-    /// No partition is read for now: its clock stands still.
-    pub(super) fn halt(&mut self, now: i64) {
-        self.halted_at.get_or_insert(now);
-    }
-
-    /// Partitions are read again: its clock goes on from where it stood.
-    pub(super) fn go_on(&mut self, now: i64) {
-        if let Some(halted) = self.halted_at.take() {
-            self.drained_at = self.drained_at.map(|at| now - (halted - at).max(0));
-        }
-    }
-
-    /// Log time as it goes on while the partition is drained.
-    pub(super) fn running_log_time(&self, now: i64) -> i64 {
-        let now = self.halted_at.unwrap_or(now);
-        let since = self.drained_at.map_or(0, |at| now.saturating_sub(at).max(0));
-        if self.log_time == i64::MIN { i64::MIN } else { self.log_time.saturating_add(since) }
-    }
-
     /// The session under a key, as it may be changed: what it was is kept for an abort.
     pub(super) fn touch(&mut self, key: &SessionKey) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(key)?;
@@ -263,17 +227,6 @@ impl Partition {
             slot.queued = deadline;
             self.deadlines.push(deadline, key.clone());
         }
-    }
-
-    /// Lets deadlines fire that time alone has passed.
-    pub(super) fn tick(&mut self, now: i64, settings: &Settings, room: Room) -> Result<(), Halt> {
-        if self.phase == Phase::Live && self.drained_at.is_some() && self.log_time > i64::MIN {
-            let fires = self.running_log_time(now).saturating_sub(settings.margin_ms);
-            if fires > self.log_time {
-                self.fire(fires, settings, room)?;
-            }
-        }
-        Ok(())
     }
 
     /// What the log is to be asked for.

@@ -66,8 +66,17 @@ impl Reading {
 
 /// What came of the work.
 enum Done {
-    Claimed { granted: Vec<TopicPartition>, claims: Result<Claims, LogError> },
-    Read { fetch: u64, feed: Feed, batch: Result<Option<Batch>, LogError> },
+    Claimed {
+        granted: Vec<TopicPartition>,
+        claims: Result<Claims, LogError>,
+    },
+    Read {
+        fetch: u64,
+        /// The end that was known before: what is appended during the read must not be taken for read.
+        known: i64,
+        feed: Feed,
+        batch: Result<Option<Batch>, LogError>,
+    },
 }
 
 impl Seat {
@@ -140,7 +149,7 @@ impl EmbeddedMembership {
     fn done(&mut self, done: Done) -> Result<Option<GroupEvent>, LogError> {
         match done {
             Done::Claimed { granted, claims } => Ok(self.taken(&granted, claims?)),
-            Done::Read { fetch, feed, batch } => {
+            Done::Read { fetch, known, feed, batch } => {
                 // A partition that has gone or has been moved since is not read from there any more.
                 let Some(reading) = self.feeds.iter_mut().find(|reading| reading.fetch == fetch) else {
                     return Ok(None);
@@ -148,7 +157,7 @@ impl EmbeddedMembership {
                 reading.feed = feed;
                 let batch = batch?;
                 reading.told &= batch.is_none();
-                reading.vain = batch.is_none().then(|| self.handle.store.tails.end(reading.feed.part));
+                reading.vain = batch.is_none().then_some(known);
                 Ok(batch.map(GroupEvent::Records))
             }
         }
@@ -177,9 +186,10 @@ impl EmbeddedMembership {
             let reading = &mut self.feeds[turn];
             if reading.has_news(&self.handle.store) {
                 let (handle, fetch, mut feed) = (Arc::clone(&self.handle), reading.fetch, reading.feed.clone());
+                let known = handle.store.tails.end(feed.part);
                 self.start(async move {
                     let batch = feed.pull(&handle.store).await;
-                    Done::Read { fetch, feed, batch }
+                    Done::Read { fetch, known, feed, batch }
                 });
                 return None;
             }

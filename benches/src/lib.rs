@@ -6,6 +6,8 @@
 pub mod daemons;
 pub mod drain;
 pub mod figures;
+pub mod folder;
+pub mod gateway;
 pub mod latency;
 pub mod load;
 pub mod process;

@@ -104,6 +104,14 @@ impl Process {
         usage::peak_memory(self.pid)
     }
 
+    /// The memory that it holds now, in bytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn memory(&self) -> anyhow::Result<u64> {
+        usage::memory(self.pid)
+    }
+
     /// SIGTERM; then it must end well.
     ///
     /// # Errors

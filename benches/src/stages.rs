@@ -1,6 +1,5 @@
 //! Every stage of the pipeline, one after the other and then together, on one log after the other.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::drain::{self, Whole};
 use crate::figures::{self, OnLog, Stage};
+use crate::folder::new_folder;
 use crate::latency::{self, Pace};
 use crate::load::{self, Waves};
 use crate::process::{Process, Reading};
@@ -190,18 +190,6 @@ fn say(world: &World, stages: &[Stage]) {
     if let Some(stage) = stages.last() {
         eprintln!("{}: {} took {:.1} s", world.kind.name(), stage.name, stage.took.as_secs_f64());
     }
-}
-
-/// A folder that the `postgres` user may pass through, removed at the end.
-fn new_folder(within: Option<&Path>) -> anyhow::Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("playledger-bench-");
-    let folder = match within {
-        Some(within) => builder.tempdir_in(within)?,
-        None => builder.tempdir()?,
-    };
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
-    Ok(folder)
 }
 
 fn at_least_one(word: &str) -> Result<usize, String> {

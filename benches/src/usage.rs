@@ -40,10 +40,23 @@ pub fn cpu_of_family(pid: u32) -> anyhow::Result<Duration> {
 /// # Errors
 /// When there is no such process.
 pub fn peak_memory(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "VmHWM")
+}
+
+/// The memory that a process holds now, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub fn memory(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "VmRSS")
+}
+
+/// A number of bytes out of what Linux tells of a process.
+fn status(pid: u32, name: &str) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-    let line =
-        text.lines().find_map(|line| line.strip_prefix("VmHWM:")).with_context(|| format!("{path}: no VmHWM"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let line = line.with_context(|| format!("{path}: no {name}"))?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kilobytes * 1024)
 }

@@ -86,16 +86,21 @@ impl Headers {
     /// A name longer than 65,535 bytes or a value longer than 4 GiB is cut off there; no caller
     /// has such.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut packed = BytesMut::new();
+        Self::split_off(&mut BytesMut::new(), pairs)
+    }
+
+    /// As [`Headers::from_pairs`], written to the end of a buffer, which goes on behind them: many records'
+    /// parts in one buffer cost less than many buffers. What stood there before is cut off with them.
+    pub fn split_off<'a>(buffer: &mut BytesMut, pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         for (name, value) in pairs {
-            let name_len = u16::try_from(name.len()).unwrap_or(u16::MAX);
-            let value_len = u32::try_from(value.len()).unwrap_or(u32::MAX);
-            packed.put_u16(name_len);
-            packed.put_slice(&name.as_bytes()[..usize::from(name_len)]);
-            packed.put_u32(value_len);
-            packed.put_slice(&value[..value_len as usize]);
+            pack(buffer, name.as_bytes(), value);
         }
-        Self(packed.freeze())
+        Self(buffer.split().freeze())
+    }
+
+    /// Headers that [`pack`] has written.
+    pub(crate) fn packed_here(packed: Bytes) -> Self {
+        Self(packed)
     }
 
     /// Headers from their packed form.
@@ -140,6 +145,16 @@ impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value)))).finish()
     }
+}
+
+/// Writes a header, its name in UTF-8, in the form of [`Headers`]; a name or value too long for it is cut.
+pub(crate) fn pack(buffer: &mut BytesMut, name: &[u8], value: &[u8]) {
+    let name_len = u16::try_from(name.len()).unwrap_or(u16::MAX);
+    let value_len = u32::try_from(value.len()).unwrap_or(u32::MAX);
+    buffer.put_u16(name_len);
+    buffer.put_slice(&name[..usize::from(name_len)]);
+    buffer.put_u32(value_len);
+    buffer.put_slice(&value[..value_len as usize]);
 }
 
 /// The first header of a packed buffer, and what follows it.

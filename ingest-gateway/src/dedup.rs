@@ -5,12 +5,17 @@
 //! length, unless there are more ids than it may hold.
 
 mod generations;
+mod ids;
+mod key;
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 use uuid::Uuid;
 
 use generations::Generations;
+pub use key::Key;
+use key::{Keys, Taken};
 
 /// How far the window reaches.
 #[derive(Clone, Copy, Debug)]
@@ -19,15 +24,6 @@ pub struct Bounds {
     pub window_ms: i64,
     /// At most so many ids are known.
     pub ids: usize,
-}
-
-/// An event's key: its tenant's number in this process, and its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// Number of the tenant, by [`Window::key`].
-    tenant: u32,
-    /// Bytes instead of a number: half of the padding goes.
-    id: [u8; 16],
 }
 
 /// What an id turned out to be. `F` is whatever tells how the append of the first one ends.
@@ -66,11 +62,11 @@ pub enum Settled {
 #[derive(Debug)]
 pub struct Window<F> {
     bounds: Bounds,
-    tenants: HashMap<String, u32>,
+    keys: Keys,
     kept: Generations,
     /// Appended with an unknown outcome, and not yet again with a known one.
     unsettled: Generations,
-    in_flight: HashMap<Key, (u64, F)>,
+    in_flight: HashMap<Key, (u64, F), BuildHasherDefault<Taken>>,
     /// Since when every id that was kept is known.
     covers_from_ms: i64,
 }
@@ -80,22 +76,17 @@ impl<F: Clone> Window<F> {
     pub fn new(bounds: Bounds, now_ms: i64) -> Self {
         Self {
             bounds,
-            tenants: HashMap::new(),
+            keys: Keys::default(),
             kept: Generations::new(now_ms),
             unsettled: Generations::new(now_ms),
-            in_flight: HashMap::new(),
+            in_flight: HashMap::default(),
             covers_from_ms: now_ms,
         }
     }
 
     /// The key of an event.
     pub fn key(&mut self, tenant: &str, event_id: Uuid) -> Key {
-        let next = u32::try_from(self.tenants.len()).unwrap_or(u32::MAX);
-        let tenant = match self.tenants.get(tenant) {
-            Some(number) => *number,
-            None => *self.tenants.entry(tenant.to_owned()).or_insert(next),
-        };
-        Key { tenant, id: event_id.into_bytes() }
+        self.keys.key(tenant, event_id)
     }
 
     /// Claims an event for a request whose own append ends as `flight` tells.
@@ -107,15 +98,18 @@ impl<F: Clone> Window<F> {
         seen
     }
 
-    /// As [`Window::claim`], for an event that stands for the same whatever its body says: what is in
-    /// doubt with another body is claimed afresh.
+    /// As [`Window::claim`], for an event that stands for the same whatever its body says: any body is the
+    /// same, and what is in doubt is claimed afresh.
     pub fn claim_any_body(&mut self, key: Key, body: u64, flight: &F) -> Claim<F> {
-        let seen = self.claim(key, body, flight);
-        if !matches!(seen, Claim::Doubtful) {
-            return seen;
+        match self.claim(key, body, flight) {
+            Claim::Fresh => Claim::Fresh,
+            Claim::Known { .. } => Claim::Known { same_body: true },
+            Claim::InFlight { flight, .. } => Claim::InFlight { same_body: true, flight },
+            Claim::Doubtful => {
+                self.in_flight.insert(key, (body, flight.clone()));
+                Claim::Fresh
+            }
         }
-        self.in_flight.insert(key, (body, flight.clone()));
-        Claim::Fresh
     }
 
     /// What [`Window::claim`] would say; changes nothing.
@@ -139,17 +133,14 @@ impl<F: Clone> Window<F> {
             Settled::Kept => self.remember(key, body, now_ms),
             Settled::NotKept => {}
             Settled::Unknown => {
-                self.unsettled.insert(key, body, now_ms, self.bounds);
+                self.unsettled.replace(key, body, now_ms, self.bounds, &self.keys);
             }
         }
     }
 
     /// Learns of an event that the log holds. The first body that is told of an id stands.
     pub fn remember(&mut self, key: Key, body: u64, now_ms: i64) {
-        if self.kept.get(key).is_some() {
-            return;
-        }
-        if let Some(turned_ms) = self.kept.insert(key, body, now_ms, self.bounds) {
+        if let Some(turned_ms) = self.kept.insert(key, body, now_ms, self.bounds, &self.keys) {
             self.covers_from_ms = self.covers_from_ms.max(turned_ms);
         }
     }
@@ -171,7 +162,7 @@ impl<F: Clone> Window<F> {
     /// Learns of an event that the log holds and that is older than all that are known. Never lets a
     /// newer one go: false where the window holds as many as it may.
     pub fn remember_older(&mut self, key: Key, body: u64) -> bool {
-        self.kept.insert_older(key, body, self.bounds)
+        self.kept.insert_older(key, body, self.bounds, &self.keys)
     }
 
     /// How many events [`Window::remember_older`] has room for.

@@ -14,7 +14,7 @@ use crate::carry::{Cargo, Fate, Slot, carry};
 use crate::claims::Claims;
 use crate::dedup::{Claim, Settled};
 use crate::dry;
-use crate::gateway::Gateway;
+use crate::gateway::{Flight, Gateway};
 use crate::judge::{Context, Refused, Sound, judge};
 use crate::limits::meter::Meter;
 use crate::limits::standing::Refusal;
@@ -98,15 +98,16 @@ fn load(
     verdicts: Vec<Result<Sound<'_>, Refused>>,
 ) -> Result<Cargo, Problem> {
     let link = gateway.link()?;
-    let publisher = Publisher::new(&facts, &link.targets);
     let (tell, flight) = watch::channel(None);
     let mut claims = Claims::new(Arc::clone(gateway), tell);
+    let bytes = verdicts.iter().flatten().map(|sound| sound.text.len()).sum();
+    let claimed = claim(gateway, &facts, verdicts, &flight, &mut claims);
+    let mut publisher = Publisher::new(&facts, &link.targets, items.len(), bytes);
     let mut slots = Vec::with_capacity(items.len());
     let mut records: Vec<NewRecord> = Vec::with_capacity(items.len());
-    let mut window = gateway.window.lock();
-    for (item, verdict) in items.iter().zip(verdicts) {
-        let sound = match verdict {
-            Ok(sound) => sound,
+    for (item, claimed) in items.iter().zip(claimed) {
+        let (sound, seen) = match claimed {
+            Ok(claimed) => claimed,
             Err(refused) => {
                 records.push(publisher.quarantined(
                     refused.event_id,
@@ -119,37 +120,54 @@ fn load(
                 continue;
             }
         };
-        let key = window.key(facts.credential.tenant.as_str(), sound.event_id);
-        // A session that is closed again is closed the same way, whatever the second body says.
-        let any_body = facts.origin == Some(Origin::Close);
-        let claim = if any_body {
-            window.claim_any_body(key, sound.body, &flight)
-        } else {
-            window.claim(key, sound.body, &flight)
-        };
-        let fate = match claim {
+        let fate = match seen {
             Claim::Fresh => {
-                claims.add(key);
                 let fingerprint = body::to_header(sound.body);
                 records.push(publisher.event(sound.event_id, sound.session_id, &sound.text, &fingerprint));
                 Fate::Appended
             }
-            Claim::Known { same_body } if same_body || any_body => Fate::Known,
-            Claim::InFlight { same_body, flight } if same_body || any_body => Fate::Follows(flight),
-            Claim::Known { .. } | Claim::Doubtful => {
+            Claim::Known { same_body: true } => Fate::Known,
+            Claim::InFlight { same_body: true, flight } => Fate::Follows(flight),
+            Claim::Known { same_body: false } | Claim::Doubtful => {
                 records.push(conflicting(&publisher, sound.event_id, item));
                 Fate::Conflicts
             }
-            Claim::InFlight { flight, .. } => {
+            Claim::InFlight { same_body: false, flight } => {
                 let record = conflicting(&publisher, sound.event_id, item);
                 Fate::ConflictsIfKept(flight, Box::new(record))
             }
         };
         slots.push(Slot::sound(sound.event_id, fate));
     }
-    drop(window);
     drop(publisher);
     Ok(Cargo { facts, slots, records, claims })
+}
+
+/// Claims the sound events, in one go; says of each what it turned out to be.
+fn claim<'a>(
+    gateway: &Gateway,
+    facts: &Facts,
+    verdicts: Vec<Result<Sound<'a>, Refused>>,
+    flight: &Flight,
+    claims: &mut Claims,
+) -> Vec<Result<(Sound<'a>, Claim<Flight>), Refused>> {
+    // A session that is closed again is closed the same way, whatever the second body says.
+    let any_body = facts.origin == Some(Origin::Close);
+    let tenant = facts.credential.tenant.as_str();
+    let mut window = gateway.window.lock();
+    let mut claim = |sound: Sound<'a>| {
+        let key = window.key(tenant, sound.event_id);
+        let seen = if any_body {
+            window.claim_any_body(key, sound.body, flight)
+        } else {
+            window.claim(key, sound.body, flight)
+        };
+        if matches!(seen, Claim::Fresh) {
+            claims.add(key);
+        }
+        (sound, seen)
+    };
+    verdicts.into_iter().map(|verdict| verdict.map(&mut claim)).collect()
 }
 
 fn conflicting(publisher: &Publisher<'_>, event_id: Uuid, item: &Item<'_>) -> NewRecord {

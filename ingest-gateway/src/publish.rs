@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use eventlog::{Headers, NewRecord, TopicPartition};
 use schemas::record::VERSION;
 use schemas::record::header;
@@ -67,7 +67,12 @@ pub struct Publisher<'a> {
     targets: &'a Targets,
     /// A stamp up to where the event or the hole goes.
     head: Vec<u8>,
+    /// Where the records' parts are written, one after the other.
+    buffer: BytesMut,
 }
+
+/// About what a record holds beside stamp and event: its key and its headers.
+const AROUND_AN_EVENT: usize = 300;
 
 impl Target {
     /// The topic, as it is named behind `prefix`.
@@ -76,11 +81,12 @@ impl Target {
     }
 
     /// A record of this topic, in its key's partition.
-    pub fn record(&self, key: String, value: Bytes, headers: Headers, at: Timestamp) -> NewRecord {
-        let partition = topics::partition(key.as_bytes(), self.partitions);
+    pub fn record(&self, key: impl Into<Bytes>, value: Bytes, headers: Headers, at: Timestamp) -> NewRecord {
+        let key = key.into();
+        let partition = topics::partition(&key, self.partitions);
         NewRecord {
             partition: TopicPartition { topic: Arc::clone(&self.name), partition },
-            key: key.into(),
+            key,
             value: Some(value),
             headers,
             timestamp_ms: at.ms(),
@@ -89,8 +95,8 @@ impl Target {
 }
 
 impl<'a> Publisher<'a> {
-    /// For a request's records.
-    pub fn new(facts: &'a Facts, targets: &'a Targets) -> Self {
+    /// For a request's records: so many events, of so many bytes together.
+    pub fn new(facts: &'a Facts, targets: &'a Targets, events: usize, bytes: usize) -> Self {
         let stamp = Stamp {
             v: VERSION,
             tenant: facts.credential.tenant.clone(),
@@ -109,28 +115,29 @@ impl<'a> Publisher<'a> {
         // Strings and numbers: there is nothing that could fail.
         let mut head = serde_json::to_vec(&stamp).unwrap_or_default();
         head.pop();
-        Self { facts, targets, head }
+        let buffer = BytesMut::with_capacity(events * (head.len() + AROUND_AN_EVENT) + bytes);
+        Self { facts, targets, head, buffer }
     }
 
     /// An event of the client, in its own bytes less the whitespace between tokens.
-    pub fn event(&self, event_id: Uuid, session_id: Uuid, text: &str, fingerprint: &str) -> NewRecord {
+    pub fn event(&mut self, event_id: Uuid, session_id: Uuid, text: &str, fingerprint: &str) -> NewRecord {
         let mut id = Uuid::encode_buffer();
-        let headers = Headers::from_pairs([
+        let pairs = [
             (header::EVENT_ID, event_id.as_hyphenated().encode_lower(&mut id).as_bytes()),
             (header::FINGERPRINT, fingerprint.as_bytes()),
             (header::TRACEPARENT, self.facts.traceparent.as_bytes()),
-        ]);
-        let key = topics::session_key(&self.facts.credential.tenant, session_id);
-        self.targets.events.record(key, self.stamped("event", text), headers, self.facts.received_at)
+        ];
+        let headers = Headers::split_off(&mut self.buffer, pairs);
+        self.stamped(session_id, headers, "event", text)
     }
 
     /// A hole in the place of a refused event.
-    pub fn hole(&self, session_id: Uuid, seq: u64, reason: Reason) -> NewRecord {
+    pub fn hole(&mut self, session_id: Uuid, seq: u64, reason: Reason) -> NewRecord {
         let hole = Hole { session_id, seq, reason: Cow::Borrowed(reason.as_str()) };
         let text = serde_json::to_string(&hole).unwrap_or_default();
-        let headers = Headers::from_pairs([(header::TRACEPARENT, self.facts.traceparent.as_bytes())]);
-        let key = topics::session_key(&self.facts.credential.tenant, session_id);
-        self.targets.events.record(key, self.stamped("hole", &text), headers, self.facts.received_at)
+        let pairs = [(header::TRACEPARENT, self.facts.traceparent.as_bytes())];
+        let headers = Headers::split_off(&mut self.buffer, pairs);
+        self.stamped(session_id, headers, "hole", &text)
     }
 
     /// A refused event, raw and with its reason.
@@ -160,14 +167,13 @@ impl<'a> Publisher<'a> {
         self.targets.quarantine.record(key, Bytes::copy_from_slice(raw), headers, facts.received_at)
     }
 
-    fn stamped(&self, member: &str, text: &str) -> Bytes {
-        let mut value = Vec::with_capacity(self.head.len() + member.len() + text.len() + 5);
-        value.extend_from_slice(&self.head);
-        value.extend_from_slice(b",\"");
-        value.extend_from_slice(member.as_bytes());
-        value.extend_from_slice(b"\":");
-        value.extend_from_slice(text.as_bytes());
-        value.push(b'}');
-        value.into()
+    fn stamped(&mut self, session_id: Uuid, headers: Headers, member: &str, text: &str) -> NewRecord {
+        let buffer = &mut self.buffer;
+        buffer.put_slice(topics::session_key(&self.facts.credential.tenant, session_id).as_bytes());
+        let key = buffer.split().freeze();
+        for part in [&self.head, &b",\""[..], member.as_bytes(), b"\":", text.as_bytes(), b"}"] {
+            buffer.put_slice(part);
+        }
+        self.targets.events.record(key, buffer.split().freeze(), headers, self.facts.received_at)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::id::{Game, PlayerId, Tenant};
 
@@ -89,7 +90,12 @@ impl Topic {
 
 /// Key of a session's records: events, live snapshots, state.
 pub fn session_key(tenant: &Tenant, session: Uuid) -> String {
-    format!("{tenant}/{session}")
+    let tenant = tenant.as_str();
+    let mut key = String::with_capacity(tenant.len() + 1 + Hyphenated::LENGTH);
+    key.push_str(tenant);
+    key.push('/');
+    key.push_str(session.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    key
 }
 
 /// Key of a player's records: reports.

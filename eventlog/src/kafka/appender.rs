@@ -6,18 +6,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use metrics::counter;
 use parking_lot::RwLock;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::Message;
-use rdkafka::producer::{DeliveryResult, ProducerContext, ThreadedProducer};
+use rdkafka::message::Message as _;
+use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::acknowledge::{Queue, Receipt, Request};
+use super::native::Report;
 use super::options::{KafkaOptions, MAX_MESSAGE_BYTES};
-use super::{error, native, produce};
+use super::sender::{Reports, Sender};
+use super::{error, produce};
 use crate::{AppendError, AppendOptions, Appender, Backlog, LogError, NewRecord, Pending};
 
-type Producer = ThreadedProducer<Context>;
+type Producer = Sender<Context>;
 
 /// An appender on an idempotent producer.
 pub(super) struct KafkaAppender {
@@ -60,14 +62,14 @@ impl KafkaAppender {
         for (index, record) in records.iter().enumerate() {
             let bytes = produce::size(record);
             let receipt = Box::new(Receipt { request: Arc::clone(request), index, bytes });
-            if let Err((failed, refused)) = producer.send(produce::outgoing(record, receipt)) {
+            if let Err((failed, receipt)) = producer.send(record, receipt) {
                 self.queue.note(&failed);
                 request.fail(if failed.rdkafka_error_code() == Some(Code::QueueFull) {
                     AppendError::Unavailable("librdkafka's queue is full".into())
                 } else {
                     error::of_delivery(&failed, false)
                 });
-                refused.delivery_opaque.done();
+                receipt.done();
             }
         }
     }
@@ -123,20 +125,38 @@ impl ClientContext for Context {
 impl ProducerContext for Context {
     type DeliveryOpaque = Box<Receipt>;
 
+    /// What the wrapper reports by itself: records that were on their way when the producer went.
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Box<Receipt>) {
         match result {
             Ok(message) => receipt.request.kept(receipt.index, message.offset()),
-            Err((error, message)) => {
-                self.0.note(error);
-                receipt.request.fail(error::of_delivery(error, native::possibly_written(message)));
+            Err((failed, _)) => {
+                let unsent = failed.rdkafka_error_code() == Some(Code::PurgeQueue);
+                self.failed(failed, !unsent, &receipt);
             }
         }
         receipt.done();
     }
 }
 
+impl Reports for Context {
+    fn report(&self, report: &Report<'_>, receipt: Box<Receipt>) {
+        match report.outcome() {
+            Ok(offset) => receipt.request.kept(receipt.index, offset),
+            Err(code) => self.failed(&KafkaError::MessageProduction(code), report.possibly_written(), &receipt),
+        }
+        receipt.done();
+    }
+}
+
+impl Context {
+    fn failed(&self, failed: &KafkaError, possibly_written: bool, receipt: &Receipt) {
+        self.0.note(failed);
+        receipt.request.fail(error::of_delivery(failed, possibly_written));
+    }
+}
+
 fn make(config: &ClientConfig, queue: &Arc<Queue>) -> Result<Producer, KafkaError> {
-    Producer::from_config_and_context(config, Context(Arc::clone(queue)))
+    Producer::new(config, Context(Arc::clone(queue)))
 }
 
 /// Dropping a producer waits for its thread; whoever drops it here should not.

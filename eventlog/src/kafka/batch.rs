@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::message::Message;
+use crate::record::pack;
 use crate::{Batch, Headers, Record, TopicPartition};
 
 /// A batch is handed over at the latest when it holds so many bytes …
@@ -95,19 +96,15 @@ impl Layout {
             timestamp_ms: self.timestamp_ms,
             key: part(self.key),
             value: self.value.map(part),
-            headers: Headers::from_packed(part(self.headers)).unwrap_or_default(),
+            headers: Headers::packed_here(part(self.headers)),
         }
     }
 }
 
-/// Adds a header in the form of [`Headers`]; one whose name or value does not fit is cut, as there.
+/// Adds a header. A foreign writer's name need not be UTF-8; ours must.
 fn pack_header(buffer: &mut BytesMut, name: &[u8], value: &[u8]) {
-    // A foreign writer's name need not be UTF-8; ours must.
-    let name = String::from_utf8_lossy(name);
-    let name_length = u16::try_from(name.len()).unwrap_or(u16::MAX);
-    let value_length = u32::try_from(value.len()).unwrap_or(u32::MAX);
-    buffer.put_u16(name_length);
-    buffer.put_slice(&name.as_bytes()[..usize::from(name_length)]);
-    buffer.put_u32(value_length);
-    buffer.put_slice(&value[..value_length as usize]);
+    match std::str::from_utf8(name) {
+        Ok(name) => pack(buffer, name.as_bytes(), value),
+        Err(_) => pack(buffer, String::from_utf8_lossy(name).as_bytes(), value),
+    }
 }

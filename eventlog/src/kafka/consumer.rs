@@ -152,7 +152,8 @@ impl Member {
                 }
             }
             Event::Log { level, facility, text } => super::context::log(level, &facility, &text),
-            Event::Other => {}
+            // A consumer sends nothing.
+            Event::Delivered(_) | Event::Other => {}
         }
         ControlFlow::Continue(())
     }

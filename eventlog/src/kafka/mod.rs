@@ -27,6 +27,7 @@ mod produce;
 mod reader;
 mod reading;
 mod rebalance;
+mod sender;
 mod slots;
 mod topic_id;
 mod transaction;

@@ -3,10 +3,11 @@
 //! The wrapper's poll tells of a partition's end without its topic and its offset, and it makes a
 //! reference count for each message. Both matter here: an end's offset is the only way to know that
 //! markers and aborted records have been passed. So this module takes events from a consumer's queue
-//! itself. All unsafe code of this crate is here, in [`super::message`] and in [`super::topic_id`].
+//! itself. All unsafe code of this crate is here, in [`super::message`], in [`super::sender`] and in
+//! [`super::topic_id`].
 #![expect(unsafe_code, reason = "calls into librdkafka that its safe wrapper does not offer")]
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::time::Duration;
@@ -14,7 +15,6 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::BorrowedMessage;
 
 use super::message::Message;
 use crate::TopicPartition;
@@ -34,6 +34,12 @@ impl EventQueue {
     pub(super) fn of_consumer(client: *mut rd::rd_kafka_t) -> Option<Self> {
         // SAFETY: `client` comes from a live client; the call returns a reference of our own or null.
         NonNull::new(unsafe { rd::rd_kafka_queue_get_consumer(client) }).map(Self)
+    }
+
+    /// The queue on which any other client receives its own.
+    pub(super) fn of_client(client: *mut rd::rd_kafka_t) -> Option<Self> {
+        // SAFETY: as in `of_consumer`.
+        NonNull::new(unsafe { rd::rd_kafka_queue_get_main(client) }).map(Self)
     }
 
     /// The next event, waiting at most so long.
@@ -62,7 +68,7 @@ impl EventQueue {
 
 impl Drop for EventQueue {
     fn drop(&mut self) {
-        // SAFETY: gives back the reference taken in `of_consumer`.
+        // SAFETY: gives back the reference taken in `of_consumer` or `of_client`.
         unsafe { rd::rd_kafka_queue_destroy(self.0.as_ptr()) }
     }
 }
@@ -89,6 +95,8 @@ pub(super) enum Event<'a> {
     Revoke(Vec<TopicPartition>),
     /// Something failed; of one partition at an offset, or of the whole client.
     Error { code: RDKafkaErrorCode, fatal: bool, text: String, partition: Option<(TopicPartition, i64)> },
+    /// Records that were sent have their outcomes.
+    Delivered(Reports<'a>),
     /// Offsets were committed, or not.
     Committed(Result<(), RDKafkaErrorCode>),
     /// A line for the log, with its syslog level.
@@ -105,6 +113,7 @@ impl RawEvent {
         match unsafe { rd::rd_kafka_event_type(event) } {
             rd::RD_KAFKA_EVENT_FETCH => NonNull::new(unsafe { rd::rd_kafka_event_message_next(event) }.cast_mut())
                 .map_or(Event::Other, |raw| Event::Message(Message::of_event(raw))),
+            rd::RD_KAFKA_EVENT_DR => Event::Delivered(Reports(self)),
             rd::RD_KAFKA_EVENT_ERROR => self.read_error(),
             rd::RD_KAFKA_EVENT_REBALANCE => {
                 let partitions = self.partition_list();
@@ -167,11 +176,43 @@ impl RawEvent {
     }
 }
 
-/// Whether a record that was not acknowledged may have been written all the same.
-pub(super) fn possibly_written(message: &BorrowedMessage<'_>) -> bool {
-    // SAFETY: the message of a delivery report is live while it is borrowed.
-    let status = unsafe { rd::rd_kafka_message_status(message.ptr()) };
-    status != rd::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
+/// The delivery reports of one event.
+pub(super) struct Reports<'a>(&'a RawEvent);
+
+impl<'a> Iterator for Reports<'a> {
+    type Item = Report<'a>;
+
+    fn next(&mut self) -> Option<Report<'a>> {
+        // SAFETY: the event is live and of type DR; its messages live as long as it does.
+        let raw = unsafe { rd::rd_kafka_event_message_next(self.0.0.as_ptr()) };
+        // SAFETY: null or a message of the event.
+        unsafe { raw.as_ref() }.map(Report)
+    }
+}
+
+/// What became of one record.
+pub(super) struct Report<'a>(&'a rd::rd_kafka_message_t);
+
+impl Report<'_> {
+    /// Its offset, or why it was not acknowledged.
+    pub(super) fn outcome(&self) -> Result<i64, RDKafkaErrorCode> {
+        match RDKafkaErrorCode::from(self.0.err) {
+            RDKafkaErrorCode::NoError => Ok(self.0.offset),
+            code => Err(code),
+        }
+    }
+
+    /// Whether a record that was not acknowledged may have been written all the same.
+    pub(super) fn possibly_written(&self) -> bool {
+        // SAFETY: the message is live.
+        let status = unsafe { rd::rd_kafka_message_status(self.0) };
+        status != rd::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
+    }
+
+    /// What went out with it.
+    pub(super) fn opaque(&self) -> *mut c_void {
+        self.0._private
+    }
 }
 
 /// The generation in which a consumer is a member of its group; negative when it is none.

@@ -53,9 +53,9 @@ fn a_claim_in_spite_of_doubt_is_one_like_any_other() {
     window.claim(key, 7, &1);
     window.settle(key, Settled::Unknown, 1);
     assert_eq!(window.claim_any_body(key, 8, &2), Claim::Fresh);
-    assert_eq!(window.claim_any_body(key, 9, &3), Claim::InFlight { same_body: false, flight: 2 });
+    assert_eq!(window.claim_any_body(key, 9, &3), Claim::InFlight { same_body: true, flight: 2 });
     window.settle(key, Settled::Kept, 2);
-    assert_eq!(window.claim_any_body(key, 9, &3), Claim::Known { same_body: false });
+    assert_eq!(window.claim_any_body(key, 9, &3), Claim::Known { same_body: true });
 }
 
 #[test]

@@ -18,6 +18,8 @@ const AT_MOST: Duration = Duration::from_secs(8);
 /// Ages at which the way back is cut into pieces, in thousandths of the window: the newest piece first,
 /// since that is where repeats come from.
 const PIECES: [i64; 4] = [0, 100, 300, 1_000];
+/// So many records of the tail are remembered before requests that wait for the window have their turn.
+const AT_ONCE: usize = 256;
 /// Before the tail is opened again that has failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -182,9 +184,9 @@ fn remember_older(gateway: &Gateway, batch: &Batch) -> bool {
 
 fn remember(gateway: &Gateway, batch: &Batch) {
     let now_ms = gateway.clock.monotonic_ms();
-    let mut window = gateway.window.lock();
-    for record in &batch.records {
-        if let Some((tenant, event_id, body)) = known(record) {
+    for records in batch.records.chunks(AT_ONCE) {
+        let mut window = gateway.window.lock();
+        for (tenant, event_id, body) in records.iter().filter_map(known) {
             let key = window.key(tenant, event_id);
             window.remember(key, body, now_ms);
         }
@@ -194,8 +196,15 @@ fn remember(gateway: &Gateway, batch: &Batch) {
 /// Tenant, id and body of an event; nothing of a hole, or where another version's fingerprint stands.
 fn known(record: &Record) -> Option<(&str, Uuid, u64)> {
     let (tenant, _) = std::str::from_utf8(&record.key).ok()?.split_once('/')?;
-    let event_id = Uuid::try_parse(record.headers.text(header::EVENT_ID)?).ok()?;
-    Some((tenant, event_id, body::from_header(record.headers.get(header::FINGERPRINT)?)?))
+    let (mut event_id, mut body) = (None, None);
+    for (name, value) in record.headers.iter() {
+        match name {
+            header::EVENT_ID if event_id.is_none() => event_id = Some(value),
+            header::FINGERPRINT if body.is_none() => body = Some(value),
+            _ => {}
+        }
+    }
+    Some((tenant, Uuid::try_parse_ascii(event_id?).ok()?, body::from_header(body?)?))
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ use crate::submission::Media;
 /// The largest body, as it comes and decoded.
 pub(crate) const MAX_BYTES: usize = 2 << 20;
 
+/// A piece of a body that is smaller is copied.
+const MIN_PIECE: usize = 4 << 10;
+
 /// What a body holds, by its content type. From whoever has a publishable key, plain text is taken for JSON:
 /// it is all that a browser's `sendBeacon` sends to another origin without asking.
 ///
@@ -104,7 +107,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
 
 async fn collect(mut body: Body, time: Duration) -> Result<Bytes, Problem> {
     let deadline = Instant::now() + time;
-    let mut whole = BytesMut::new();
+    // Most bodies come in one piece, which need not be copied.
+    let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
     loop {
         let late = |_| {
             let detail = format!("the body did not arrive within {} s", time.as_secs_f64());
@@ -115,11 +119,19 @@ async fn collect(mut body: Body, time: Duration) -> Result<Bytes, Problem> {
             Problem::new(Code::MalformedBody, "the body ended before its end")
         };
         let Some(frame) = timeout_at(deadline, body.frame()).await.map_err(late)? else {
-            return Ok(whole.freeze());
+            return Ok(if whole.is_empty() { first } else { whole.freeze() });
         };
         let Ok(data) = frame.map_err(torn)?.into_data() else { continue };
-        if whole.len() + data.len() > MAX_BYTES {
+        if first.len().max(whole.len()) + data.len() > MAX_BYTES {
             return Err(too_large("the body"));
+        }
+        if first.is_empty() {
+            // A piece keeps the buffer that it was read into: not worth it for a few bytes.
+            first = if data.len() < MIN_PIECE { Bytes::copy_from_slice(&data) } else { data };
+            continue;
+        }
+        if whole.is_empty() {
+            whole.extend_from_slice(&first);
         }
         whole.extend_from_slice(&data);
     }

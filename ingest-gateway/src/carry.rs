@@ -72,6 +72,24 @@ impl Slot {
     }
 }
 
+/// Measures how many sound events had an id that was known.
+pub fn tell_hits(slots: &[Slot]) {
+    let (mut known, mut in_flight, mut other_body) = (0, 0, 0);
+    for Slot(slot) in slots {
+        match slot {
+            Ok((_, Fate::Known)) => known += 1,
+            Ok((_, Fate::Follows(_))) => in_flight += 1,
+            Ok((_, Fate::Conflicts | Fate::ConflictsIfKept(..))) => other_body += 1,
+            Ok((_, Fate::Appended)) | Err(_) => {}
+        }
+    }
+    for (kind, count) in [("known", known), ("in_flight", in_flight), ("other_body", other_body)] {
+        if count > 0 {
+            metrics::dedup_hits(kind, count);
+        }
+    }
+}
+
 /// Appends, waits for everything that the answer rests on, and counts.
 ///
 /// # Errors

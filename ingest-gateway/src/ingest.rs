@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::answer::{Answer, CONFLICT, Outcome, Status};
-use crate::carry::{Cargo, Fate, Slot, carry};
+use crate::carry::{self, Cargo, Fate, Slot, carry};
 use crate::claims::Claims;
 use crate::dedup::{Claim, Settled};
 use crate::dry;
@@ -149,6 +149,7 @@ fn load(
     }
     drop(window);
     drop(publisher);
+    carry::tell_hits(&slots);
     Ok(Cargo { facts, slots, records, claims })
 }
 

@@ -3,7 +3,7 @@
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
 //! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `outcomes`, `problem`,
-//! `publish`, `skew`, `submission` and `whose`.
+//! `publish`, `skew`, `submission`, `tls::certificate` and `whose`.
 
 pub mod answer;
 pub mod append;
@@ -38,6 +38,7 @@ pub mod report;
 pub mod schemas_folder;
 pub mod skew;
 pub mod submission;
+pub mod tls;
 pub mod types;
 mod upkeep;
 pub mod watched;
@@ -73,6 +74,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let clock = shell.health.component("clock");
     clock.ready();
     let gateway = build(&config, &shell)?;
+    let tls = config.tls.open(shell.clock.clone())?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("--listen {}: can't listen there (port 0 takes a free one)", config.listen))?;
@@ -83,9 +85,10 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let routes = http::routes(Arc::clone(&gateway));
     let addresses = Connections::new(config.limits.max_connections_per_address, config.limits.trust());
     let stopping = stop.clone().cancelled_owned();
-    let served = http::listener::serve(listener, routes, bounds, addresses, stopping, drain::HANG_UP);
+    let served = http::listener::serve(listener, routes, bounds, addresses, tls.clone(), stopping, drain::HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));
     let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
+    let _tls_watched = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.watch())));
     let _types_watched = AbortOnDropHandle::new(tokio::spawn(gateway.types.clone().watch()));
 
     tokio::select! {

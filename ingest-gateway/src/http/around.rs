@@ -5,6 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -76,7 +77,8 @@ pub(super) async fn request(State(gateway): State<Arc<Gateway>>, request: Reques
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let (status, took) = (response.status().as_u16(), began.elapsed());
-    metrics::answered(route, status, took);
+    let bytes_out = response.body().size_hint().exact().unwrap_or_default();
+    metrics::answered(route, status, bytes_out, took);
     span.in_scope(|| {
         let ms = took.as_millis();
         // Why a 503 was given has been told where it came from; in an outage every request gets one.

@@ -4,6 +4,7 @@ mod around;
 mod auth;
 mod body;
 mod connection;
+mod handshake;
 mod inform;
 mod ingest;
 mod limit;

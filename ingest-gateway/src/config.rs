@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use daemon::Daemon;
 use eventlog::kafka::KafkaFlags;
 
+pub use crate::access::AccessFlags;
 use crate::cors::Origin;
 pub use crate::limits::flags::LimitFlags;
 pub use crate::tls::TlsFlags;
@@ -73,6 +74,9 @@ pub struct Config {
     /// What protects the gateway and its users from each other.
     #[command(flatten)]
     pub limits: LimitFlags,
+    /// Whether requests are told one by one.
+    #[command(flatten)]
+    pub access: AccessFlags,
     /// Whether TLS is spoken, and with which certificate.
     #[command(flatten)]
     pub tls: TlsFlags,
@@ -105,7 +109,8 @@ impl Daemon for Process {
             return Err("--max-connections must be at least 1 and --dedup-ids at least 2".into());
         }
         config.limits.check()?;
-        config.tls.check()
+        config.tls.check()?;
+        config.access.check()
     }
 }
 

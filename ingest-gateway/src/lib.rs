@@ -5,6 +5,7 @@
 //! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `outcomes`, `problem`,
 //! `publish`, `skew`, `submission`, `tls::certificate` and `whose`.
 
+pub mod access;
 pub mod answer;
 pub mod append;
 pub mod carry;
@@ -88,6 +89,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let served = http::listener::serve(listener, routes, bounds, addresses, tls.clone(), stopping, drain::HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));
     let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
+    let _reopening = AbortOnDropHandle::new(tokio::spawn(gateway.access.clone().reopen_on_hangup()));
     let _tls_watched = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.watch())));
     let _types_watched = AbortOnDropHandle::new(tokio::spawn(gateway.types.clone().watch()));
 
@@ -103,6 +105,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
             stop.cancel();
             // A panic there has been told by the runtime; nothing is left to do.
             let _ = served.await;
+            gateway.access.finish().await;
         }
     }
     Ok(())
@@ -128,6 +131,7 @@ fn build(config: &Config, shell: &Shell) -> anyhow::Result<Arc<Gateway>> {
         credentials: CredentialsFile::open(config.credentials.clone())?,
         types: SchemasFolder::open(config.schemas.as_deref())?,
         limits: config.limits.open()?,
+        access: config.access.open()?,
         window: Window::new(bounds, shell.clock.monotonic_ms()),
     }))
 }

@@ -10,10 +10,11 @@ use schemas::Timestamp;
 pub use catalogue::{ALL, Kind, Metric, describe};
 
 use catalogue::{
-    ANSWER_BYTES, APPEND_ERRORS, APPEND_SECONDS, BODY_BYTES, BYTES_IN_FLIGHT, CONNECTIONS, CONNECTIONS_OPENED,
-    CONNECTIONS_REFUSED, CREDENTIALS_GOOD, DEDUP_COVERED, DEDUP_HITS, DEDUP_IDS, EVENTS, HANDSHAKE_SECONDS, HANDSHAKES,
-    IN_FLIGHT, JWKS_BROKEN, JWKS_FETCHES, LIMITED_KEYS, OUTCOMES_DOUBTFUL, QUEUE_RECORDS, QUEUE_SECONDS, REFUSED,
-    RELOADS, REQUEST_SECONDS, REQUESTS, SCHEMAS_GOOD, TAIL_SECONDS, TLS_ENDS, TLS_GOOD,
+    ACCESS_LINES, ANSWER_BYTES, APPEND_ERRORS, APPEND_SECONDS, BODY_BYTES, BYTES_IN_FLIGHT, CONNECTIONS,
+    CONNECTIONS_OPENED, CONNECTIONS_REFUSED, CREDENTIALS_GOOD, DEDUP_COVERED, DEDUP_HITS, DEDUP_IDS, EVENTS,
+    HANDSHAKE_SECONDS, HANDSHAKES, IN_FLIGHT, JWKS_BROKEN, JWKS_FETCHES, LIMITED_KEYS, OUTCOMES_DOUBTFUL,
+    QUEUE_RECORDS, QUEUE_SECONDS, REFUSED, RELOADS, REQUEST_SECONDS, REQUESTS, SCHEMAS_GOOD, TAIL_SECONDS, TLS_ENDS,
+    TLS_GOOD,
 };
 
 /// A request was answered, with a body of so many bytes.
@@ -154,6 +155,21 @@ pub fn shaken(handshake: Handshake) {
         Handshake::Closed => ("closed", "none"),
     };
     counter!(HANDSHAKES, "result" => result, "version" => version).increment(1);
+}
+
+/// So many lines of the access log were written.
+pub fn access_written(lines: u64) {
+    counter!(ACCESS_LINES, "result" => "written").increment(lines);
+}
+
+/// A request has no line in the access log, by chance.
+pub fn access_sampled_out() {
+    counter!(ACCESS_LINES, "result" => "sampled_out").increment(1);
+}
+
+/// So many lines of the access log were lost: `queue_full` or `write_failed`.
+pub fn access_dropped(result: &'static str, lines: u64) {
+    counter!(ACCESS_LINES, "result" => result).increment(lines);
 }
 
 /// Whether the credentials file is sound.

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::around::{RequestId, TraceParent};
 use super::auth::Caller;
 use super::body;
+use crate::access::Noted;
 use crate::answer::Answer;
 use crate::close;
 use crate::credentials::{Credential, Scope};
@@ -34,6 +35,7 @@ pub(super) struct Head {
     query: Query,
     manner: Manner,
     meter: Arc<Meter>,
+    noted: Arc<Noted>,
 }
 
 /// How one event stands in a request.
@@ -122,13 +124,15 @@ impl FromRequestParts<Arc<Gateway>> for Head {
             parts.extensions.get::<RequestId>(),
             parts.extensions.get::<TraceParent>(),
             parts.extensions.get::<Arc<Meter>>(),
+            parts.extensions.get::<Arc<Noted>>(),
         );
-        let (Some(RequestId(request_id)), Some(TraceParent(traceparent)), Some(meter)) = marks else {
+        let (Some(RequestId(request_id)), Some(TraceParent(traceparent)), Some(meter), Some(noted)) = marks else {
             return Err(Problem::internal());
         };
-        let (request_id, traceparent, meter) = (Arc::clone(request_id), Arc::clone(traceparent), Arc::clone(meter));
+        let (request_id, traceparent) = (Arc::clone(request_id), Arc::clone(traceparent));
+        let (meter, noted) = (Arc::clone(meter), Arc::clone(noted));
         gateway.limits.begins(&credential, &meter)?;
-        Ok(Self { gateway: Arc::clone(gateway), credential, request_id, traceparent, query, manner, meter })
+        Ok(Self { gateway: Arc::clone(gateway), credential, request_id, traceparent, query, manner, meter, noted })
     }
 }
 
@@ -136,6 +140,7 @@ impl FromRequestParts<Arc<Gateway>> for Head {
 /// what it may claim another tenant or game: that concerns the whole request.
 async fn take(head: &Head, submission: Submission<'_>, around: Option<(&Bytes, Claims)>) -> Result<Response, Problem> {
     let game = submission.game(&head.credential)?;
+    head.noted.is_for(&game);
     let text = around.and_then(|(body, claims)| Some((std::str::from_utf8(body).ok()?, claims)));
     if text.is_some_and(|(text, claims)| whose::claims_another(text, claims, &head.credential.tenant, &game)) {
         let detail = "the body claims a tenant or game that is not this request's";
@@ -153,7 +158,7 @@ async fn take(head: &Head, submission: Submission<'_>, around: Option<(&Bytes, C
         closes: submission.closes,
         traceparent: head.traceparent.to_string(),
     };
-    let answer = ingest(&head.gateway, facts, &submission.events, head.manner, &head.meter).await?;
+    let answer = ingest(&head.gateway, facts, &submission.events, head.manner, &head.meter, &head.noted).await?;
     Ok(accepted(&answer))
 }
 

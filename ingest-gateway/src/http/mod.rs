@@ -1,5 +1,6 @@
 //! The public listener: routes, and what stands around every one of them.
 
+mod account;
 mod around;
 mod auth;
 mod body;

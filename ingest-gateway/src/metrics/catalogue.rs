@@ -99,6 +99,8 @@ catalogue! {
         "When the certificate that is served ends, in seconds since 1970.";
     RELOADS Counter "reloads_total" None, ["source", "result"],
         "Changed files taken up (good) or refused (failed, once for each reason), by source: credentials, jwks, schemas, tls.";
+    ACCESS_LINES Counter "access_log_lines_total" None, ["result"],
+        "Requests, by what became of their line in the access log: written, sampled_out, queue_full, write_failed.";
     CREDENTIALS_GOOD Gauge "credentials_good" None, [],
         "1 while the credentials file is sound; 0 while the last good one stays in force.";
     SCHEMAS_GOOD Gauge "schemas_good" None, [],

@@ -1,8 +1,8 @@
 //! Takes events over HTTP, judges them, appends them to the log.
 //!
-//! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
+//! An event's way: `http` (socket to [`intake`] and [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
-//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `outcomes`, `problem`,
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `intake`, `judge`, `looks`, `outcomes`, `problem`,
 //! `publish`, `skew`, `submission`, `tls::certificate` and `whose`.
 
 pub mod access;
@@ -23,6 +23,7 @@ mod dry;
 pub mod gateway;
 pub mod http;
 pub mod ingest;
+pub mod intake;
 pub mod judge;
 pub mod jwks;
 pub mod keys;

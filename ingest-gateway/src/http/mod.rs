@@ -22,9 +22,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::gateway::Gateway;
 
-#[cfg(test)]
-pub(crate) use body::MAX_BYTES;
-
 /// All routes.
 pub fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()

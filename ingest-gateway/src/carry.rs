@@ -72,13 +72,34 @@ impl Slot {
     }
 }
 
+/// Measures how many sound events had an id that was known.
+pub fn tell_hits(slots: &[Slot]) {
+    let (mut known, mut in_flight, mut other_body) = (0, 0, 0);
+    for Slot(slot) in slots {
+        match slot {
+            Ok((_, Fate::Known)) => known += 1,
+            Ok((_, Fate::Follows(_))) => in_flight += 1,
+            Ok((_, Fate::Conflicts | Fate::ConflictsIfKept(..))) => other_body += 1,
+            Ok((_, Fate::Appended)) | Err(_) => {}
+        }
+    }
+    for (kind, count) in [("known", known), ("in_flight", in_flight), ("other_body", other_body)] {
+        if count > 0 {
+            metrics::dedup_hits(kind, count);
+        }
+    }
+}
+
 /// Appends, waits for everything that the answer rests on, and counts.
 ///
 /// # Errors
-/// When the log did not acknowledge all of it: the client must send the same events again.
-pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> Result<Vec<Outcome>, Problem> {
+/// Within: when the log did not acknowledge all of it: the client must send the same events again.
+pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> (Counts, Result<Vec<Outcome>, Problem>) {
     let Cargo { facts, mut slots, records, claims } = cargo;
-    let link = gateway.link()?;
+    let link = match gateway.link() {
+        Ok(link) => link,
+        Err(problem) => return (Counts::new(), Err(problem)),
+    };
     let kept = append(&gateway, link, records).await;
     claims.settle(match &kept {
         Ok(()) => Settled::Kept,
@@ -97,10 +118,11 @@ pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> Result<Vec<Outcome>, 
     for (fate, count) in &counts {
         metrics::events(fate.as_str(), *count);
     }
-    match failure {
+    let told = match failure {
         None => Ok(slots.into_iter().enumerate().map(|(index, slot)| outcome(index, slot)).collect()),
         Some(failure) => Err(problem(&facts, &failure)),
-    }
+    };
+    (counts, told)
 }
 
 /// Why a request's answer can't be given.

@@ -7,8 +7,10 @@ use clap::{Args, ValueEnum};
 use daemon::Daemon;
 use eventlog::kafka::KafkaFlags;
 
+pub use crate::access::AccessFlags;
 use crate::cors::Origin;
 pub use crate::limits::flags::LimitFlags;
+pub use crate::tls::TlsFlags;
 
 /// Whether gateways learn of each other's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,6 +74,12 @@ pub struct Config {
     /// What protects the gateway and its users from each other.
     #[command(flatten)]
     pub limits: LimitFlags,
+    /// Whether requests are told one by one.
+    #[command(flatten)]
+    pub access: AccessFlags,
+    /// Whether TLS is spoken, and with which certificate.
+    #[command(flatten)]
+    pub tls: TlsFlags,
 }
 
 /// The settings of the gateway as a process of its own.
@@ -100,7 +108,9 @@ impl Daemon for Process {
         if config.max_connections == 0 || config.dedup_ids < 2 {
             return Err("--max-connections must be at least 1 and --dedup-ids at least 2".into());
         }
-        config.limits.check()
+        config.limits.check()?;
+        config.tls.check()?;
+        config.access.check()
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::credentials::issuer::Issuer;
 use crate::credentials::{Credential, Credentials, Verdict};
 use crate::jwks::Jwks;
-use crate::metrics;
+use crate::metrics::{self, Source};
 use crate::watched::{EVERY, Watched};
 
 /// The keys and issuers in force. Cheap to clone.
@@ -80,24 +80,27 @@ impl CredentialsFile {
     /// Takes up every change of the file, for ever.
     pub async fn watch(self) {
         // Nothing has been seen as yet: the file may have changed between `open` and now.
-        let mut file = Watched::new(self.path.to_path_buf());
+        let mut file = Watched::new([self.path.to_path_buf()]);
         let mut told = None;
         let mut turn = tokio::time::interval(EVERY);
         loop {
             turn.tick().await;
             metrics::jwks_broken(self.in_force.load().broken());
             let Some(text) = file.look() else { continue };
-            match text.context("can't read it").and_then(|text| self.judge(&text)) {
+            let judged = text.map_err(anyhow::Error::new).and_then(|[text]| self.judge(&text));
+            match judged {
                 Ok(in_force) => {
                     let (keys, issuers) = (in_force.credentials.all().len(), in_force.jwks.len());
                     tracing::info!(file = %self.path.display(), keys, issuers, "credentials read");
                     self.in_force.store(Arc::new(in_force));
                     metrics::credentials_good(true);
+                    metrics::reloaded(Source::Credentials, true);
                     told = None;
                 }
                 Err(error) => {
                     let words = format!("{error:#}");
                     if told.as_ref() != Some(&words) {
+                        metrics::reloaded(Source::Credentials, false);
                         tracing::error!(file = %self.path.display(), error = words, "credentials are broken; the last good ones stay in force");
                     }
                     metrics::credentials_good(false);

@@ -11,6 +11,7 @@ use schemas::Timestamp;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::access::AccessLog;
 use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Settled, Window};
@@ -55,6 +56,8 @@ pub struct Gateway {
     pub types: SchemasFolder,
     /// Who may use how much.
     pub limits: Limits,
+    /// Where requests are told one by one.
+    pub access: AccessLog,
     /// Which events the log holds already.
     pub window: Mutex<Window<Flight>>,
     /// What is known of the other gateways' clocks.
@@ -89,6 +92,8 @@ pub struct Parts {
     pub types: SchemasFolder,
     /// See [`Gateway::limits`].
     pub limits: Limits,
+    /// See [`Gateway::access`].
+    pub access: AccessLog,
     /// See [`Gateway::window`].
     pub window: Window<Flight>,
 }
@@ -105,6 +110,7 @@ impl Gateway {
             credentials: parts.credentials,
             types: parts.types,
             limits: parts.limits,
+            access: parts.access,
             window: Mutex::new(parts.window),
             peers: Peers::default(),
             tally: Tally::default(),

@@ -9,8 +9,9 @@ use schemas::record::stamp::Origin;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::access::Noted;
 use crate::answer::{Answer, CONFLICT, Outcome, Status};
-use crate::carry::{Cargo, Fate, Slot, carry};
+use crate::carry::{self, Cargo, Fate, Slot, carry};
 use crate::claims::Claims;
 use crate::dedup::{Claim, Settled};
 use crate::dry;
@@ -33,7 +34,7 @@ pub struct Manner {
     pub tell_all: bool,
 }
 
-/// Takes a request's events in.
+/// Takes a request's events in; notes what became of them.
 ///
 /// # Errors
 /// When the log did not acknowledge everything, or when no event went through.
@@ -43,6 +44,7 @@ pub async fn ingest(
     items: &[Item<'_>],
     manner: Manner,
     meter: &Meter,
+    noted: &Noted,
 ) -> Result<Answer, Problem> {
     let types = gateway.types.types();
     let context = Context {
@@ -56,7 +58,7 @@ pub async fn ingest(
     let verdicts: Vec<_> = items.iter().map(|item| judge(item, context)).collect();
     let players = verdicts.iter().flatten().map(|sound| sound.player).collect();
     if let Err(refusal) = gateway.limits.brings(&facts.credential, meter, items.len(), players) {
-        return Err(shed(gateway, &facts, items.len(), manner, refusal));
+        return Err(shed(gateway, &facts, items.len(), manner, noted, refusal));
     }
     let (request_id, received_at) = (facts.request_id.clone(), facts.received_at);
     if manner.dry_run {
@@ -69,23 +71,25 @@ pub async fn ingest(
     if let Err(refusal) = gateway.limits.sets_aside(&cargo.facts.credential, meter, records, bytes) {
         // Nothing of it was produced: who waits for the same events has to send them again.
         cargo.claims.settle(Settled::NotKept);
-        return Err(shed(gateway, &cargo.facts, items.len(), manner, refusal));
+        return Err(shed(gateway, &cargo.facts, items.len(), manner, noted, refusal));
     }
     // A task of its own: what has been claimed is carried to its end, though the client may have gone.
     let carried = gateway.work.spawn(carry(Arc::clone(gateway), cargo));
-    let outcomes = carried.await.map_err(|error| {
+    let (counts, outcomes) = carried.await.map_err(|error| {
         tracing::error!(%error, "a request's task ended before its answer");
         Problem::internal()
-    })??;
-    Answer::new(request_id, received_at, outcomes, manner.tell_all).judged()
+    })?;
+    noted.ended(counts);
+    Answer::new(request_id, received_at, outcomes?, manner.tell_all).judged()
 }
 
 /// A request that is over a limit, its body split already: none of its events is taken.
-fn shed(gateway: &Gateway, facts: &Facts, events: usize, manner: Manner, refusal: Refusal) -> Problem {
+fn shed(gateway: &Gateway, facts: &Facts, events: usize, manner: Manner, noted: &Noted, refusal: Refusal) -> Problem {
     if !manner.dry_run {
         let counts = Counts::from([(Told::Shed, events as u64)]);
         gateway.tally.add(&facts.credential.tenant, &facts.game, facts.received_at, &counts);
         metrics::events(Told::Shed.as_str(), events as u64);
+        noted.ended(counts);
     }
     refusal.into()
 }
@@ -140,6 +144,7 @@ fn load(
         slots.push(Slot::sound(sound.event_id, fate));
     }
     drop(publisher);
+    carry::tell_hits(&slots);
     Ok(Cargo { facts, slots, records, claims })
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::credentials::issuer::{KeySource, Place};
 use crate::credentials::key_set::KeySet;
-use crate::metrics;
+use crate::metrics::{self, Source};
 use crate::watched::{EVERY, Watched};
 use fetch::Fetcher;
 
@@ -125,14 +125,16 @@ impl Jwks {
     }
 
     async fn watch(&self, path: &Path) {
-        let mut file = Watched::new(path.to_owned());
+        let mut file = Watched::new([path.to_owned()]);
         let mut told = None;
         let mut turn = interval(EVERY);
         loop {
             turn.tick().await;
             let Some(text) = file.look() else { continue };
-            let keys = text.map_err(|error| format!("can't read it: {error}"));
-            self.settle(keys.and_then(|text| KeySet::parse(text.as_bytes(), self.source.algorithm)), &mut told);
+            let text = text.map_err(|unread| format!("{unread}: {}", unread.error));
+            let keys = text.and_then(|[text]| KeySet::parse(text.as_bytes(), self.source.algorithm));
+            metrics::reloaded(Source::Jwks, keys.is_ok());
+            self.settle(keys, &mut told);
         }
     }
 

@@ -1,10 +1,11 @@
 //! Takes events over HTTP, judges them, appends them to the log.
 //!
-//! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
+//! An event's way: `http` (socket to [`intake`] and [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
-//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `outcomes`, `problem`,
-//! `publish`, `skew`, `submission` and `whose`.
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `intake`, `judge`, `looks`, `outcomes`, `problem`,
+//! `publish`, `skew`, `submission`, `tls::certificate` and `whose`.
 
+pub mod access;
 pub mod answer;
 pub mod append;
 pub mod carry;
@@ -22,6 +23,7 @@ mod dry;
 pub mod gateway;
 pub mod http;
 pub mod ingest;
+pub mod intake;
 pub mod judge;
 pub mod jwks;
 pub mod keys;
@@ -38,6 +40,7 @@ pub mod report;
 pub mod schemas_folder;
 pub mod skew;
 pub mod submission;
+pub mod tls;
 pub mod types;
 mod upkeep;
 pub mod watched;
@@ -73,6 +76,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let clock = shell.health.component("clock");
     clock.ready();
     let gateway = build(&config, &shell)?;
+    let tls = config.tls.open(shell.clock.clone())?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("--listen {}: can't listen there (port 0 takes a free one)", config.listen))?;
@@ -83,9 +87,11 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let routes = http::routes(Arc::clone(&gateway));
     let addresses = Connections::new(config.limits.max_connections_per_address, config.limits.trust());
     let stopping = stop.clone().cancelled_owned();
-    let served = http::listener::serve(listener, routes, bounds, addresses, stopping, drain::HANG_UP);
+    let served = http::listener::serve(listener, routes, bounds, addresses, tls.clone(), stopping, drain::HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));
     let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
+    let _reopening = AbortOnDropHandle::new(tokio::spawn(gateway.access.clone().reopen_on_hangup()));
+    let _tls_watched = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.watch())));
     let _types_watched = AbortOnDropHandle::new(tokio::spawn(gateway.types.clone().watch()));
 
     tokio::select! {
@@ -100,6 +106,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
             stop.cancel();
             // A panic there has been told by the runtime; nothing is left to do.
             let _ = served.await;
+            gateway.access.finish().await;
         }
     }
     Ok(())
@@ -125,6 +132,7 @@ fn build(config: &Config, shell: &Shell) -> anyhow::Result<Arc<Gateway>> {
         credentials: CredentialsFile::open(config.credentials.clone())?,
         types: SchemasFolder::open(config.schemas.as_deref())?,
         limits: config.limits.open()?,
+        access: config.access.open()?,
         window: Window::new(bounds, shell.clock.monotonic_ms()),
     }))
 }

@@ -1,73 +1,27 @@
-//! The gateway's metrics, declared in one place. Labels are bounded: no tenant, no player, no path.
+//! Records the gateway's metrics, which [`catalogue`] declares. Labels are bounded: no tenant, no player, no path.
+
+mod catalogue;
 
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{counter, gauge, histogram};
+use schemas::Timestamp;
 
-const REQUESTS: &str = "playledger_gateway_requests_total";
-const REQUEST_SECONDS: &str = "playledger_gateway_request_seconds";
-const IN_FLIGHT: &str = "playledger_gateway_requests_in_flight";
-const CONNECTIONS: &str = "playledger_gateway_connections";
-const BODY_BYTES: &str = "playledger_gateway_body_bytes_total";
-const EVENTS: &str = "playledger_gateway_events_total";
-const APPEND_SECONDS: &str = "playledger_gateway_append_seconds";
-const APPEND_ERRORS: &str = "playledger_gateway_append_errors_total";
-const QUEUE_RECORDS: &str = "playledger_gateway_queue_records";
-const QUEUE_SECONDS: &str = "playledger_gateway_queue_oldest_seconds";
-const DEDUP_IDS: &str = "playledger_gateway_dedup_ids";
-const DEDUP_COVERED: &str = "playledger_gateway_dedup_covered_seconds";
-const CREDENTIALS_GOOD: &str = "playledger_gateway_credentials_good";
-const SCHEMAS_GOOD: &str = "playledger_gateway_schemas_good";
-const REFUSED: &str = "playledger_gateway_refused_total";
-const CONNECTIONS_REFUSED: &str = "playledger_gateway_connections_refused_total";
-const BYTES_IN_FLIGHT: &str = "playledger_gateway_body_bytes_in_flight";
-const LIMITED_KEYS: &str = "playledger_gateway_limited_keys";
-const OUTCOMES_DOUBTFUL: &str = "playledger_gateway_outcomes_doubtful_total";
-const JWKS_BROKEN: &str = "playledger_gateway_jwks_broken";
-const JWKS_FETCHES: &str = "playledger_gateway_jwks_fetches_total";
+pub use catalogue::{ALL, Kind, Metric, describe};
 
-/// Gives every metric its help text and unit.
-pub fn describe() {
-    describe_counter!(REQUESTS, "Requests answered, by route and status.");
-    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time from a request's head to its answer, by route.");
-    describe_gauge!(IN_FLIGHT, "Requests that have no answer yet.");
-    describe_gauge!(CONNECTIONS, "Open connections of the public listener.");
-    describe_counter!(BODY_BYTES, Unit::Bytes, "Bytes of request bodies, as they came and decoded.");
-    describe_counter!(EVENTS, "Events received, by outcome: accepted, duplicate, conflict, rejected, shed, unknown.");
-    describe_histogram!(APPEND_SECONDS, Unit::Seconds, "Time until the log acknowledged a request's records.");
-    describe_counter!(APPEND_ERRORS, "Requests whose records the log did not acknowledge, by kind.");
-    describe_gauge!(QUEUE_RECORDS, "Records that wait for their acknowledgement.");
-    describe_gauge!(QUEUE_SECONDS, Unit::Seconds, "Age of the oldest record that waits for its acknowledgement.");
-    describe_gauge!(DEDUP_IDS, "Event ids that the window of duplicates holds.");
-    describe_gauge!(DEDUP_COVERED, Unit::Seconds, "How far back the window of duplicates knows every event.");
-    describe_gauge!(
-        CREDENTIALS_GOOD,
-        "1 while the credentials file is sound; 0 while the last good one stays in force."
-    );
-    describe_gauge!(
-        JWKS_BROKEN,
-        "Issuers whose public keys can't be had or are broken: the last good ones stay in force."
-    );
-    describe_counter!(JWKS_FETCHES, "Fetches of issuers' public keys, by result: good, failed.");
-    describe_gauge!(SCHEMAS_GOOD, "1 while the schemas folder is sound; 0 while the last good set stays in force.");
-    describe_counter!(
-        REFUSED,
-        "Requests refused before anything was produced, by limit and by the credential's tier (none: before it was known)."
-    );
-    describe_counter!(CONNECTIONS_REFUSED, "Connections closed at once, since their address had as many as it may.");
-    describe_gauge!(
-        BYTES_IN_FLIGHT,
-        Unit::Bytes,
-        "Bytes of request bodies, encoded and decoded, that are held in memory."
-    );
-    describe_gauge!(LIMITED_KEYS, "Addresses, players and keys whose allowance of some limit is not whole.");
-    describe_counter!(OUTCOMES_DOUBTFUL, "Records of play.outcomes of which it is not known whether the log has them.");
-}
+use catalogue::{
+    ACCESS_LINES, ANSWER_BYTES, APPEND_ERRORS, APPEND_SECONDS, BODY_BYTES, BYTES_IN_FLIGHT, CONNECTIONS,
+    CONNECTIONS_OPENED, CONNECTIONS_REFUSED, CREDENTIALS_GOOD, DEDUP_COVERED, DEDUP_HITS, DEDUP_IDS, EVENTS,
+    HANDSHAKE_SECONDS, HANDSHAKES, IN_FLIGHT, JWKS_BROKEN, JWKS_FETCHES, LIMITED_KEYS, OUTCOMES_DOUBTFUL,
+    QUEUE_RECORDS, QUEUE_SECONDS, REFUSED, RELOADS, REQUEST_SECONDS, REQUESTS, SCHEMAS_GOOD, TAIL_SECONDS, TLS_ENDS,
+    TLS_GOOD,
+};
 
-/// A request was answered.
-pub fn answered(route: &'static str, status: u16, took: Duration) {
+/// A request was answered, with a body of so many bytes.
+pub fn answered(route: &'static str, status: u16, bytes: u64, took: Duration) {
     counter!(REQUESTS, "route" => route, "status" => status.to_string()).increment(1);
     histogram!(REQUEST_SECONDS, "route" => route).record(took.as_secs_f64());
+    counter!(ANSWER_BYTES, "route" => route).increment(bytes);
 }
 
 /// Counts a thing as open until it is dropped.
@@ -83,6 +37,7 @@ impl Open {
 
     /// A connection.
     pub fn connection() -> Self {
+        counter!(CONNECTIONS_OPENED).increment(1);
         gauge!(CONNECTIONS).increment(1.0);
         Self(CONNECTIONS)
     }
@@ -125,6 +80,96 @@ pub fn queue(records: usize, oldest: Duration) {
 pub fn dedup(ids: usize, covered_ms: i64) {
     gauge!(DEDUP_IDS).set(whole(ids));
     gauge!(DEDUP_COVERED).set(Duration::from_millis(covered_ms.unsigned_abs()).as_secs_f64());
+}
+
+/// So many sound events had an id that was known.
+pub fn dedup_hits(kind: &'static str, count: u64) {
+    counter!(DEDUP_HITS, "kind" => kind).increment(count);
+}
+
+/// The tail of the log brought a batch whose oldest record has that age.
+pub fn tail_delay(age: Duration) {
+    histogram!(TAIL_SECONDS).record(age.as_secs_f64());
+}
+
+/// What is read again while it is in use.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// The credentials file.
+    Credentials,
+    /// A file of an issuer's public keys.
+    Jwks,
+    /// The folder of schemas.
+    Schemas,
+    /// The TLS certificate and its key.
+    Tls,
+}
+
+/// What changed was taken up, or refused.
+pub fn reloaded(source: Source, good: bool) {
+    let source = match source {
+        Source::Credentials => "credentials",
+        Source::Jwks => "jwks",
+        Source::Schemas => "schemas",
+        Source::Tls => "tls",
+    };
+    counter!(RELOADS, "source" => source, "result" => if good { "good" } else { "failed" }).increment(1);
+}
+
+/// Whether the certificate's files can be served, and when the certificate that is served ends.
+pub fn tls_certificate(good: bool, ends_at: Timestamp) {
+    gauge!(TLS_GOOD).set(f64::from(u8::from(good)));
+    gauge!(TLS_ENDS).set(Duration::from_millis(ends_at.ms().unsigned_abs()).as_secs_f64());
+}
+
+/// How a TLS handshake ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Handshake {
+    /// In a secured connection.
+    Good {
+        /// Of the protocol.
+        version: &'static str,
+        /// From the connection's beginning.
+        took: Duration,
+    },
+    /// Peer and gateway did not agree, or the peer broke off.
+    Failed,
+    /// Not in time.
+    TimedOut,
+    /// The peer spoke HTTP without TLS.
+    PlainHttp,
+    /// The peer went without a word, as probes do.
+    Closed,
+}
+
+/// A TLS handshake ended.
+pub fn shaken(handshake: Handshake) {
+    let (result, version) = match handshake {
+        Handshake::Good { version, took } => {
+            histogram!(HANDSHAKE_SECONDS).record(took.as_secs_f64());
+            ("good", version)
+        }
+        Handshake::Failed => ("failed", "none"),
+        Handshake::TimedOut => ("timed_out", "none"),
+        Handshake::PlainHttp => ("plain_http", "none"),
+        Handshake::Closed => ("closed", "none"),
+    };
+    counter!(HANDSHAKES, "result" => result, "version" => version).increment(1);
+}
+
+/// So many lines of the access log were written.
+pub fn access_written(lines: u64) {
+    counter!(ACCESS_LINES, "result" => "written").increment(lines);
+}
+
+/// A request has no line in the access log, by chance.
+pub fn access_sampled_out() {
+    counter!(ACCESS_LINES, "result" => "sampled_out").increment(1);
+}
+
+/// So many lines of the access log were lost: `queue_full` or `write_failed`.
+pub fn access_dropped(result: &'static str, lines: u64) {
+    counter!(ACCESS_LINES, "result" => result).increment(lines);
 }
 
 /// Whether the credentials file is sound.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
+use crate::metrics;
 use crate::publish::Target;
 
 /// So long a start waits for the window at most; what is older than what was read by then is not known.
@@ -112,6 +113,7 @@ async fn tail(gateway: &Gateway, log: &dyn EventLog, ends: &mut [(TopicPartition
     let mut reader = log.read(ReadRequest { stretches, read_committed: false }).await?;
     while let Some(batch) = reader.next().await? {
         remember(gateway, &batch);
+        tell_delay(gateway, &batch);
         gateway.peers.look(gateway, &batch);
         for (partition, position) in &mut *ends {
             if *partition == batch.partition {
@@ -191,6 +193,13 @@ fn remember(gateway: &Gateway, batch: &Batch) {
             window.remember(key, body, now_ms);
         }
     }
+}
+
+fn tell_delay(gateway: &Gateway, batch: &Batch) {
+    let Some(oldest_ms) = batch.records.iter().map(|record| record.timestamp_ms).min() else { return };
+    // Another gateway's clock may be ahead of this one's.
+    let age_ms = u64::try_from(gateway.clock.now_ms().saturating_sub(oldest_ms)).unwrap_or(0);
+    metrics::tail_delay(Duration::from_millis(age_ms));
 }
 
 /// Tenant, id and body of an event; nothing of a hole, or where another version's fingerprint stands.

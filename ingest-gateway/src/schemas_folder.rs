@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 
 use crate::looks::Looks;
-use crate::metrics;
+use crate::metrics::{self, Source};
 use crate::types::{Types, files};
 
 /// How often the folder is looked at; what is there on two looks in a row is taken.
@@ -106,11 +106,13 @@ impl SchemasFolder {
             Ok(types) => {
                 tracing::info!(folder, types = types.own(), "a studio's own event types read");
                 self.types.store(Arc::new(types));
+                metrics::reloaded(Source::Schemas, true);
                 *told = None;
             }
             Err(error) => {
                 let words = format!("{error:#}");
                 if told.as_ref() != Some(&words) {
+                    metrics::reloaded(Source::Schemas, false);
                     tracing::error!(folder, error = words, "schemas are broken; the last good ones stay in force");
                 }
                 *told = Some(words);

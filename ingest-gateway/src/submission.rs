@@ -13,19 +13,6 @@ use crate::cloudevents;
 use crate::credentials::Credential;
 use crate::problem::{Code, Problem};
 
-/// What a body holds, by its content type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Media {
-    /// Playledger's own JSON.
-    Json,
-    /// The same, one event a line.
-    Lines,
-    /// One CloudEvent in structured mode.
-    CloudEvent,
-    /// A batch of CloudEvents.
-    CloudEvents,
-}
-
 /// Query parameters of an ingest call.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Query {

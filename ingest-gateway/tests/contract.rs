@@ -4,10 +4,12 @@
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `strange` (any bytes at all), `connections` (those that nobody closes), `repeats` (duplicates and conflicts),
 //! `closing`, `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `reloading`,
-//! `limits`, `caps`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `tls`, `limits`, `caps`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "contract/authority.rs"]
+mod authority;
 #[path = "contract/batches.rs"]
 mod batches;
 #[path = "contract/bodies.rs"]
@@ -62,6 +64,8 @@ mod signer;
 mod starting;
 #[path = "contract/strange.rs"]
 mod strange;
+#[path = "contract/tls.rs"]
+mod tls;
 #[path = "contract/told.rs"]
 mod told;
 #[path = "contract/world.rs"]

@@ -1,7 +1,8 @@
-//! Whole worlds: local mode in one process, and daemons of their own on Apache Kafka. Dropped, a world
+//! Whole worlds: local mode in one process, daemons of their own on Apache Kafka, a gateway alone there. Dropped, a world
 //! ends what it started and checks that nothing of it is left.
 
 mod daemons;
+mod gateway;
 mod local;
 mod names;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 pub use daemons::{Daemons, PIPELINE};
+pub use gateway::Gateway;
 pub use local::{Local, ReadyLine};
 
 use crate::remains;

@@ -3,5 +3,6 @@
 mod faults;
 mod first_page;
 mod nothing_left;
+mod slow_clients;
 mod waves;
 mod way;

@@ -1,10 +1,11 @@
-//! What stands around every request: its id, its trace, its place among the work to be drained,
-//! its log line, and the one form in which failures are told.
+//! What stands around every request: its id, its trace, its place among the work to be drained, its account, and
+//! the one form in which failures are told.
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,7 +14,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::account::Account;
 use super::rest;
+use crate::access::Noted;
 use crate::gateway::Gateway;
 use crate::metrics;
 use crate::problem::{Code, Problem};
@@ -31,19 +34,9 @@ pub(super) struct TraceParent(pub(super) Arc<str>);
 
 /// Carries a request through.
 pub(super) async fn request(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
     let waits = request.headers().contains_key(EXPECT);
-    let (head, body) = request.into_parts();
-    let (body, rest) = rest::lend(body);
-    let mut request = Request::from_parts(head, body);
-    let id: Arc<str> = request_id(request.headers()).into();
-    let route = route(request.extensions().get::<MatchedPath>());
-    let (method, version) = (request.method().clone(), request.version());
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let trace = TraceParent(traceparent(request.headers()).into());
-    request.extensions_mut().insert(trace);
-    let span = tracing::info_span!("request", request_id = %id, route);
-    let _open = metrics::Open::request();
+    let (request, account) = open(&gateway, request);
+    let (route, method) = (account.route, account.method.clone());
     // Before the look at the drain, which waits for it: so no request falls between the two.
     let work = gateway.work.token();
     let crossing = route.starts_with("/v1/").then(|| gateway.origins.crossing(&method, request.headers()));
@@ -55,38 +48,59 @@ pub(super) async fn request(State(gateway): State<Arc<Gateway>>, request: Reques
         let detail = "this gateway is shutting down; send the same events again, another one takes them";
         Problem::new(Code::ShuttingDown, detail).into_response()
     } else {
-        let response = next.run(request).instrument(span.clone()).await;
+        let response = next.run(request).instrument(account.span.clone()).await;
         drop(work);
         response
     };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = &problem {
         // Who sends too slowly has been waited for already.
         if problem.code != Code::RequestTimeout {
-            rest.discard(waits).await;
+            account.rest.discard(waits).await;
         }
-        tell(&problem, &id, &mut response);
+        tell(problem, &account.request_id, &mut response);
     }
     if let Some(crossing) = &crossing {
         gateway.origins.mark(crossing, response.headers_mut());
     }
-    if gateway.is_draining() && version < Version::HTTP_2 {
+    if gateway.is_draining() && account.version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::from_str(&account.request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let (status, took) = (response.status().as_u16(), began.elapsed());
-    metrics::answered(route, status, took);
-    span.in_scope(|| {
-        let ms = took.as_millis();
-        // Why a 503 was given has been told where it came from; in an outage every request gets one.
-        if status == 500 {
-            tracing::error!(%method, status, ms, "answered");
-        } else {
-            tracing::debug!(%method, status, ms, "answered");
-        }
-    });
+    let bytes = response.body().size_hint().exact().unwrap_or_default();
+    account.answered(response.status(), problem.map(|problem| problem.code), bytes);
     response
+}
+
+/// Gives a request what its handlers look for, and opens its account.
+fn open(gateway: &Arc<Gateway>, request: Request) -> (Request, Account) {
+    let began = Instant::now();
+    let (mut head, body) = request.into_parts();
+    let (body, rest) = rest::lend(body);
+    let request_id: Arc<str> = request_id(&head.headers).into();
+    let traceparent: Arc<str> = traceparent(&head.headers).into();
+    let noted = Arc::<Noted>::default();
+    head.extensions.insert(RequestId(Arc::clone(&request_id)));
+    head.extensions.insert(TraceParent(Arc::clone(&traceparent)));
+    head.extensions.insert(Arc::clone(&noted));
+    let route = route(head.extensions.get::<MatchedPath>());
+    let span = tracing::info_span!("request", %request_id, route);
+    let account = Account {
+        gateway: Arc::clone(gateway),
+        began,
+        request_id,
+        traceparent,
+        method: head.method.clone(),
+        version: head.version,
+        route,
+        span,
+        noted,
+        rest,
+        open: Some(metrics::Open::request()),
+    };
+    (Request::from_parts(head, body), account)
 }
 
 /// The response to a panic: nothing of the inside leaks.
@@ -143,7 +157,8 @@ fn route(matched: Option<&MatchedPath>) -> &'static str {
 fn request_id(headers: &HeaderMap) -> String {
     let sane = |id: &&str| {
         let byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        (1..=64).contains(&id.len()) && id.bytes().all(byte)
+        // A key in the wrong header would stand in every log line.
+        (1..=64).contains(&id.len()) && id.bytes().all(byte) && !id.starts_with(crate::credentials::PREFIX)
     };
     let told = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane);
     told.map_or_else(|| format!("req_{}", Uuid::new_v4().simple()), ToOwned::to_owned)
@@ -182,7 +197,8 @@ mod tests {
     #[test]
     fn a_sane_request_id_is_kept_and_any_other_replaced() {
         assert_eq!(request_id(&with("x-request-id", "A-b_c.9")), "A-b_c.9");
-        for odd in ["", "a b", "a/b", &"a".repeat(65)] {
+        let key = format!("pl_1f0c5a9be27d_{}", "a".repeat(43));
+        for odd in ["", "a b", "a/b", &"a".repeat(65), &key] {
             assert!(request_id(&with("x-request-id", odd)).starts_with("req_"), "{odd}");
         }
     }

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Uri};
 use serde::Deserialize;
 
+use crate::access::Noted;
 use crate::credentials::{Credential, PREFIX, Scope};
 use crate::gateway::Gateway;
 use crate::problem::{Code, Problem};
@@ -29,6 +30,9 @@ impl FromRequestParts<Arc<Gateway>> for Caller {
         let detail = "this call needs a valid API key, as `Authorization: Bearer pl_…` or `X-API-Key: pl_…`; or a \
                       valid JWT of a known issuer, as `Authorization: Bearer …`";
         let credential = credential.ok_or_else(|| Problem::new(Code::Unauthenticated, detail))?;
+        if let Some(noted) = parts.extensions.get::<Arc<Noted>>() {
+            noted.is_of(&credential);
+        }
         if !credential.publishable && gateway.origins.is_from_anywhere(&parts.headers) {
             let detail = "pages of this origin may use publishable keys only; for others the operator names the origin";
             return Err(Problem::new(Code::Forbidden, detail));

@@ -5,71 +5,17 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cloudevents::binary;
-use crate::credentials::Credential;
-use crate::decode::{DecodeError, Encoding, decode};
+use crate::decode::{DecodeError, decode};
+use crate::intake::{MAX_BYTES, encoding};
 use crate::metrics;
 use crate::problem::{Code, Problem};
-use crate::submission::Media;
-
-/// The largest body, as it comes and decoded.
-pub(crate) const MAX_BYTES: usize = 2 << 20;
 
 /// A piece of a body that is smaller is copied.
 const MIN_PIECE: usize = 4 << 10;
-
-/// What a body holds, by its content type. From whoever has a publishable key, plain text is taken for JSON:
-/// it is all that a browser's `sendBeacon` sends to another origin without asking.
-///
-/// # Errors
-/// A type or character set that is not understood.
-pub(super) fn media(headers: &HeaderMap, credential: &Credential) -> Result<Media, Problem> {
-    match content_type(headers)?.as_deref() {
-        None | Some("application/json") => Ok(Media::Json),
-        Some("text/plain") if credential.publishable => Ok(Media::Json),
-        Some("application/x-ndjson" | "application/ndjson" | "application/jsonl") => Ok(Media::Lines),
-        Some("application/cloudevents+json") => Ok(Media::CloudEvent),
-        Some("application/cloudevents-batch+json") => Ok(Media::CloudEvents),
-        Some(_) => Err(unsupported()),
-    }
-}
-
-/// Whether the body is the data of a CloudEvent in binary mode: the headers are one's, and the content type names
-/// no form of a whole CloudEvent.
-///
-/// # Errors
-/// Data that is no JSON; a character set that is not understood.
-pub(super) fn is_data(headers: &HeaderMap) -> Result<bool, Problem> {
-    let named = content_type(headers)?.unwrap_or_else(|| "application/json".to_owned());
-    if !binary::is(headers) || named.starts_with("application/cloudevents") {
-        return Ok(false);
-    }
-    let is_json = named.ends_with("/json") || named.ends_with("+json");
-    is_json.then_some(true).ok_or_else(unsupported)
-}
-
-/// The content type in lower case, without its parameters.
-fn content_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| unsupported())?;
-    let mut parts = text.split(';').map(str::trim);
-    let named = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let charset =
-        parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    let utf8 = |name: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known));
-    let readable = charset.is_none_or(|(_, name)| utf8(name.trim().trim_matches('"')));
-    readable.then_some(Some(named)).ok_or_else(unsupported)
-}
-
-fn unsupported() -> Problem {
-    let detail = "send `Content-Type: application/json`, `application/x-ndjson`, `application/cloudevents+json` or \
-                  `application/cloudevents-batch+json`, in UTF-8";
-    Problem::new(Code::UnsupportedMediaType, detail)
-}
 
 /// Reads and decodes a body.
 ///
@@ -92,17 +38,6 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, time: Duration) -> Res
     })?;
     metrics::body(encoded_len, decoded.len());
     Ok(decoded)
-}
-
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
-    let mut named = headers.get_all(CONTENT_ENCODING).iter();
-    let encoding = match (named.next(), named.next()) {
-        (None, _) => Some(Encoding::Identity),
-        (Some(value), None) => value.to_str().ok().and_then(Encoding::named),
-        (Some(_), Some(_)) => None,
-    };
-    let detail = "send the body plain, or encoded once as gzip, deflate, br or zstd";
-    encoding.ok_or_else(|| Problem::new(Code::UnsupportedEncoding, detail))
 }
 
 async fn collect(mut body: Body, time: Duration) -> Result<Bytes, Problem> {

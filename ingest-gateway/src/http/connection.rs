@@ -13,13 +13,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::handshake;
 use super::limit::Peer;
-use super::stream::Stream;
+use super::stream::{Headed, Patient};
 
 /// What every HTTP/2 connection begins with (RFC 9113).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -30,13 +32,29 @@ const MAX_HEAD: usize = 64 << 10;
 
 /// Serves a connection until it ends. Once `drain` is cancelled it takes no more requests.
 pub(super) async fn serve(
-    mut socket: TcpStream,
+    socket: TcpStream,
+    peer: IpAddr,
+    routes: Router,
+    tls: Option<TlsAcceptor>,
+    header_timeout: Duration,
+    drain: CancellationToken,
+) {
+    let Some(tls) = tls else {
+        return speak(Patient::new(socket, header_timeout), peer, routes, header_timeout, drain).await;
+    };
+    if let Some(secured) = handshake::shake(socket, &tls, header_timeout).await {
+        speak(secured, peer, routes, header_timeout, drain).await;
+    }
+}
+
+async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    mut stream: S,
     peer: IpAddr,
     routes: Router,
     header_timeout: Duration,
     drain: CancellationToken,
 ) {
-    let Ok(Ok(head)) = timeout(header_timeout, read_head(&mut socket)).await else { return };
+    let Ok(Ok(head)) = timeout(header_timeout, read_head(&mut stream)).await else { return };
     let http2 = head == PREFACE;
     let requests = Requests::default();
     let counted = requests.clone();
@@ -51,7 +69,7 @@ pub(super) async fn serve(
         }
     });
     let builder = builder(http2, header_timeout);
-    let connection = builder.serve_connection(TokioIo::new(Stream::new(socket, head, header_timeout)), service);
+    let connection = builder.serve_connection(TokioIo::new(Headed::new(stream, head)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

@@ -12,7 +12,6 @@ use schemas::{PlayerId, Timestamp, envelope, parse};
 use serde::Serialize;
 
 use super::auth::Caller;
-use super::body;
 use crate::credentials::Scope;
 use crate::gateway::Gateway;
 use crate::judge::{MAX_AHEAD_MS, MAX_BEHIND_MS};
@@ -69,7 +68,7 @@ pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, Caller(credentia
         expires_at: credential.expires_at,
         limits: Limits {
             events_per_batch: envelope::MAX_EVENTS,
-            body_bytes: body::MAX_BYTES,
+            body_bytes: crate::intake::MAX_BYTES,
             event_bytes: parse::MAX_EVENT_BYTES,
             data_bytes: parse::MAX_DATA_BYTES,
             max_ahead_ms: MAX_AHEAD_MS,

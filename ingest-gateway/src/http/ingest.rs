@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,16 +13,16 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::around::{RequestId, TraceParent};
 use super::auth::Caller;
 use super::body;
+use crate::access::Noted;
 use crate::answer::Answer;
-use crate::close;
 use crate::credentials::{Credential, Scope};
 use crate::gateway::Gateway;
 use crate::ingest::{Manner, ingest};
+use crate::intake::{self, Call, Form};
 use crate::limits::meter::Meter;
 use crate::problem::{Code, Problem};
 use crate::publish::Facts;
-use crate::submission::{Media, Query, Submission};
-use crate::whose::{self, Claims};
+use crate::submission::Query;
 
 /// What is known of a request before its body is looked into.
 pub(super) struct Head {
@@ -34,59 +33,17 @@ pub(super) struct Head {
     query: Query,
     manner: Manner,
     meter: Arc<Meter>,
-}
-
-/// How one event stands in a request.
-enum Form {
-    /// The body, in Playledger's own JSON.
-    Own,
-    /// The body, as a CloudEvent.
-    Structured,
-    /// A CloudEvent's attributes in the headers, its data in the body.
-    Binary,
-}
-
-impl Form {
-    fn of(headers: &HeaderMap, credential: &Credential) -> Result<Self, Problem> {
-        if body::is_data(headers)? {
-            return Ok(Self::Binary);
-        }
-        match body::media(headers, credential)? {
-            Media::Json => Ok(Self::Own),
-            Media::CloudEvent => Ok(Self::Structured),
-            Media::Lines | Media::CloudEvents => {
-                let detail = "send one event as `Content-Type: application/json` or `application/cloudevents+json`; \
-                              batches and lines go to /v1/batch";
-                Err(Problem::new(Code::UnsupportedMediaType, detail))
-            }
-        }
-    }
+    noted: Arc<Noted>,
 }
 
 /// POST /v1/batch
 pub(super) async fn batch(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let media = body::media(&headers, &head.credential)?;
-    let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    head.meter.hold(body.len())?;
-    match media {
-        Media::Json => take(&head, Submission::batch(&body, &head.query)?, Some((&body, whose::OF_BATCHES))).await,
-        Media::Lines => take(&head, Submission::lines(&body, &head.query)?, None).await,
-        Media::CloudEvent => take(&head, Submission::cloudevent(&body, &head.query)?, None).await,
-        Media::CloudEvents => take(&head, Submission::cloudevents(&body, &head.query)?, None).await,
-    }
+    take(&head, &Call::Batch, &headers, body).await
 }
 
 /// POST /v1/events
 pub(super) async fn event(head: Head, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let form = Form::of(&headers, &head.credential)?;
-    let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    head.meter.hold(body.len())?;
-    let submission = match form {
-        Form::Own => Submission::event(&body, &head.query)?,
-        Form::Structured => Submission::cloudevent(&body, &head.query)?,
-        Form::Binary => Submission::binary(&headers, &body, &head.query)?,
-    };
-    take(&head, submission, None).await
+    take(&head, &Call::Event, &headers, body).await
 }
 
 /// POST /v1/sessions/{session_id}/close
@@ -96,14 +53,9 @@ pub(super) async fn close(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    if body::media(&headers, &head.credential)? != Media::Json {
-        return Err(Problem::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
-    }
-    let body = body::read(&headers, body, head.gateway.body_timeout).await?;
-    head.meter.hold(body.len())?;
     // A path that is no text names no session.
     let session = session.map_or_else(|_| String::new(), |Path(session)| session);
-    take(&head, close::submission(&session, &body, &head.query)?, Some((&body, whose::OF_EVENTS))).await
+    take(&head, &Call::Close(session), &headers, body).await
 }
 
 impl FromRequestParts<Arc<Gateway>> for Head {
@@ -122,25 +74,26 @@ impl FromRequestParts<Arc<Gateway>> for Head {
             parts.extensions.get::<RequestId>(),
             parts.extensions.get::<TraceParent>(),
             parts.extensions.get::<Arc<Meter>>(),
+            parts.extensions.get::<Arc<Noted>>(),
         );
-        let (Some(RequestId(request_id)), Some(TraceParent(traceparent)), Some(meter)) = marks else {
+        let (Some(RequestId(request_id)), Some(TraceParent(traceparent)), Some(meter), Some(noted)) = marks else {
             return Err(Problem::internal());
         };
-        let (request_id, traceparent, meter) = (Arc::clone(request_id), Arc::clone(traceparent), Arc::clone(meter));
+        let (request_id, traceparent) = (Arc::clone(request_id), Arc::clone(traceparent));
+        let (meter, noted) = (Arc::clone(meter), Arc::clone(noted));
         gateway.limits.begins(&credential, &meter)?;
-        Ok(Self { gateway: Arc::clone(gateway), credential, request_id, traceparent, query, manner, meter })
+        Ok(Self { gateway: Arc::clone(gateway), credential, request_id, traceparent, query, manner, meter, noted })
     }
 }
 
-/// Takes in what a request brings. `around` is the object around the events, if there is one, and by
-/// what it may claim another tenant or game: that concerns the whole request.
-async fn take(head: &Head, submission: Submission<'_>, around: Option<(&Bytes, Claims)>) -> Result<Response, Problem> {
-    let game = submission.game(&head.credential)?;
-    let text = around.and_then(|(body, claims)| Some((std::str::from_utf8(body).ok()?, claims)));
-    if text.is_some_and(|(text, claims)| whose::claims_another(text, claims, &head.credential.tenant, &game)) {
-        let detail = "the body claims a tenant or game that is not this request's";
-        return Err(Problem::new(Code::Forbidden, detail));
-    }
+/// Takes in what a request brings.
+async fn take(head: &Head, call: &Call, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    // Before the body is read: who has to come again with another one need not send it.
+    let form = Form::of(call, headers, &head.credential)?;
+    let body = body::read(headers, body, head.gateway.body_timeout).await?;
+    head.meter.hold(body.len())?;
+    let (submission, game) = intake::submission(call, form, headers, &body, &head.query, &head.credential)?;
+    head.noted.is_for(&game);
     let facts = Facts {
         request_id: head.request_id.to_string(),
         received_at: head.gateway.now(),
@@ -153,7 +106,7 @@ async fn take(head: &Head, submission: Submission<'_>, around: Option<(&Bytes, C
         closes: submission.closes,
         traceparent: head.traceparent.to_string(),
     };
-    let answer = ingest(&head.gateway, facts, &submission.events, head.manner, &head.meter).await?;
+    let answer = ingest(&head.gateway, facts, &submission.events, head.manner, &head.meter, &head.noted).await?;
     Ok(accepted(&answer))
 }
 

@@ -15,8 +15,8 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderName, Method};
 use hyper::body::{Frame, SizeHint};
 
-use super::body::MAX_BYTES;
 use crate::gateway::Gateway;
+use crate::intake::MAX_BYTES;
 use crate::limits::load::Full;
 use crate::limits::meter::Meter;
 use crate::metrics;

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::connection;
 use crate::limits::connections::Connections;
 use crate::metrics;
+use crate::tls::Tls;
 
 /// Bounds of connections.
 #[derive(Clone, Copy, Debug)]
@@ -47,12 +48,13 @@ impl Bounds {
     }
 }
 
-/// Serves until `stop` resolves; then lets open connections end, `patience` at most.
+/// Serves, over TLS where there is a certificate, until `stop` resolves; then lets open connections end, `patience` at most.
 pub async fn serve(
     listener: TcpListener,
     routes: Router,
     bounds: Bounds,
     addresses: Arc<Connections>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()>,
     patience: Duration,
 ) {
@@ -80,7 +82,14 @@ pub async fn serve(
             metrics::connection_refused();
             continue;
         };
-        let served = connection::serve(socket, peer, routes.clone(), bounds.header_timeout, drain.clone());
+        let served = connection::serve(
+            socket,
+            peer,
+            routes.clone(),
+            tls.as_ref().map(Tls::acceptor),
+            bounds.header_timeout,
+            drain.clone(),
+        );
         let cut_off = cut_off.clone();
         connections.spawn(async move {
             let _place = (place, connected);

@@ -1,9 +1,11 @@
 //! The public listener: routes, and what stands around every one of them.
 
+mod account;
 mod around;
 mod auth;
 mod body;
 mod connection;
+mod handshake;
 mod inform;
 mod ingest;
 mod limit;
@@ -19,9 +21,6 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::gateway::Gateway;
-
-#[cfg(test)]
-pub(crate) use body::MAX_BYTES;
 
 /// All routes.
 pub fn routes(gateway: Arc<Gateway>) -> Router {

@@ -41,13 +41,18 @@ pub(super) fn lend(body: Body) -> (Body, Rest) {
 }
 
 impl Rest {
+    /// Bytes that were read of the body so far, as they came.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.lock().read as u64
+    }
+
     /// Reads on and keeps nothing. A sender that `waits` to be asked for its body is not asked.
-    pub(super) async fn discard(self, waits: bool) {
+    pub(super) async fn discard(&self, waits: bool) {
         if waits && !self.0.lock().begun {
             return;
         }
         let deadline = Instant::now() + DISCARD_TIME;
-        let mut loan = Loan(self.0);
+        let mut loan = Loan(Arc::clone(&self.0));
         while !loan.is_end_stream() && loan.0.lock().read < MAX_DISCARDED {
             match timeout_at(deadline, loan.frame()).await {
                 Ok(Some(Ok(_))) => {}

@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn every_burst_has_room_for_the_largest_request() {
         assert_eq!(MOST_EVENTS as usize, schemas::envelope::MAX_EVENTS);
-        assert_eq!(MOST_BYTES as usize, crate::http::MAX_BYTES);
+        assert_eq!(MOST_BYTES as usize, crate::intake::MAX_BYTES);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use daemon::Shell;
 
+use crate::authority::Authority;
 use crate::told::event;
 use crate::world::{Setting, World, config};
 
@@ -63,4 +64,47 @@ async fn the_addresses_of_an_earlier_run_are_gone_before_there_are_new_ones() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), gone).await.expect("the old file is removed");
     gateway.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_can_not_be_served_is_named_at_the_start_and_by_the_check() {
+    let authority = Authority::new();
+    let (good, other, ended) = (authority.signs(2), authority.signs(3), authority.signs_ending(4, -60));
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (file("good.pem", &good.certificate), file("good.key", &good.key));
+    let (ended_certificate, ended_key) = (file("ended.pem", &ended.certificate), file("ended.key", &ended.key));
+    let other_key = file("other.key", &other.key);
+    let missing = folder.path().join("none.pem").to_str().unwrap().to_owned();
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&["--tls-certificate", &certificate], &["--tls-certificate needs --tls-key"]),
+        (&["--tls-key", &key], &["--tls-key needs --tls-certificate"]),
+        (&["--tls-certificate", &missing, "--tls-key", &key], &["--tls-certificate", "none.pem", "can't read it"]),
+        (&["--tls-certificate", &certificate, "--tls-key", &other_key], &["--tls-key", "other.key", "good.pem"]),
+        (&["--tls-certificate", &ended_certificate, "--tls-key", &ended_key], &["ended.pem", "ended at"]),
+        (&["--tls-certificate", &key, "--tls-key", &key], &["--tls-certificate", "good.key", "BEGIN CERTIFICATE"]),
+    ];
+    let world = World::new().await;
+    for (flags, expected) in cases {
+        let (status, checked) = check(&world, flags).await;
+        assert_eq!(status, Some(2), "{checked}");
+        for words in [refusal(&world, flags).await, checked] {
+            assert!(expected.iter().all(|part| words.contains(part)), "{expected:?} in {words}");
+        }
+    }
+    let (status, words) = check(&world, &["--tls-certificate", &certificate, "--tls-key", &key]).await;
+    assert_eq!(status, Some(0), "{words}");
+    assert!(!words.contains("BEGIN"), "{words}");
+}
+
+/// Exit status and words of `--check-config`.
+async fn check(world: &World, flags: &[&str]) -> (Option<i32>, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ingest-gateway"));
+    command.args(["--check-config", "--kafka", "127.0.0.1:1", "--credentials"]).arg(world.credentials()).args(flags);
+    let output = command.output().await.unwrap();
+    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }

@@ -58,6 +58,8 @@ pub(crate) struct Setting {
     pub(crate) clock: Option<Clock>,
     /// The text of a file of tiers.
     pub(crate) tiers: Option<String>,
+    /// It speaks TLS with the files `tls.pem` and `tls.key`; who trusts this authority, as PEM, trusts it.
+    pub(crate) authority: Option<String>,
     /// After how long its loops count as hung; as in life if none.
     pub(crate) hung_after: Option<Duration>,
 }
@@ -90,7 +92,7 @@ impl World {
             folder,
             log,
             shell: Shell::detached(),
-            client: reqwest::Client::builder().build().unwrap(),
+            client: client(&setting).build().unwrap(),
             running: None,
         };
         world.start(&setting).await;
@@ -123,7 +125,8 @@ impl World {
         loop {
             let address = self.shell.ready.addresses().get("gateway").copied();
             if let Some(address) = address {
-                self.url = format!("http://{address}");
+                let scheme = if setting.authority.is_some() { "https" } else { "http" };
+                self.url = format!("{scheme}://{address}");
                 if self.get("/readyz").await.status == 200 {
                     return;
                 }
@@ -282,6 +285,12 @@ impl World {
     }
 }
 
+/// What calls a gateway of that setting.
+pub(crate) fn client(setting: &Setting) -> reqwest::ClientBuilder {
+    let trusted = setting.authority.iter().map(|pem| reqwest::Certificate::from_pem(pem.as_bytes()).unwrap());
+    trusted.fold(reqwest::Client::builder(), reqwest::ClientBuilder::add_root_certificate)
+}
+
 /// The settings of a gateway in a world's folder.
 pub(crate) fn config(folder: &Path, setting: &Setting) -> Config {
     let credentials = folder.join("credentials.toml");
@@ -295,6 +304,10 @@ pub(crate) fn config(folder: &Path, setting: &Setting) -> Config {
     if let Some(text) = &setting.tiers {
         std::fs::write(&tiers, text).unwrap();
         line.extend(["--tiers", tiers.to_str().unwrap()]);
+    }
+    let (certificate, private) = (folder.join("tls.pem"), folder.join("tls.key"));
+    if setting.authority.is_some() {
+        line.extend(["--tls-certificate", certificate.to_str().unwrap(), "--tls-key", private.to_str().unwrap()]);
     }
     line.extend(setting.flags.iter().map(String::as_str));
     let command = Config::augment_args(clap::Command::new("gateway")).args_override_self(true);

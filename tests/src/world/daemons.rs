@@ -135,7 +135,7 @@ impl Drop for Daemons {
 }
 
 /// Runs `playledger` to its end; gives what it printed.
-fn run(home: &Home, arguments: &[&str]) -> anyhow::Result<String> {
+pub(super) fn run(home: &Home, arguments: &[&str]) -> anyhow::Result<String> {
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let mut process = Process::start("playledger", "command", &arguments, home.path())?;
     process.output()

@@ -40,10 +40,18 @@ impl Process {
     ///
     /// # Errors
     /// When it can't be started.
-    pub fn start(mut command: Command, name: &str, folder: &Path) -> anyhow::Result<Self> {
+    pub fn start(command: Command, name: &str, folder: &Path) -> anyhow::Result<Self> {
+        Self::start_logging(command, name, folder, "warn,rdkafka=error")
+    }
+
+    /// As [`Process::start`], with this much in its log.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start_logging(mut command: Command, name: &str, folder: &Path, level: &str) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let lines = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        command.env("RUST_LOG", "warn,rdkafka=error").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(lines);
+        command.env("RUST_LOG", level).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(lines);
         let child = command.kill_on_drop(true).spawn().with_context(|| format!("starting {name}"))?;
         let pid = child.id().with_context(|| format!("{name} ended at once"))?;
         Ok(Self { name: name.to_owned(), pid, child, log })

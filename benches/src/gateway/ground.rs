@@ -95,13 +95,14 @@ impl Ground {
     pub(super) async fn gateway(&self, prefix: &str, name: &str, flags: &[&str]) -> anyhow::Result<Gateway> {
         let name = format!("{prefix}{name}");
         let ready = self.folder.join(format!("{name}.ready"));
+        let access_log = self.folder.join(format!("{name}.access"));
         let mut command = program(GATEWAY)?;
         command.args(["--kafka", self.bootstrap(), "--topic-prefix", prefix, "--instance", &name]);
         command.args(["--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--address-requests", "1000000000"]);
         command.arg("--tiers").arg(self.folder.join("tiers.toml"));
         command.arg("--credentials").arg(self.folder.join("credentials.toml"));
-        command.arg("--ready-file").arg(&ready).args(flags);
-        let mut process = Process::start(command, &name, &self.folder)?;
+        command.arg("--access-log").arg(access_log).arg("--ready-file").arg(&ready).args(flags);
+        let mut process = Process::start_logging(command, &name, &self.folder, "info")?;
         let told: serde_json::Value = serde_json::from_str(&process.ready(&ready).await?)?;
         let address = told["gateway"].as_str().context("the gateway's ready file names no address")?.to_owned();
         Ok(Gateway { process, address })

@@ -4,6 +4,7 @@ mod bare;
 mod connections;
 mod events;
 mod ground;
+mod idle;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +39,9 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }
+
+/// Connections that do nothing while memory is measured.
+const IDLE: usize = 10_000;
 
 /// One of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -212,23 +216,22 @@ impl Bench<'_> {
     }
 
     async fn memory(&self) -> anyhow::Result<()> {
-        let load = Load { events: 1_000_000, ..self.load() };
+        idle::raise_open_files()?;
+        let load = Load { events: 1_000_000, flags: &["--header-timeout", "1h"], ..self.load() };
         let (prefix, gateways) = self.start(load).await?;
-        let mut idle = Vec::with_capacity(10_000);
-        for number in 0..10_000_u32 {
-            // The caps count by address: so many behind one is what they are there against.
-            let [.., high, low] = number.to_be_bytes();
-            let socket = tokio::net::TcpSocket::new_v4()?;
-            socket.bind(std::net::SocketAddr::from(([127, 1, high / 8, low / 64 + 1], 0)))?;
-            idle.push(socket.connect(gateways[0].address.parse()?).await?);
-        }
+        let fresh = gateways[0].process.memory()?;
+        let idle = idle::open(&gateways[0].address, IDLE).await?;
+        let connected = gateways[0].process.memory()?;
         let measured = self.run_load(load, prefix, &gateways).await?;
-        println!("{}", measured.line("1,000,000 ids, 10,000 idle connections"));
+        println!("{}", measured.line(&format!("1,000,000 ids, {IDLE} idle connections")));
         println!(
-            "memory {} MB now, {} MB at its peak (aim: below 256)",
+            "memory {} MB fresh, {} MB with the connections, {} MB at the end, {} MB at its peak (aim: below 256)",
+            fresh >> 20,
+            connected >> 20,
             gateways[0].process.memory()? >> 20,
             measured.peak_memory >> 20
         );
+        idle::still_open(&idle)?;
         drop(idle);
         stop(gateways).await
     }

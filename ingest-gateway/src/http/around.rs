@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tracing::Instrument as _;
-use uuid::Uuid;
 
 use super::account::Account;
 use super::rest;
@@ -161,7 +160,7 @@ fn request_id(headers: &HeaderMap) -> String {
         (1..=64).contains(&id.len()) && id.bytes().all(byte) && !id.starts_with(crate::credentials::PREFIX)
     };
     let told = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane);
-    told.map_or_else(|| format!("req_{}", Uuid::new_v4().simple()), ToOwned::to_owned)
+    told.map_or_else(|| format!("req_{:032x}", rand::random::<u128>()), ToOwned::to_owned)
 }
 
 /// `00-<32 hexadecimal digits>-<16>-<2>`, with neither id zero.
@@ -178,10 +177,7 @@ fn traceparent(headers: &HeaderMap) -> String {
     };
     let told = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).filter(sane);
     told.map_or_else(
-        || {
-            let span = Uuid::new_v4().simple().to_string();
-            format!("00-{}-{}-01", Uuid::new_v4().simple(), &span[..16])
-        },
+        || format!("00-{:032x}-{:016x}-01", rand::random::<u128>().max(1), rand::random::<u64>().max(1)),
         ToOwned::to_owned,
     )
 }

@@ -25,7 +25,7 @@ fn meter(address: u32) -> Meter {
 #[test]
 fn a_flood_of_players_and_addresses_does_not_grow_without_end() {
     // So slow a refill that a sweep forgets nobody.
-    let slow = "{ per_second = 1, burst = 1_000_000 }";
+    let slow = "{ per_minute = 1, burst = 1_000_000 }";
     let tiers = format!("[tier.x]\nbase = \"unlimited\"\nplayer.requests = {slow}");
     let limits = limits(&tiers, 1);
     let credential = credential("x");

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Settled, Window};
+use crate::documents::Documents;
 use crate::limits::Limits;
 use crate::outcomes::Tally;
 use crate::peers::Peers;
@@ -53,6 +54,8 @@ pub struct Gateway {
     pub credentials: CredentialsFile,
     /// The event types in force.
     pub types: SchemasFolder,
+    /// This interface, described.
+    pub documents: Documents,
     /// Who may use how much.
     pub limits: Limits,
     /// Which events the log holds already.
@@ -104,6 +107,7 @@ impl Gateway {
             health: parts.health,
             credentials: parts.credentials,
             types: parts.types,
+            documents: Documents::default(),
             limits: parts.limits,
             window: Mutex::new(parts.window),
             peers: Peers::default(),

@@ -2,8 +2,8 @@
 //!
 //! An event's way: `http` (socket to [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
-//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `outcomes`, `problem`,
-//! `publish`, `skew`, `submission` and `whose`.
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `judge`, `looks`, `openapi`, `outcomes`,
+//! `problem`, `publish`, `skew`, `submission`, `whoami` and `whose`.
 
 pub mod answer;
 pub mod append;
@@ -17,6 +17,7 @@ pub mod credentials;
 pub mod credentials_file;
 pub mod decode;
 pub mod dedup;
+pub mod documents;
 mod drain;
 mod dry;
 pub mod gateway;
@@ -28,6 +29,7 @@ pub mod keys;
 pub mod limits;
 mod looks;
 pub mod metrics;
+pub mod openapi;
 pub mod outcomes;
 pub mod peers;
 pub mod problem;
@@ -41,6 +43,7 @@ pub mod submission;
 pub mod types;
 mod upkeep;
 pub mod watched;
+mod whoami;
 pub mod whose;
 
 use std::sync::Arc;

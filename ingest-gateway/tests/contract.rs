@@ -4,7 +4,7 @@
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `strange` (any bytes at all), `connections` (those that nobody closes), `repeats` (duplicates and conflicts),
 //! `closing`, `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `reloading`,
-//! `limits`, `caps`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `limits`, `caps`, `informing`, `described` (OpenAPI, against which every answer is held), `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -26,6 +26,8 @@ mod cloudevents;
 mod connections;
 #[path = "contract/cors.rs"]
 mod cors;
+#[path = "contract/described.rs"]
+mod described;
 #[path = "contract/ending.rs"]
 mod ending;
 #[path = "contract/failing.rs"]

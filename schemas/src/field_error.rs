@@ -48,8 +48,6 @@ crate::words! {
         /// As `additionalProperties`, judged over all parts of the studio's schema.
         UnevaluatedProperties = "unevaluatedProperties" => "Leave it out, or have the schema allow it.",
         /// The list has an element that the studio's schema does not allow.
-        AdditionalItems = "additionalItems" => "Leave it out, or have the schema allow it.",
-        /// As `additionalItems`, judged over all parts of the studio's schema.
         UnevaluatedItems = "unevaluatedItems" => "Leave it out, or have the schema allow it.",
         /// A member's name breaks a rule of the studio's schema.
         PropertyNames = "propertyNames" => "Name it as the schema says.",
@@ -65,10 +63,6 @@ crate::words! {
         Not = "not" => "Send another value.",
         /// The studio's schema takes no value here.
         FalseSchema = "falseSchema" => "Leave it out.",
-        /// The text is not encoded as the studio's schema says.
-        ContentEncoding = "contentEncoding" => "Encode it as the schema says.",
-        /// The text is not of the media type that the studio's schema names.
-        ContentMediaType = "contentMediaType" => "Send the media type that the schema names.",
         /// The value breaks a rule of the studio's schema that has no word of its own.
         Schema = "schema" => "See the message and the type's schema at `GET /v1/schemas/{event_type}`.",
     }

@@ -55,11 +55,19 @@ const fresh = {
   seq: nextSeq, "ce-seq": () => String(nextSeq()),
 };
 
+// JSON objects have no order; this is the one that people read.
+const ORDER = [
+  "specversion", "id", "source", "type", "batch_id", "event_id", "session_id", "subject", "sessionid", "player_id", "seq", "event_type",
+  "timestamp", "time", "datacontenttype", "sent_at", "app_version", "game_id", "events", "data",
+];
+const rank = (name) => (ORDER.indexOf(name) + 1 || ORDER.length - 0.5);
+const inOrder = (entries) => entries.sort(([one], [other]) => rank(one) - rank(other));
+
 function refreshed(value) {
   if (Array.isArray(value)) return value.map(refreshed);
   if (value === null || typeof value !== "object") return value;
   const member = ([name, held]) => [name, name === "data" ? held : fresh[name] ? fresh[name]() : refreshed(held)];
-  return Object.fromEntries(Object.entries(value).map(member));
+  return Object.fromEntries(inOrder(Object.entries(value)).map(member));
 }
 
 function refreshedText(text) {
@@ -107,7 +115,7 @@ function members(schema) {
       el("th", { scope: "row" }, el("code", {}, name), " ", required?.includes(name) ? undefined : el("span", { class: "needed" }, "optional")),
       el("td", {}, el("code", {}, typeOf(rule)), " ", el("span", { class: "needed" }, bounds(rule))),
       el("td", {}, inline(rule.description ?? resolve(rule).description)));
-  const lines = Object.entries(properties ?? {}).map(line);
+  const lines = inOrder(Object.entries(properties ?? {})).map(line);
   return lines.length ? rows(["Field", "Type", "Meaning"], lines) : el("p", {}, "No fields of its own.");
 }
 
@@ -210,6 +218,8 @@ function forms(call) {
   const content = Object.entries(call.requestBody?.content ?? {});
   const own = content.flatMap(([media, { examples, schema }]) =>
     Object.values(examples ?? {}).map(({ summary, value }) => ({ title: `${summary} (${media})`, media, headers: {}, value, schema })));
+  // The gateway's own form first; the others as they come.
+  own.sort((a, b) => (b.media === "application/json") - (a.media === "application/json"));
   const binary = call["x-cloudevent-binary"];
   if (binary) own.push({ title: `${binary.summary} (application/json)`, media: "application/json", headers: binary.headers, value: binary.value, schema: {} });
   return own;
@@ -315,7 +325,7 @@ function section(call) {
   return el("section", { class: "card", id: call.operationId },
     el("div", { class: "line" }, el("span", { class: "badge" }, call.method.toUpperCase()), el("h3", {}, call.summary), el("span", { class: "path" }, call.path)),
     words(call.description),
-    body && el("details", {}, el("summary", {}, "Body"), words(body.description),
+    body && el("details", {}, el("summary", {}, "Body"), words(body.description), el("p", {}, el("a", { href: "#event-types" }, "Event types"), " tells the fields of events."),
       Object.entries(body.content).filter(([, { schema }]) => resolve(schema).properties).map(([media, { schema }]) => [el("p", {}, el("code", {}, media)), members(schema)])),
     el("details", {}, el("summary", {}, "Parameters"), parameterTable(call)),
     el("details", {}, el("summary", {}, "Answers"), responseList(call)),
@@ -326,7 +336,7 @@ function section(call) {
 
 function calls() {
   return Object.entries(api.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })));
+    Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation }))).sort((a, b) => a["x-order"] - b["x-order"]);
 }
 
 function chapter(id, title, about, content) {
@@ -339,7 +349,10 @@ function eventTypes() {
     const data = resolve({ $ref: `#/components/schemas/data.${name}` });
     return el("details", { class: "card", id: `type-${name}` }, el("summary", {}, el("h3", {}, el("code", {}, name)), data.title ? ` ${data.title}` : ""), words(data.description), members(data));
   };
-  const around = resolve({ $ref: mapping["task.attempted"] });
+  const any = resolve({ $ref: mapping["session.heartbeat"] });
+  const own = { event_type: { ...any.properties.event_type }, data: { type: "object", description: "What the type says, as below; at most 10 KB." } };
+  delete own.event_type.const;
+  const around = { required: any.required, properties: { ...any.properties, ...own } };
   return [el("details", { class: "card", open: true }, el("summary", {}, el("h3", {}, "What every event has")), members(around)), Object.keys(mapping).map(one)];
 }
 

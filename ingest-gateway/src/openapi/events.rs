@@ -96,7 +96,9 @@ impl Events {
             properties.contains_key("specversion").then(|| "specversion".into()).into_iter().collect();
         for (field, rule) in self.around["properties"].as_object().into_iter().flatten() {
             let told = match field.as_str() {
-                "event_type" => json!({"title": rule["title"], "type": "string", "const": kind.name}),
+                "event_type" => {
+                    json!({"title": rule["title"], "description": rule["description"], "type": "string", "const": kind.name})
+                }
                 "data" => self.data(kind),
                 _ => schema(field),
             };

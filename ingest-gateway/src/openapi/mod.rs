@@ -34,10 +34,12 @@ pub fn document(types: &Types, tenant: Option<&Tenant>) -> Value {
     bodies::schemas(&mut schemas);
     events.schemas(&mut schemas);
     let mut paths = Object::new();
-    for call in Call::ALL {
+    for (place, call) in Call::ALL.into_iter().enumerate() {
         let method = call.method().as_str().to_ascii_lowercase();
         let path = paths.entry(call.path()).or_insert_with(|| json!({}));
-        path[method] = operations::operation(call);
+        path[method.as_str()] = operations::operation(call);
+        // A JSON object has no order, and a reader wants one.
+        path[method.as_str()]["x-order"] = place.into();
     }
     json!({
         "openapi": "3.1.1",

@@ -25,6 +25,7 @@ pub(super) fn of_answers() -> Object {
     let mut schemas = generator.take_definitions(true);
     for schema in schemas.values_mut() {
         never_null(schema);
+        known_formats(schema);
     }
     // It comes from the problem, or from the answer that is written into it.
     if let Some(required) = schemas.get_mut("Problem").and_then(|problem| problem["required"].as_array_mut()) {
@@ -54,6 +55,16 @@ fn never_null(schema: &mut Value) {
         if let (Some(first), Some(members)) = (choice, property.as_object_mut()) {
             members.remove("anyOf");
             members.extend(first.as_object().cloned().unwrap_or_default());
+        }
+    }
+}
+
+/// The sizes of Rust's integers tell a client nothing.
+fn known_formats(schema: &mut Value) {
+    for property in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        let Some(members) = property.1.as_object_mut() else { continue };
+        if members.get("format").is_some_and(|format| format.as_str().is_some_and(|name| name.contains("int"))) {
+            members.remove("format");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `strange` (any bytes at all), `connections` (those that nobody closes), `repeats` (duplicates and conflicts),
 //! `closing`, `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `reloading`,
-//! `limits`, `caps`, `informing`, `described` (OpenAPI, against which every answer is held), `errors` (their catalogue), `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `limits`, `caps`, `informing`, `described` (OpenAPI, against which `promised` holds every answer), `errors` (their catalogue), `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -54,6 +54,8 @@ mod lines;
 mod ndjson;
 #[path = "contract/outage.rs"]
 mod outage;
+#[path = "contract/promised.rs"]
+mod promised;
 #[path = "contract/reloading.rs"]
 mod reloading;
 #[path = "contract/repeats.rs"]

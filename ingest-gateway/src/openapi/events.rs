@@ -99,7 +99,7 @@ impl Events {
                 "event_type" => {
                     json!({"title": rule["title"], "description": rule["description"], "type": "string", "const": kind.name})
                 }
-                "data" => self.data(kind),
+                "data" => Self::data(kind),
                 _ => schema(field),
             };
             properties.insert((names.name)(field).to_owned(), told);
@@ -117,7 +117,7 @@ impl Events {
         })
     }
 
-    fn data(&self, kind: &Type) -> Value {
+    fn data(kind: &Type) -> Value {
         let data = schema(&format!("data.{}", kind.name));
         if kind.may_lack_data { json!({"anyOf": [data, {"type": "null"}]}) } else { data }
     }

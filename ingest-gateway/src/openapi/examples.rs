@@ -18,7 +18,7 @@ pub(super) fn received_at() -> Timestamp {
 }
 
 /// An event of its own, so many milliseconds after the first.
-fn event(event_id: &str, seq: u64, after_ms: i64, event_type: &str, data: Value) -> Value {
+fn event(event_id: &str, seq: u64, after_ms: i64, event_type: &str, data: &Value) -> Value {
     json!({
         "event_id": event_id,
         "session_id": SESSION_ID,
@@ -31,7 +31,7 @@ fn event(event_id: &str, seq: u64, after_ms: i64, event_type: &str, data: Value)
 }
 
 fn attempt(event_id: &str, seq: u64) -> Value {
-    event(event_id, seq, 0, "task.attempted", json!({"task_id": "L07", "outcome": "failure", "latency_ms": 5310}))
+    event(event_id, seq, 0, "task.attempted", &json!({"task_id": "L07", "outcome": "failure", "latency_ms": 5310}))
 }
 
 /// One event.
@@ -46,8 +46,8 @@ pub(super) fn batch() -> Value {
         "sent_at": Timestamp::from_ms(NOW_MS + 60),
         "app_version": "1.4.2",
         "events": [
-            event("0198c0de-6a01-7b10-8a01-0a1b2c3d4e5f", 42, 40, "hint.requested", json!({"task_id": "L07", "hint_index": 1, "bottom_out": false})),
-            event("0198c0de-6a02-7b10-8a02-0a1b2c3d4e5f", 43, 50, "task.attempted", json!({"task_id": "L07", "outcome": "success"})),
+            event("0198c0de-6a01-7b10-8a01-0a1b2c3d4e5f", 42, 40, "hint.requested", &json!({"task_id": "L07", "hint_index": 1, "bottom_out": false})),
+            event("0198c0de-6a02-7b10-8a02-0a1b2c3d4e5f", 43, 50, "task.attempted", &json!({"task_id": "L07", "outcome": "success"})),
         ],
     })
 }
@@ -55,15 +55,15 @@ pub(super) fn batch() -> Value {
 /// The same, an event a line.
 pub(super) fn lines() -> String {
     let lines = [
-        event("0198c0de-6b01-7b10-8b01-0a1b2c3d4e5f", 44, 60, "task.completed", json!({"task_id": "L07", "stars": 2})),
-        event("0198c0de-6b02-7b10-8b02-0a1b2c3d4e5f", 45, 70, "task.started", json!({"task_id": "L08"})),
+        event("0198c0de-6b01-7b10-8b01-0a1b2c3d4e5f", 44, 60, "task.completed", &json!({"task_id": "L07", "stars": 2})),
+        event("0198c0de-6b02-7b10-8b02-0a1b2c3d4e5f", 45, 70, "task.started", &json!({"task_id": "L08"})),
     ];
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.map(|line| line.to_string()).join("\n") + "\n"
 }
 
 /// As a beacon brings it.
 pub(super) fn beacon() -> String {
-    let last = event("0198c0de-6c01-7b10-8c01-0a1b2c3d4e5f", 46, 80, "focus.lost", json!({"cause": "background"}));
+    let last = event("0198c0de-6c01-7b10-8c01-0a1b2c3d4e5f", 46, 80, "focus.lost", &json!({"cause": "background"}));
     json!({"sent_at": Timestamp::from_ms(NOW_MS + 90), "events": [last]}).to_string()
 }
 

@@ -52,7 +52,7 @@ fn security(call: Call) -> Value {
         Call::Event | Call::Batch | Call::Close | Call::WhoAmI | Call::Schemas | Call::Schema => {
             json!([{"bearer": []}, {"apiKey": []}, {"publishableKey": []}])
         }
-        Call::OpenApi => json!([{}, {"bearer": []}, {"apiKey": []}]),
+        Call::OpenApi => json!([{}, {"bearer": []}, {"apiKey": []}, {"publishableKey": []}]),
         Call::Livez | Call::Readyz | Call::Docs => json!([]),
     }
 }

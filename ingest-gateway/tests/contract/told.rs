@@ -6,7 +6,7 @@ use schemas::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::described;
+use crate::promised;
 
 /// An answer, read whole.
 pub(crate) struct Told {
@@ -92,6 +92,6 @@ pub(crate) async fn read(response: Response) -> Told {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let path = response.url().path().to_owned();
     let bytes = response.bytes().await.unwrap();
-    described::hold(&path, status, &headers, &bytes);
+    promised::hold(&path, status, &headers, &bytes);
     Told { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
 }

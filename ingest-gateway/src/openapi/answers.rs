@@ -60,14 +60,9 @@ fn good(call: Call) -> Vec<(u16, &'static str, Value)> {
         Call::Readyz => {
             vec![(200, "It takes events.", text("ok\n")), (503, "It takes none at the moment.", text("not ready\n"))]
         }
-        Call::OpenApi => vec![
-            (
-                200,
-                "This document.",
-                json!({"application/json": {"schema": {"type": "object", "required": ["openapi", "paths"]}, "example": {"openapi": "3.1.1", "paths": {}}}}),
-            ),
-            (304, "The document has not changed.", Value::Null),
-        ],
+        Call::OpenApi => {
+            vec![(200, "This document.", document()), (304, "The document has not changed.", Value::Null)]
+        }
         Call::Docs => vec![(
             200,
             "A page that describes the calls and sends them.",
@@ -78,6 +73,11 @@ fn good(call: Call) -> Vec<(u16, &'static str, Value)> {
 
 fn answer(example: &Value) -> Value {
     json!({"application/json": {"schema": schema("Answer"), "example": example}})
+}
+
+fn document() -> Value {
+    let rule = json!({"type": "object", "required": ["openapi", "paths"]});
+    json!({"application/json": {"schema": rule, "example": {"openapi": "3.1.1", "paths": {}}}})
 }
 
 fn text(example: &str) -> Value {
@@ -101,7 +101,9 @@ fn whoami() -> Value {
 fn listing() -> Value {
     let known = schemas::catalogue::get("session.heartbeat").map(|known| {
         let schema: Value = serde_json::from_str(known.text).unwrap_or_default();
-        json!({"event_type": known.name, "version": known.version, "sha256": known.sha256, "own": false, "schema": schema})
+        json!({
+            "event_type": known.name, "version": known.version, "sha256": known.sha256, "own": false, "schema": schema,
+        })
     });
     let event: Value = serde_json::from_str(schemas::catalogue::EVENT).unwrap_or_default();
     let types: Vec<_> = known.into_iter().collect();
@@ -132,6 +134,9 @@ fn header(name: &str) -> Value {
 /// The headers that responses refer to.
 pub(super) fn headers() -> Value {
     let text = |about: &str, required: bool, example: &str| json!({"description": about, "required": required, "schema": {"type": "string"}, "example": example});
+    let policy = "The tightest limit that the request was held to: its name, how much at once (`q`), in how many seconds \
+                  that comes back (`w`).";
+    let left = "What is left of it (`r`), and in how many seconds it is whole again (`t`).";
     json!({
         "X-Request-ID": text("Names the request: the caller's, if it is sane, else made.", true, examples::REQUEST_ID),
         "Retry-After": {
@@ -140,8 +145,8 @@ pub(super) fn headers() -> Value {
             "schema": {"type": "integer", "minimum": 1},
             "example": 2,
         },
-        "RateLimit-Policy": text("The tightest limit that the request was held to: its name, how much at once (`q`), in how many seconds that comes back (`w`).", false, "\"player-events\";q=5000;w=10"),
-        "RateLimit": text("What is left of it (`r`), and in how many seconds it is whole again (`t`).", false, "\"player-events\";r=4210;t=2"),
+        "RateLimit-Policy": text(policy, false, "\"player-events\";q=5000;w=10"),
+        "RateLimit": text(left, false, "\"player-events\";r=4210;t=2"),
         "WWW-Authenticate": text("How to authenticate.", true, "Bearer realm=\"playledger\""),
         "Allow": text("The methods that the path takes.", true, "POST"),
         "ETag": text("Stands for this state of the document.", true, "\"5f2b1c9d0e7a4b36\""),

@@ -19,7 +19,10 @@ pub(super) fn of(call: Call) -> Option<Value> {
                     "schema": schema(CLOUD_EVENT),
                     "examples": example("A CloudEvent in structured mode", &examples::cloud(examples::CLOUD_ID, 48)),
                 },
-                "text/plain": {"schema": text_of(EVENT), "examples": example("An event by sendBeacon", &examples::beacon_of_one().into())},
+                "text/plain": {
+                    "schema": text_of(EVENT),
+                    "examples": example("An event by sendBeacon", &examples::beacon_of_one().into()),
+                },
             }),
         ),
         Call::Batch => (
@@ -29,14 +32,17 @@ pub(super) fn of(call: Call) -> Option<Value> {
                 "application/json": {"schema": schema("Batch"), "examples": example("A batch", &examples::batch())},
                 "application/x-ndjson": {"schema": lines(), "examples": example("An event a line", &examples::lines().into())},
                 "application/cloudevents-batch+json": {
-                    "schema": {"type": "array", "minItems": 1, "maxItems": envelope::MAX_EVENTS, "items": schema(CLOUD_EVENT)},
+                    "schema": list_of(CLOUD_EVENT),
                     "examples": example("CloudEvents", &examples::clouds()),
                 },
                 "application/cloudevents+json": {
                     "schema": schema(CLOUD_EVENT),
                     "examples": example("One CloudEvent", &examples::cloud("0198c0de-6d04-7b10-8d04-0a1b2c3d4e5f", 53)),
                 },
-                "text/plain": {"schema": text_of("Batch"), "examples": example("A batch by sendBeacon", &examples::beacon().into())},
+                "text/plain": {
+                    "schema": text_of("Batch"),
+                    "examples": example("A batch by sendBeacon", &examples::beacon().into()),
+                },
             }),
         ),
         Call::Close => (
@@ -66,6 +72,10 @@ fn example(summary: &str, value: &Value) -> Value {
     json!({"example": {"summary": summary, "value": value}})
 }
 
+fn list_of(name: &str) -> Value {
+    json!({"type": "array", "minItems": 1, "maxItems": envelope::MAX_EVENTS, "items": schema(name)})
+}
+
 fn text_of(name: &str) -> Value {
     json!({"type": "string", "contentMediaType": "application/json", "contentSchema": schema(name)})
 }
@@ -82,6 +92,7 @@ fn lines() -> Value {
 /// Adds the schemas of the bodies around events.
 pub(super) fn schemas(schemas: &mut Object) {
     let uuid = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+    let time = |about: &str| json!({"description": about, "type": ["string", "null"], "format": "date-time"});
     let batch = json!({
         "title": "A batch",
         "type": "object",
@@ -93,14 +104,18 @@ pub(super) fn schemas(schemas: &mut Object) {
                 "pattern": uuid,
                 "not": {"enum": ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"]},
             },
-            "sent_at": {"description": "The client's clock when it sent the batch.", "type": ["string", "null"], "format": "date-time"},
-            "app_version": {"description": "The client's version.", "type": ["string", "null"], "maxLength": envelope::MAX_APP_VERSION},
+            "sent_at": time("The client's clock when it sent the batch."),
+            "app_version": {
+                "description": "The client's version.",
+                "type": ["string", "null"],
+                "maxLength": envelope::MAX_APP_VERSION,
+            },
             "game_id": {
                 "description": "Which game; needed where the credential is for several.",
                 "type": ["string", "null"],
                 "pattern": "^[A-Za-z0-9._-]{1,64}$",
             },
-            "events": {"type": "array", "minItems": 1, "maxItems": envelope::MAX_EVENTS, "items": schema(EVENT)},
+            "events": list_of(EVENT),
         },
     });
     let close = json!({
@@ -111,8 +126,8 @@ pub(super) fn schemas(schemas: &mut Object) {
             "player_id": schema("player_id"),
             "reason": {"$ref": "#/components/schemas/data.session.closed/properties/reason"},
             "seq": schema("seq"),
-            "timestamp": {"description": "When it ended; left out, the gateway's own time counts.", "type": ["string", "null"], "format": "date-time"},
-            "sent_at": {"description": "The client's clock when it sent the call.", "type": ["string", "null"], "format": "date-time"},
+            "timestamp": time("When it ended; left out, the gateway's own time counts."),
+            "sent_at": time("The client's clock when it sent the call."),
         },
     });
     schemas.insert("Batch".into(), batch);

@@ -41,13 +41,15 @@ pub(super) fn one() -> Value {
 
 /// A batch of two.
 pub(super) fn batch() -> Value {
+    let hint = json!({"task_id": "L07", "hint_index": 1, "bottom_out": false});
+    let success = json!({"task_id": "L07", "outcome": "success"});
     json!({
         "batch_id": "0198c0de-6a00-7a52-8f3e-1b2c3d4e5f60",
         "sent_at": Timestamp::from_ms(NOW_MS + 60),
         "app_version": "1.4.2",
         "events": [
-            event("0198c0de-6a01-7b10-8a01-0a1b2c3d4e5f", 42, 40, "hint.requested", &json!({"task_id": "L07", "hint_index": 1, "bottom_out": false})),
-            event("0198c0de-6a02-7b10-8a02-0a1b2c3d4e5f", 43, 50, "task.attempted", &json!({"task_id": "L07", "outcome": "success"})),
+            event("0198c0de-6a01-7b10-8a01-0a1b2c3d4e5f", 42, 40, "hint.requested", &hint),
+            event("0198c0de-6a02-7b10-8a02-0a1b2c3d4e5f", 43, 50, "task.attempted", &success),
         ],
     })
 }

@@ -59,7 +59,8 @@ pub fn document(types: &Types, tenant: Option<&Tenant>) -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API key `pl_<public id>_<secret>`, or a JSON Web Token of an issuer that the operator has named.",
+                    "description": "An API key `pl_<public id>_<secret>`, or a JSON Web Token of an issuer that the \
+                                    operator has named.",
                 },
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
                 "publishableKey": {

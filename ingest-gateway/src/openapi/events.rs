@@ -97,11 +97,11 @@ impl Events {
         for (field, rule) in self.around["properties"].as_object().into_iter().flatten() {
             let told = match field.as_str() {
                 "event_type" => {
-                    let mut named = json!({"type": "string", "const": kind.name});
+                    let mut only = json!({"type": "string", "const": kind.name});
                     for word in ["title", "description"] {
-                        named[word] = rule[word].clone();
+                        only[word] = rule[word].clone();
                     }
-                    named
+                    only
                 }
                 "data" => Self::data(kind),
                 _ => schema(field),

@@ -1,4 +1,4 @@
-//! The gateway against its own description: thousands of requests, sound and unsound, that a tool makes of
+//! The gateway against its own description: thousands of requests, sound and unsound, that Schemathesis makes of
 //! /openapi.json alone.
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! What an ingest call is told: how many events had which outcome, and which. Pure.
 
+use schemars::JsonSchema;
 use schemas::{FieldError, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 use crate::problem::{Code, Problem};
 
 /// What became of one event, as its client is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// The log has it now.
@@ -21,7 +22,7 @@ pub enum Status {
 }
 
 /// What became of one event.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Outcome {
     /// Its place in the batch.
     pub index: usize,
@@ -32,14 +33,14 @@ pub struct Outcome {
     pub status: Status,
     /// Why, for a refused one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
+    pub code: Option<EventCode>,
     /// What is wrong with its fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 /// The answer of an ingest call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Answer {
     /// Names the request in every log line.
     pub request_id: String,
@@ -60,12 +61,17 @@ pub struct Answer {
     pub results: Vec<Outcome>,
 }
 
-/// Code of an event that its credential does not allow.
-pub const FORBIDDEN: &str = "forbidden";
-/// Code of an event whose id another body has.
-pub const CONFLICT: &str = "conflict";
-/// Code of an event of which a field breaks its rule.
-pub const INVALID_FIELD: &str = "invalid_field";
+schemas::words! {
+    /// Why an event was refused.
+    pub enum EventCode {
+        /// A field breaks a rule; `errors` says which.
+        InvalidField = "invalid_field" => "Mend the event; it is kept in the quarantine, from where it can be sent again once a schema is mended.",
+        /// The log holds another body under this event_id.
+        Conflict = "conflict" => "Give every event an id of its own, and send an event unchanged when you send it again.",
+        /// The credential may not send it: another player's, another tenant's or game's, or evidence without the scope.
+        Forbidden = "forbidden" => "Use a credential that may; do not send it again with this one.",
+    }
+}
 
 impl Answer {
     /// Counts the outcomes of a request's events; keeps those that are told.
@@ -91,7 +97,7 @@ impl Answer {
         if self.accepted + self.duplicates > 0 {
             return Ok(self);
         }
-        let forbidden = self.results.iter().all(|outcome| outcome.code == Some(FORBIDDEN));
+        let forbidden = self.results.iter().all(|outcome| outcome.code == Some(EventCode::Forbidden));
         let (code, detail) = if forbidden {
             (Code::Forbidden, "this credential may send none of these events: results say why")
         } else {

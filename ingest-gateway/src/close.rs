@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemas::record::stamp::Origin;
-use schemas::{Timestamp, envelope, parse};
+use schemas::{FieldCode, Timestamp, envelope, parse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -44,14 +44,15 @@ struct Body<'a> {
 /// # Errors
 /// When the session is no UUID, or the body is not of the form.
 pub fn submission<'a>(session: &str, body: &'a [u8], query: &'a Query) -> Result<Submission<'a>, Problem> {
-    let session_id = parse::uuid(session).ok_or_else(|| Problem::field("/session_id", "format", parse::UUID_RULE))?;
+    let session_id =
+        parse::uuid(session).ok_or_else(|| Problem::field("/session_id", FieldCode::Format, parse::UUID_RULE))?;
     let event = envelope::event(body)?;
-    let text = event.text.map_err(|fault| Problem::field(&fault.pointer, "malformed", fault.message))?;
+    let text = event.text.map_err(Problem::of_field)?;
     let form = "a close call's body is an object: {\"player_id\":…,\"reason\":…}";
-    let body: Body<'_> = serde_json::from_str(&text).map_err(|_| Problem::field("", "type", form))?;
+    let body: Body<'_> = serde_json::from_str(&text).map_err(|_| Problem::field("", FieldCode::Type, form))?;
     let sent_at = body.sent_at.map(|json| {
         let read = serde_json::from_str::<String>(json.get()).ok().and_then(|text| Timestamp::parse(&text));
-        read.ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE))
+        read.ok_or_else(|| Problem::field("/sent_at", FieldCode::Format, Timestamp::RULE))
     });
     let sent_at = sent_at.transpose()?;
     let mut members = vec![format!("\"event_id\":\"{}\",\"session_id\":\"{session_id}\"", event_id(session_id))];

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemas::FieldError;
 use schemas::envelope::RawEvent;
 use schemas::parse::Names;
+use schemas::{FieldCode, FieldError};
 use serde_json::value::RawValue;
 
 use crate::submission::{Item, Raw};
@@ -35,36 +35,40 @@ pub fn translate(event: RawEvent<'_>) -> Item<'_> {
     Item { raw: Raw::Json(Cow::Borrowed(event.raw)), text }
 }
 
+/// The attribute that becomes a field of an event; the name itself where there is none.
+pub fn attribute(field: &str) -> &str {
+    ATTRIBUTES.iter().find(|(_, known)| *known == field).map_or(field, |(attribute, _)| attribute)
+}
+
 /// The pointer to the attribute that a field was translated from.
 pub fn pointer(field: &str) -> String {
     let (name, rest) = field
         .trim_start_matches('/')
         .split_once('/')
         .map_or_else(|| (field.trim_start_matches('/'), String::new()), |(name, rest)| (name, format!("/{rest}")));
-    let attribute = ATTRIBUTES.iter().find(|(_, known)| *known == name).map_or(name, |(attribute, _)| attribute);
-    if field.is_empty() { String::new() } else { format!("/{attribute}{rest}") }
+    if field.is_empty() { String::new() } else { format!("/{}{rest}", attribute(name)) }
 }
 
 fn translated(text: &str) -> Result<String, Vec<FieldError>> {
-    let fault = |pointer: &str, code: &'static str, message: &str| vec![FieldError::new(pointer, code, message)];
+    let fault = |pointer: &str, code: FieldCode, message: &str| vec![FieldError::new(pointer, code, message)];
     // Doubled names have been refused before.
     let attributes: BTreeMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(text).map_err(|_| fault("", "type", "a CloudEvent is an object"))?;
+        serde_json::from_str(text).map_err(|_| fault("", FieldCode::Type, "a CloudEvent is an object"))?;
     let written = |name: &str| attributes.get(name).map(|value| value.get());
     match written("specversion") {
         Some("\"1.0\"") => {}
-        Some(_) => return Err(fault("/specversion", "enum", "must be 1.0")),
-        None => return Err(fault("/specversion", "required", "is required; 1.0 is understood")),
+        Some(_) => return Err(fault("/specversion", FieldCode::Enum, "must be 1.0")),
+        None => return Err(fault("/specversion", FieldCode::Required, "is required; 1.0 is understood")),
     }
     if written("data_base64").is_some_and(|value| value != "null") {
-        return Err(fault("/data_base64", "unsupported", "send data as a JSON object in `data`"));
+        return Err(fault("/data_base64", FieldCode::Unsupported, "send data as a JSON object in `data`"));
     }
     let json_type = |value: &str| {
         let media = value.trim_matches('"').split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         media == "null" || media == "application/json" || media == "text/json" || media.ends_with("+json")
     };
     if written("datacontenttype").is_some_and(|value| !json_type(value)) {
-        return Err(fault("/datacontenttype", "enum", "must be application/json"));
+        return Err(fault("/datacontenttype", FieldCode::Enum, "must be application/json"));
     }
     let members = ATTRIBUTES.iter().filter_map(|(attribute, field)| Some((field, written(attribute)?)));
     let members: Vec<_> = members.map(|(field, value)| format!("\"{field}\":{value}")).collect();

@@ -7,13 +7,15 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 /// What a page may send beside the plainest headers.
 const TAKEN: &str = "authorization, content-encoding, content-type, traceparent, x-api-key, x-request-id";
 /// What a page may read beside the plainest headers.
 const EXPOSED: &str = "x-request-id, retry-after, ratelimit, ratelimit-policy, ratelimit-limit, \
                        ratelimit-remaining, ratelimit-reset";
+/// Where a page stands to what it calls, as browsers say.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// For so many seconds a browser need not ask again; Chromium takes no more.
 const MAX_AGE: &str = "7200";
 
@@ -82,7 +84,9 @@ impl Origins {
     /// Whether a request comes from a page that may call as every page may, not by its name: with what
     /// everybody may see, and nothing else.
     pub fn is_from_anywhere(&self, request: &HeaderMap) -> bool {
-        self.any && request.get(ORIGIN).is_some_and(|origin| !self.names(origin))
+        // Browsers alone write it, and no page can: a page of the gateway's own is no foreign one.
+        let own = request.get(FETCH_SITE).is_some_and(|site| site == "same-origin");
+        self.any && !own && request.get(ORIGIN).is_some_and(|origin| !self.names(origin))
     }
 
     /// What a request has to do with pages of other origins.

@@ -33,16 +33,23 @@ pub enum DecodeError {
 }
 
 impl Encoding {
+    /// The names that are understood, in lower case.
+    pub const NAMES: [(&str, Self); 6] = [
+        ("identity", Self::Identity),
+        ("gzip", Self::Gzip),
+        ("x-gzip", Self::Gzip),
+        ("deflate", Self::Deflate),
+        ("br", Self::Brotli),
+        ("zstd", Self::Zstd),
+    ];
+
     /// The encoding that a `Content-Encoding` names; none if it is not understood.
     pub fn named(name: &str) -> Option<Self> {
-        match name.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => Some(Self::Identity),
-            "gzip" | "x-gzip" => Some(Self::Gzip),
-            "deflate" => Some(Self::Deflate),
-            "br" => Some(Self::Brotli),
-            "zstd" => Some(Self::Zstd),
-            _ => None,
+        let name = name.trim().to_ascii_lowercase();
+        if name.is_empty() {
+            return Some(Self::Identity);
         }
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, encoding)| *encoding)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::access::AccessLog;
 use crate::cors::Origins;
 use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Settled, Window};
+use crate::documents::Documents;
 use crate::limits::Limits;
 use crate::outcomes::Tally;
 use crate::peers::Peers;
@@ -54,6 +55,8 @@ pub struct Gateway {
     pub credentials: CredentialsFile,
     /// The event types in force.
     pub types: SchemasFolder,
+    /// This interface, described.
+    pub documents: Documents,
     /// Who may use how much.
     pub limits: Limits,
     /// Where requests are told one by one.
@@ -109,6 +112,7 @@ impl Gateway {
             health: parts.health,
             credentials: parts.credentials,
             types: parts.types,
+            documents: Documents::default(),
             limits: parts.limits,
             access: parts.access,
             window: Mutex::new(parts.window),

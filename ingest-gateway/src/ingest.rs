@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::access::Noted;
-use crate::answer::{Answer, CONFLICT, Outcome, Status};
+use crate::answer::{Answer, EventCode, Outcome, Status};
 use crate::carry::{self, Cargo, Fate, Slot, carry};
 use crate::claims::Claims;
 use crate::dedup::{Claim, Settled};
@@ -192,6 +192,6 @@ pub(crate) fn rejected(index: usize, refused: Refused) -> Outcome {
 
 /// What a client is told of an event that breaks no rule.
 pub(crate) fn told(index: usize, event_id: Uuid, status: Status) -> Outcome {
-    let code = (status == Status::Conflict).then_some(CONFLICT);
+    let code = (status == Status::Conflict).then_some(EventCode::Conflict);
     Outcome { index, event_id: Some(event_id), status, code, errors: Vec::new() }
 }

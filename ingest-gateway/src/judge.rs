@@ -7,10 +7,10 @@ use schemas::event::EVIDENCE;
 use schemas::parse::{Names, Rough};
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Origin;
-use schemas::{Data, Event, FieldError, Game, Timestamp, body, parse};
+use schemas::{Data, Event, FieldCode, FieldError, Game, Timestamp, body, parse};
 use uuid::Uuid;
 
-use crate::answer::{FORBIDDEN, INVALID_FIELD};
+use crate::answer::EventCode;
 use crate::credentials::{Credential, Scope};
 use crate::submission::Item;
 use crate::types::Types;
@@ -66,7 +66,7 @@ pub struct Refused {
     /// Why, for the quarantine.
     pub reason: Reason,
     /// Why, for the client.
-    pub code: &'static str,
+    pub code: EventCode,
     /// What is wrong, in the names that the client used.
     pub errors: Vec<FieldError>,
 }
@@ -135,7 +135,7 @@ fn short(player: &str) -> u64 {
 fn clock_fault(event: &Event<'_>, context: Context<'_>) -> Option<FieldError> {
     let here = context.sent_at.unwrap_or(context.received_at).ms();
     let ahead = event.timestamp?.ms() - here;
-    let fault = |message| Some(FieldError::new("/timestamp", "range", message));
+    let fault = |message| Some(FieldError::new("/timestamp", FieldCode::Range, message));
     if ahead > MAX_AHEAD_MS {
         return fault("lies more than 5 minutes in the future, also when sent_at is taken for now");
     }
@@ -169,15 +169,15 @@ fn refused(rough: &Rough, fault: Fault, context: Context<'_>) -> Refused {
     };
     let (reason, code, mut errors) = match fault {
         Fault::Forbidden(pointer, message) => {
-            let error = FieldError::new(in_the_clients_names(pointer), FORBIDDEN, message);
-            (Reason::Forbidden, FORBIDDEN, vec![error])
+            let error = FieldError::new(in_the_clients_names(pointer), FieldCode::Forbidden, message);
+            (Reason::Forbidden, EventCode::Forbidden, vec![error])
         }
-        Fault::Form(errors) => (Reason::Invalid, INVALID_FIELD, errors),
+        Fault::Form(errors) => (Reason::Invalid, EventCode::InvalidField, errors),
         Fault::Fields(mut errors) => {
             for error in &mut errors {
                 error.pointer = in_the_clients_names(&error.pointer);
             }
-            (Reason::Invalid, INVALID_FIELD, errors)
+            (Reason::Invalid, EventCode::InvalidField, errors)
         }
     };
     errors.truncate(MAX_TOLD);

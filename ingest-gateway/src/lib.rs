@@ -2,8 +2,8 @@
 //!
 //! An event's way: `http` (socket to [`intake`] and [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
-//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `intake`, `judge`, `looks`, `outcomes`, `problem`,
-//! `publish`, `skew`, `submission`, `tls::certificate` and `whose`.
+//! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `intake`, `judge`, `looks`, `openapi`, `outcomes`,
+//! `problem`, `publish`, `skew`, `submission`, `tls::certificate`, `whoami` and `whose`.
 
 pub mod access;
 pub mod answer;
@@ -18,6 +18,7 @@ pub mod credentials;
 pub mod credentials_file;
 pub mod decode;
 pub mod dedup;
+pub mod documents;
 mod drain;
 mod dry;
 pub mod gateway;
@@ -30,6 +31,7 @@ pub mod keys;
 pub mod limits;
 mod looks;
 pub mod metrics;
+pub mod openapi;
 pub mod outcomes;
 pub mod peers;
 pub mod problem;
@@ -44,6 +46,7 @@ pub mod tls;
 pub mod types;
 mod upkeep;
 pub mod watched;
+mod whoami;
 pub mod whose;
 
 use std::sync::Arc;

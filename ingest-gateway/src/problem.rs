@@ -1,99 +1,14 @@
 //! Whole-request failures, as RFC 9457 writes them. Pure.
 
-use http::StatusCode;
-use schemas::FieldError;
+use schemars::JsonSchema;
+use schemas::{FieldCode, FieldError};
 use serde::Serialize;
 
 use crate::answer::Answer;
 
-/// Why a request as a whole failed; the words that clients branch on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// Not JSON.
-    MalformedJson,
-    /// JSON, or an encoding of it, that is not of the form.
-    MalformedBody,
-    /// No, unknown, revoked or expired credential.
-    Unauthenticated,
-    /// The credential does not allow it.
-    Forbidden,
-    /// No such path.
-    NotFound,
-    /// No such method on that path.
-    MethodNotAllowed,
-    /// The body did not arrive in time.
-    RequestTimeout,
-    /// Body, decoded body or batch over its limit.
-    TooLarge,
-    /// A content type that is not understood.
-    UnsupportedMediaType,
-    /// A content encoding that is not understood.
-    UnsupportedEncoding,
-    /// Every event was rejected or in conflict.
-    ValidationFailed,
-    /// Over a limit of its address, its credential or its player.
-    RateLimited,
-    /// Something of ours is wrong.
-    Internal,
-    /// The log did not acknowledge in time.
-    LogUnavailable,
-    /// More work than can be held.
-    Overloaded,
-    /// The gateway drains.
-    ShuttingDown,
-}
+mod code;
 
-impl Code {
-    /// The word that stands for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MalformedJson => "malformed_json",
-            Self::MalformedBody => "malformed_body",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::RequestTimeout => "request_timeout",
-            Self::TooLarge => "too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::UnsupportedEncoding => "unsupported_encoding",
-            Self::ValidationFailed => "validation_failed",
-            Self::RateLimited => "rate_limited",
-            Self::Internal => "internal",
-            Self::LogUnavailable => "log_unavailable",
-            Self::Overloaded => "overloaded",
-            Self::ShuttingDown => "shutting_down",
-        }
-    }
-
-    /// Its HTTP status.
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::MalformedJson | Self::MalformedBody => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType | Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::LogUnavailable | Self::Overloaded | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// After how many seconds a client may send the same again; none where that would not help.
-    pub fn retry_after(self) -> Option<u32> {
-        match self {
-            Self::LogUnavailable => Some(2),
-            Self::Overloaded | Self::RateLimited => Some(1),
-            Self::ShuttingDown => Some(5),
-            _ => None,
-        }
-    }
-}
+pub use code::Code;
 
 /// A failure of a request as a whole.
 #[derive(Clone, Debug)]
@@ -117,8 +32,12 @@ impl Problem {
     }
 
     /// A body of which one field is wrong.
-    pub fn field(pointer: &str, rule: &'static str, message: impl Into<String>) -> Self {
-        let error = FieldError::new(pointer, rule, message);
+    pub fn field(pointer: &str, code: FieldCode, message: impl Into<String>) -> Self {
+        Self::of_field(FieldError::new(pointer, code, message))
+    }
+
+    /// A body of which one field is wrong, as whoever read it says.
+    pub fn of_field(error: FieldError) -> Self {
         let detail = format!("{}: {}", error.pointer, error.message);
         Self { errors: vec![error], ..Self::new(Code::MalformedBody, detail) }
     }
@@ -139,10 +58,10 @@ impl Problem {
     /// The body of its response.
     pub fn to_json(&self, request_id: &str) -> Vec<u8> {
         let status = self.code.status();
-        let form = Form {
+        let form = Told {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            code: self.code.as_str(),
+            code: self.code,
             detail: &self.detail,
             errors: &self.errors,
             request_id: self.answer.is_none().then_some(request_id),
@@ -153,16 +72,25 @@ impl Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Form<'a> {
+/// A request failed as a whole (RFC 9457). `type` is left out, which means `about:blank`: the status and `code` say it all.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Told<'a> {
+    /// The status in words.
     title: &'a str,
+    /// The status.
     status: u16,
-    code: &'a str,
+    /// Why, for programs.
+    code: Code,
+    /// What is wrong and what to do, for people.
     detail: &'a str,
+    /// What is wrong with which field, where it is known.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// Names the request in every log line.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
     #[serde(flatten)]
+    #[schemars(skip)]
     answer: Option<&'a Answer>,
 }

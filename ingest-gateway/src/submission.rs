@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use schemas::envelope::{self, BrokenLine, RawEvent, RequestCode, RequestError};
 use schemas::record::stamp::Origin;
-use schemas::{FieldError, Text, Timestamp};
+use schemas::{FieldCode, FieldError, Text, Timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -102,7 +102,7 @@ impl Query {
         match self.dry_run.as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(Problem::field("/dry_run", "enum", "must be true or false")),
+            Some(_) => Err(Problem::field("/dry_run", FieldCode::Enum, "must be true or false")),
         }
     }
 
@@ -114,7 +114,7 @@ impl Query {
         match self.results.as_deref() {
             None => Ok(false),
             Some("all") => Ok(true),
-            Some(_) => Err(Problem::field("/results", "enum", "must be all, or left out")),
+            Some(_) => Err(Problem::field("/results", FieldCode::Enum, "must be all, or left out")),
         }
     }
 }
@@ -191,7 +191,9 @@ impl<'a> Submission<'a> {
     pub fn game(&self, credential: &Credential) -> Result<schemas::Game, Problem> {
         match (&self.game_id, &credential.games[..]) {
             (None, [only]) => Ok(only.clone()),
-            (None, _) => Err(Problem::field("/game_id", "required", "this credential is for several games: say which")),
+            (None, _) => {
+                Err(Problem::field("/game_id", FieldCode::Required, "this credential is for several games: say which"))
+            }
             (Some(named), games) => {
                 games.iter().find(|game| game.base() == named).cloned().ok_or_else(|| {
                     Problem::new(Code::Forbidden, "this credential is not for the game that game_id names")
@@ -205,14 +207,13 @@ impl<'a> Submission<'a> {
     /// # Errors
     /// When something in it breaks its rule.
     pub fn surroundings(query: &'a Query) -> Result<Self, Problem> {
-        let sent_at = query
-            .sent_at
-            .as_deref()
-            .map(|text| time_in_query(text).ok_or_else(|| Problem::field("/sent_at", "format", Timestamp::RULE)));
+        let sent_at = query.sent_at.as_deref().map(|text| {
+            time_in_query(text).ok_or_else(|| Problem::field("/sent_at", FieldCode::Format, Timestamp::RULE))
+        });
         let app_version = query.app_version.as_deref();
         if app_version.is_some_and(|text| text.chars().count() > envelope::MAX_APP_VERSION) {
             let message = format!("must be at most {} characters", envelope::MAX_APP_VERSION);
-            return Err(Problem::field("/app_version", "length", message));
+            return Err(Problem::field("/app_version", FieldCode::Length, message));
         }
         Ok(Self {
             sent_at: sent_at.transpose()?,

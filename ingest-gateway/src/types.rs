@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use schemars::JsonSchema;
 use schemas::registry::{Registered, Registry, SchemaFile};
-use schemas::{Event, FieldError, Tenant, catalogue};
+use schemas::{Event, FieldCode, FieldError, Tenant, catalogue};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -19,21 +20,35 @@ pub struct Types {
 }
 
 /// The schemas that a tenant's events are judged by.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Listing<'a> {
     /// Of what surrounds every event's data.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     event: &'a RawValue,
     /// Of each type's data, by name; a studio's own behind the catalogue's.
     types: Vec<Listed<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Listed<'a> {
+    /// The event type.
     event_type: &'a str,
+    /// Version of its schema.
     version: u32,
+    /// SHA-256 of the schema's text, hexadecimal.
     sha256: &'a str,
+    /// Whether it is the studio's own, not the catalogue's.
     own: bool,
+    /// The JSON Schema of its data.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     schema: &'a RawValue,
+}
+
+impl From<Registry> for Types {
+    /// The catalogue, and what a registry adds.
+    fn from(registry: Registry) -> Self {
+        Self { registry }
+    }
 }
 
 impl Types {
@@ -77,7 +92,7 @@ impl Types {
         }
         let Some(registered) = self.registry.get(tenant, &event.event_type) else {
             let message = "is neither in the catalogue nor registered: GET /v1/schemas lists the types in force";
-            return Err(vec![FieldError::new("/event_type", "unknown_type", message)]);
+            return Err(vec![FieldError::new("/event_type", FieldCode::UnknownType, message)]);
         };
         // What has been judged as an event is an object without doubled names.
         let data = serde_json::from_str::<Holder<'_>>(text).ok().and_then(|holder| holder.data).map(RawValue::get);

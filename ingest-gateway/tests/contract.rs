@@ -4,7 +4,8 @@
 //! (whole-request failures), `claims` (another's tenant or game), `bodies` (encodings, limits, slow senders),
 //! `strange` (any bytes at all), `connections` (those that nobody closes), `repeats` (duplicates and conflicts),
 //! `closing`, `keys`, `jwt` and `jwks` (tokens and their issuers' keys), `cors` (pages of other origins), `reloading`,
-//! `tls`, `limits`, `caps`, `informing`, `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
+//! `tls`, `limits`, `caps`, `informing`, `described` (OpenAPI, against which `promised` holds every answer), `errors` (their
+//! catalogue), `outage` (of a log that is `failing`), `clocks`, `starting` and `ending`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -28,8 +29,12 @@ mod cloudevents;
 mod connections;
 #[path = "contract/cors.rs"]
 mod cors;
+#[path = "contract/described.rs"]
+mod described;
 #[path = "contract/ending.rs"]
 mod ending;
+#[path = "contract/errors.rs"]
+mod errors;
 #[path = "contract/failing.rs"]
 mod failing;
 #[path = "contract/fields.rs"]
@@ -52,6 +57,8 @@ mod lines;
 mod ndjson;
 #[path = "contract/outage.rs"]
 mod outage;
+#[path = "contract/promised.rs"]
+mod promised;
 #[path = "contract/reloading.rs"]
 mod reloading;
 #[path = "contract/repeats.rs"]

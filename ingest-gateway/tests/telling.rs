@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(dead_code, reason = "the contract's world has more than is used here")]
 
+#[path = "contract/promised.rs"]
+mod promised;
 #[path = "contract/told.rs"]
 mod told;
 #[path = "contract/world.rs"]

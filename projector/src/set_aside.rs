@@ -55,7 +55,7 @@ pub fn record(
 ) -> NewRecord {
     let key = owner(origin);
     let told = quarantine::Headers {
-        errors: vec![FieldError::new("", reason.as_str(), why)],
+        errors: vec![FieldError::of_record(reason.as_str(), why)],
         origin: Some(quarantine::Origin {
             topic: place.topic.to_string(),
             partition: place.partition,

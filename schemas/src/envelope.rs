@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use crate::event::Event;
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 use crate::id::Game;
 use crate::parse::{self, Names, Rough};
 use crate::scan::{Piece, ScanError, Scanner};
@@ -87,7 +87,7 @@ pub fn batch(body: &[u8]) -> Result<Batch<'_>, RequestError> {
     let mut scanner = Scanner::new(body)?;
     if scanner.next() != Some(b'{') {
         scanner.value()?;
-        return Err(RequestError::form("", "type", "a batch is an object with `events`: {\"events\":[…]}"));
+        return Err(RequestError::form("", FieldCode::Type, "a batch is an object with `events`: {\"events\":[…]}"));
     }
     let (mut batch, mut seen) = (Batch::default(), Seen::default());
     scanner.object(|scanner, name| match &*scanner.text_of(name) {
@@ -116,7 +116,7 @@ pub fn list(body: &[u8]) -> Result<Vec<RawEvent<'_>>, RequestError> {
     let mut scanner = Scanner::new(body)?;
     if scanner.next() != Some(b'[') {
         scanner.value()?;
-        return Err(RequestError::form("", "type", "expected an array of events"));
+        return Err(RequestError::form("", FieldCode::Type, "expected an array of events"));
     }
     let (mut list, mut count) = (Vec::new(), Some(0));
     events(&mut scanner, &mut list, &mut count)?;
@@ -136,7 +136,7 @@ pub fn event(body: &[u8]) -> Result<RawEvent<'_>, RequestError> {
     let is_object = scanner.next() == Some(b'{');
     let piece = scanner.piece()?;
     scanner.end()?;
-    if is_object { Ok(piece.into()) } else { Err(RequestError::form("", "type", "an event is a JSON object")) }
+    if is_object { Ok(piece.into()) } else { Err(RequestError::form("", FieldCode::Type, "an event is a JSON object")) }
 }
 
 impl RawEvent<'_> {
@@ -198,7 +198,7 @@ impl<'a> Member<'a> {
         self,
         name: &'static str,
         errors: &mut Vec<FieldError>,
-        judge: impl FnOnce(Text<'a>) -> Result<T, (&'static str, String)>,
+        judge: impl FnOnce(Text<'a>) -> Result<T, (FieldCode, String)>,
     ) -> Option<T> {
         let piece = self.0.filter(|piece| piece.raw != "null")?;
         let pointer = format!("/{name}");
@@ -208,7 +208,7 @@ impl<'a> Member<'a> {
         }
         let judged = match serde_json::from_str::<Text<'a>>(piece.raw) {
             Ok(text) => judge(text),
-            Err(_) => Err(("type", "must be a string".to_owned())),
+            Err(_) => Err((FieldCode::Type, "must be a string".to_owned())),
         };
         judged.map_err(|(code, message)| errors.push(FieldError::new(pointer, code, message))).ok()
     }
@@ -217,19 +217,20 @@ impl<'a> Member<'a> {
 impl<'a> Seen<'a> {
     fn judge(self, mut batch: Batch<'a>) -> Result<Batch<'a>, RequestError> {
         let errors = &mut Vec::new();
-        batch.batch_id = self
-            .batch_id
-            .read("batch_id", errors, |text| parse::uuid(&text).ok_or_else(|| ("format", parse::UUID_RULE.to_owned())));
+        batch.batch_id = self.batch_id.read("batch_id", errors, |text| {
+            parse::uuid(&text).ok_or_else(|| (FieldCode::Format, parse::UUID_RULE.to_owned()))
+        });
         batch.sent_at = self.sent_at.read("sent_at", errors, |text| {
-            Timestamp::parse(&text).ok_or_else(|| ("format", Timestamp::RULE.to_owned()))
+            Timestamp::parse(&text).ok_or_else(|| (FieldCode::Format, Timestamp::RULE.to_owned()))
         });
         batch.app_version = self.app_version.read("app_version", errors, |text| {
             let fits = text.chars().count() <= MAX_APP_VERSION;
-            fits.then_some(text).ok_or_else(|| ("length", format!("must be at most {MAX_APP_VERSION} characters")))
+            fits.then_some(text)
+                .ok_or_else(|| (FieldCode::Length, format!("must be at most {MAX_APP_VERSION} characters")))
         });
         batch.game_id = self.game_id.read("game_id", errors, |text| {
             let sound = Game::parse(&text).is_ok() && !text.contains('@');
-            sound.then_some(text).ok_or_else(|| ("pattern", "must be 1 to 64 of A-Z a-z 0-9 . _ -".to_owned()))
+            sound.then_some(text).ok_or_else(|| (FieldCode::Pattern, "must be 1 to 64 of A-Z a-z 0-9 . _ -".to_owned()))
         });
         if let Some(first) = errors.first() {
             let detail = format!("{} {}", first.pointer, first.message);
@@ -244,18 +245,21 @@ impl<'a> Seen<'a> {
 
 fn count_error(pointer: &str, count: Option<usize>) -> Option<RequestError> {
     match count {
-        None => Some(RequestError::form(pointer, "required", "must be an array of 1 to 1000 events")),
-        Some(0) => Some(RequestError::form(pointer, "length", "must hold 1 to 1000 events")),
+        None => Some(RequestError::form(pointer, FieldCode::Required, "must be an array of 1 to 1000 events")),
+        Some(0) => Some(RequestError::form(pointer, FieldCode::Length, "must hold 1 to 1000 events")),
         Some(count) if count > MAX_EVENTS => {
             let message = format!("holds {count} events; a batch holds at most {MAX_EVENTS}: split it");
-            Some(RequestError { code: RequestCode::TooLarge, ..RequestError::form(pointer, "length", &message) })
+            Some(RequestError {
+                code: RequestCode::TooLarge,
+                ..RequestError::form(pointer, FieldCode::Length, &message)
+            })
         }
         Some(_) => None,
     }
 }
 
 impl RequestError {
-    fn form(pointer: &str, code: &'static str, message: &str) -> Self {
+    fn form(pointer: &str, code: FieldCode, message: &str) -> Self {
         let detail = if pointer.is_empty() { message.to_owned() } else { format!("{pointer} {message}") };
         Self { code: RequestCode::MalformedBody, detail, errors: vec![FieldError::new(pointer, code, message)] }
     }

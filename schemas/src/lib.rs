@@ -24,10 +24,11 @@ pub mod testing;
 pub mod text;
 pub mod time;
 pub mod topics;
+pub mod words;
 
 pub use data::Data;
 pub use event::Event;
-pub use field_error::FieldError;
+pub use field_error::{FieldCode, FieldError};
 pub use id::{Game, PlayerId, Tenant};
 pub use text::Text;
 pub use time::Timestamp;

@@ -120,6 +120,8 @@ async function close({ gateway, key }, session, player) {
   assert.equal(answer.status, 202, await answer.text());
 }
 
+export { PHONE, legible, noSidewaysScroll, structured };
+
 export const checks = [
   {
     name: "the overview shows a chart, figures and sessions",

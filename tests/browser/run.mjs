@@ -1,7 +1,9 @@
-// The dashboard in a real browser: node run.mjs --base URL [--gateway URL --key KEY] [--shots DIR] [--chromium PATH]
+// The dashboard in a real browser: node run.mjs --base URL [--gateway URL --key KEY [--publishable KEY --origin ORIGIN]]
+//   [--shots DIR] [--chromium PATH]
 //
 // --base names a dashboard with at least one closed session. With a gateway and a key the script also
-// plays a session of its own and waits for it to show on a page that is already open. The browser is the one
+// plays a session of its own and waits for it to show on a page that is already open, and tries the gateway's own page.
+// With a publishable key and an origin whose pages may call, it does what such a page does. The browser is the one
 // that --chromium or PLAYLEDGER_TEST_CHROMIUM names, else the first of chromium, chromium-browser and
 // google-chrome that PATH holds.
 // Exit status: 0 all held, 1 something did not, 2 bad usage.
@@ -12,13 +14,16 @@ import { parseArgs } from "node:util";
 
 import { chromium } from "playwright-core";
 
-import { checks } from "./checks.mjs";
+import { checks as ofPages } from "./checks.mjs";
+import { checks as ofGateway } from "./gateway.mjs";
 
-const usage = "usage: node run.mjs --base URL [--gateway URL --key KEY] [--shots DIR] [--chromium PATH]";
+const usage = "usage: node run.mjs --base URL [--gateway URL --key KEY [--publishable KEY --origin ORIGIN]] [--shots DIR] [--chromium PATH]";
 const options = {
   base: { type: "string" },
   gateway: { type: "string" },
   key: { type: "string" },
+  publishable: { type: "string" },
+  origin: { type: "string" },
   shots: { type: "string" },
   chromium: { type: "string" },
 };
@@ -29,6 +34,7 @@ function given() {
     const { values } = parseArgs({ options });
     if (!values.base) throw new Error("--base is missing");
     if (Boolean(values.gateway) !== Boolean(values.key)) throw new Error("--gateway and --key go together");
+    if (Boolean(values.publishable) !== Boolean(values.origin)) throw new Error("--publishable and --origin go together");
     return { ...values, base: values.base.replace(/\/$/, "") };
   } catch (error) {
     console.error(`${error.message}\n${usage}`);
@@ -87,13 +93,15 @@ async function main() {
   const browser = await chromium.launch({ executablePath: browserProgram(args.chromium), args: ["--no-sandbox"] });
   let failed = 0;
   let skipped = 0;
+  const checks = [...ofPages, ...ofGateway];
   for (const check of checks) {
-    if (check.needsGateway && !args.gateway) {
+    const lacks = [[check.needsGateway, "gateway"], [check.needsOrigin, "origin"]].find(([needs, name]) => needs && !args[name]);
+    if (lacks) {
       skipped += 1;
-      console.log(`SKIPPED  ${check.name} (no --gateway)`);
+      console.log(`SKIPPED  ${check.name} (no --${lacks[1]})`);
       continue;
     }
-    const tab = await watchedTab(browser, args.base, check.settings);
+    const tab = await watchedTab(browser, check.ofGateway ? args.gateway : args.base, check.settings);
     const shot = async (name) => {
       if (args.shots) await tab.page.screenshot({ path: join(args.shots, `${name}.png`), fullPage: true });
     };

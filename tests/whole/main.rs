@@ -1,5 +1,6 @@
 //! Whole processes together: what a user sees and an operator does.
 
+mod description;
 mod faults;
 mod first_page;
 mod nothing_left;

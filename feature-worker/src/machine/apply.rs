@@ -70,7 +70,7 @@ impl Partition {
                 return Err(Halt::Newer { partition: self.number, offset: record.offset, error });
             }
             Err(error) => {
-                self.poison(record, None, vec![FieldError::new("", "form", error.to_string())])?;
+                self.poison(record, None, vec![FieldError::of_record("form", error.to_string())])?;
                 return Ok(true);
             }
         };

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tracing::Instrument as _;
 
 use super::account::Account;
+use super::calls::Call;
 use super::rest;
 use crate::access::Noted;
 use crate::gateway::Gateway;
@@ -139,18 +140,8 @@ fn is_work(route: &str, method: &Method) -> bool {
 
 /// The route's pattern: a bounded set of words, whatever paths are asked for.
 fn route(matched: Option<&MatchedPath>) -> &'static str {
-    const ROUTES: [&str; 8] = [
-        "/v1/events",
-        "/v1/batch",
-        "/v1/sessions/{session_id}/close",
-        "/v1/whoami",
-        "/v1/schemas",
-        "/v1/schemas/{event_type}",
-        "/livez",
-        "/readyz",
-    ];
     let matched = matched.map(MatchedPath::as_str);
-    ROUTES.into_iter().find(|route| matched == Some(*route)).unwrap_or("none")
+    Call::ALL.into_iter().map(Call::path).find(|route| matched == Some(*route)).unwrap_or("none")
 }
 
 fn request_id(headers: &HeaderMap) -> String {

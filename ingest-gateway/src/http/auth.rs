@@ -41,6 +41,23 @@ impl FromRequestParts<Arc<Gateway>> for Caller {
     }
 }
 
+/// Whoever calls: with a credential, or without any.
+pub(super) struct Anybody(pub(super) Option<Arc<Credential>>);
+
+impl FromRequestParts<Arc<Gateway>> for Anybody {
+    /// That there is a credential, and that it is no good.
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let in_headers = [AUTHORIZATION, API_KEY].iter().any(|name| parts.headers.contains_key(name));
+        if !in_headers && matches!(in_query(&parts.uri), Some(None)) {
+            return Ok(Self(None));
+        }
+        let Caller(credential) = Caller::from_request_parts(parts, gateway).await?;
+        Ok(Self(Some(credential)))
+    }
+}
+
 impl Caller {
     /// The credential, if it may do `scope`.
     ///

@@ -8,75 +8,15 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use schemas::{PlayerId, Timestamp, envelope, parse};
-use serde::Serialize;
 
 use super::auth::Caller;
-use crate::credentials::Scope;
 use crate::gateway::Gateway;
-use crate::judge::{MAX_AHEAD_MS, MAX_BEHIND_MS};
-use crate::limits::tiers::Tier;
 use crate::problem::{Code, Problem};
-
-/// What a credential may do.
-#[derive(Serialize)]
-struct WhoAmI<'a> {
-    key_id: &'a str,
-    tenant: &'a str,
-    /// As requests name them.
-    games: Vec<&'a str>,
-    environment: &'a str,
-    scopes: &'a [Scope],
-    tier: &'a str,
-    publishable: bool,
-    /// Of a token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    issuer: Option<&'a str>,
-    /// The only one whose events it may send.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    player: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Timestamp>,
-    limits: Limits,
-    /// What the tier lets through, as docs/limits.md tells it; nothing where it has no limit.
-    rates: Tier,
-}
-
-#[derive(Serialize)]
-struct Limits {
-    events_per_batch: usize,
-    body_bytes: usize,
-    event_bytes: usize,
-    data_bytes: usize,
-    max_ahead_ms: i64,
-    /// None where timestamps of any age are taken.
-    max_behind_ms: Option<i64>,
-}
+use crate::whoami::WhoAmI;
 
 /// GET /v1/whoami
 pub(super) async fn whoami(State(gateway): State<Arc<Gateway>>, Caller(credential): Caller) -> Response {
-    let told = WhoAmI {
-        key_id: &credential.id,
-        tenant: credential.tenant.as_str(),
-        games: credential.games.iter().map(schemas::Game::base).collect(),
-        environment: &credential.environment,
-        scopes: &credential.scopes,
-        tier: &credential.tier,
-        publishable: credential.publishable,
-        issuer: credential.issuer.as_deref(),
-        player: credential.player.as_ref().map(PlayerId::as_str),
-        expires_at: credential.expires_at,
-        limits: Limits {
-            events_per_batch: envelope::MAX_EVENTS,
-            body_bytes: crate::intake::MAX_BYTES,
-            event_bytes: parse::MAX_EVENT_BYTES,
-            data_bytes: parse::MAX_DATA_BYTES,
-            max_ahead_ms: MAX_AHEAD_MS,
-            max_behind_ms: (!credential.may(Scope::Backfill)).then_some(MAX_BEHIND_MS),
-        },
-        rates: gateway.limits.tier(&credential).tier,
-    };
-    Json(told).into_response()
+    Json(WhoAmI::of(&credential, gateway.limits.tier(&credential).tier)).into_response()
 }
 
 /// GET /v1/schemas

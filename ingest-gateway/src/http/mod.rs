@@ -4,7 +4,9 @@ mod account;
 mod around;
 mod auth;
 mod body;
+pub mod calls;
 mod connection;
+mod document;
 mod handshake;
 mod inform;
 mod ingest;
@@ -17,26 +19,36 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::gateway::Gateway;
+use calls::Call;
 
 /// All routes.
 pub fn routes(gateway: Arc<Gateway>) -> Router {
-    Router::new()
-        .route("/v1/events", post(ingest::event))
-        .route("/v1/batch", post(ingest::batch))
-        .route("/v1/sessions/{session_id}/close", post(ingest::close))
-        .route("/v1/whoami", get(inform::whoami))
-        .route("/v1/schemas", get(inform::schemas))
-        .route("/v1/schemas/{event_type}", get(inform::schema))
-        .route("/livez", get(inform::livez))
-        .route("/readyz", get(inform::readyz))
+    Call::ALL
+        .into_iter()
+        .fold(Router::new(), |router, call| router.route(call.path(), handler(call)))
         .fallback(inform::not_found)
         .method_not_allowed_fallback(inform::method_not_allowed)
         .layer(CatchPanicLayer::custom(around::panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), limit::guard))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), around::request))
         .with_state(gateway)
+}
+
+fn handler(call: Call) -> MethodRouter<Arc<Gateway>> {
+    match call {
+        Call::Event => post(ingest::event),
+        Call::Batch => post(ingest::batch),
+        Call::Close => post(ingest::close),
+        Call::WhoAmI => get(inform::whoami),
+        Call::Schemas => get(inform::schemas),
+        Call::Schema => get(inform::schema),
+        Call::Livez => get(inform::livez),
+        Call::Readyz => get(inform::readyz),
+        Call::OpenApi => get(document::openapi),
+        Call::Docs => get(document::docs),
+    }
 }

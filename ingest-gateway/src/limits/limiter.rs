@@ -7,13 +7,14 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::{Quota, RateLimiter};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::standing::{Limit, Refusal, Standing};
 use super::store::Store;
 
 /// How fast an allowance refills, and how much of it can be saved up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Rate {
     /// So much of it comes back in `seconds`.
     pub amount: NonZeroU32,

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limiter::Rate;
@@ -29,7 +30,7 @@ const MOST_BYTES: u32 = 2 << 20;
 const MOST: u32 = 1_000_000_000;
 
 /// Requests and events; none where there is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Flow {
     /// Requests.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +41,7 @@ pub struct Flow {
 }
 
 /// A share of the quarantine; none where there is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Share {
     /// Events.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +52,7 @@ pub struct Share {
 }
 
 /// What a credential is limited to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tier {
     /// By one address.
     pub address: Flow,
@@ -148,7 +149,7 @@ pub fn built_in() -> BTreeMap<String, Tier> {
 }
 
 /// See docs/limits.md for the sums behind it.
-fn standard() -> Tier {
+pub(crate) fn standard() -> Tier {
     let a_second = |amount, burst| rate(amount, 1, burst);
     let a_minute = |amount, burst| rate(amount, 60, burst);
     Tier {

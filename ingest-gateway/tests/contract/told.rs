@@ -6,6 +6,8 @@ use schemas::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::promised;
+
 /// An answer, read whole.
 pub(crate) struct Told {
     pub(crate) status: u16,
@@ -88,6 +90,8 @@ pub(crate) fn value(record: &Record) -> Value {
 
 pub(crate) async fn read(response: Response) -> Told {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let path = response.url().path().to_owned();
     let bytes = response.bytes().await.unwrap();
+    promised::hold(&path, status, &headers, &bytes);
     Told { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
 }

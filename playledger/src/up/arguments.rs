@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use ingest_gateway::cors::Origin;
 use projector::SchemaName;
 
 use crate::folder;
@@ -56,9 +57,18 @@ pub struct Arguments {
     /// The studio's own event types: JSON Schema files, one a type
     #[arg(long, value_name = "DIR")]
     pub schemas: Option<PathBuf>,
+    /// Pages of this origin may call the gateway, such as `https://play.example`; repeatable. `*` is every page,
+    /// with publishable keys only
+    #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
+    pub cors_origins: Vec<String>,
     /// Prints one line of JSON when everything is ready, for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// An origin as browsers write it; the gateway reads it again.
+fn origin(text: &str) -> Result<String, String> {
+    Origin::parse(text).map(|_| text.to_owned())
 }
 
 impl Arguments {

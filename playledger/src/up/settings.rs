@@ -47,6 +47,9 @@ pub(super) fn gateway(
     flags.set("--max-connections-per-address", usize::MAX.to_string());
     flags.set_if("--games", arguments.games.as_ref());
     flags.set_if("--schemas", arguments.schemas.as_ref());
+    for origin in &arguments.cors_origins {
+        flags.set("--cors-origin", origin);
+    }
     flags.read()
 }
 

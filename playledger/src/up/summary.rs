@@ -14,6 +14,7 @@ pub(super) fn text(running: &Running, now_ms: i64) -> String {
          Playledger is ready. Ctrl-C stops it; the same command goes on where it was.\n\
          \n  page      {dashboard}/\
          \n  gateway   {gateway}\
+         \n  docs      {gateway}/docs\
          \n  key       {api_key}\
          \n  tables    psql '{database_url}'\
          \n  ops       {ops}/metrics  {ops}/readyz\

@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 
 use super::{RawEvent, RequestError, count_error};
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 use crate::scan::{ScanError, Scanner};
 
 /// A line that is no JSON.
@@ -56,7 +56,10 @@ fn event(raw: &[u8], number: usize) -> Result<RawEvent<'_>, BrokenLine<'_>> {
             ScanError::Malformed { column, problem, .. } => (format!(", column {column}"), (*problem).to_owned()),
             ScanError::Fault(fault) => (String::new(), fault.message.clone()),
         };
-        BrokenLine { raw, fault: FieldError::new("", "malformed_json", format!("line {number}{place}: {problem}")) }
+        BrokenLine {
+            raw,
+            fault: FieldError::new("", FieldCode::MalformedJson, format!("line {number}{place}: {problem}")),
+        }
     })
 }
 

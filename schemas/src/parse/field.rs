@@ -1,7 +1,7 @@
 //! The rules that a field of `data` can have, and their judgement.
 
 use crate::event::MAX_INTEGER;
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 
 use super::found::Found;
 
@@ -72,29 +72,28 @@ impl Field {
     }
 
     pub(super) fn missing(&self, errors: &mut Vec<FieldError>) {
-        errors.push(FieldError::new(format!("/data/{}", self.name), "required", "is required"));
+        errors.push(FieldError::new(format!("/data/{}", self.name), FieldCode::Required, "is required"));
     }
 }
 
 impl Rule {
     /// The code and the sentence of what is wrong.
-    fn breach(self, found: &Found<'_>) -> Option<(&'static str, String)> {
-        let wrong_type = |what: &str| Some(("type", format!("must be {what}")));
+    fn breach(self, found: &Found<'_>) -> Option<(FieldCode, String)> {
+        let wrong_type = |what: &str| Some((FieldCode::Type, format!("must be {what}")));
         match (self, found) {
             (Self::Text(most), Found::Text(text)) => {
                 // Bytes are never fewer than characters.
                 let fits = text.len() <= most || text.chars().count() <= most;
-                (!fits).then(|| ("length", format!("must be at most {most} characters")))
+                (!fits).then(|| (FieldCode::Length, format!("must be at most {most} characters")))
             }
-            (Self::OneOf(words), Found::Text(text)) => {
-                (!words.contains(&text.as_str())).then(|| ("enum", format!("must be one of {}", words.join(", "))))
-            }
+            (Self::OneOf(words), Found::Text(text)) => (!words.contains(&text.as_str()))
+                .then(|| (FieldCode::Enum, format!("must be one of {}", words.join(", ")))),
             (Self::Integer(least), Found::Integer(value)) => {
                 let fits = (least..=MAX_INTEGER.cast_signed()).contains(value);
-                (!fits).then(|| ("range", format!("must be from {least} to {MAX_INTEGER}")))
+                (!fits).then(|| (FieldCode::Range, format!("must be from {least} to {MAX_INTEGER}")))
             }
             (Self::Number(bounds), Found::Number(value)) => {
-                bounds.breach(*value).map(|rule| ("range", rule.to_owned()))
+                bounds.breach(*value).map(|rule| (FieldCode::Range, rule.to_owned()))
             }
             (Self::Bool, Found::Bool(_)) | (Self::Texts, Found::Texts(_)) | (Self::Any, _) => None,
             (Self::Text(_) | Self::OneOf(_), _) | (Self::Texts, Found::Mixed(_)) => wrong_type("a string"),

@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::found::Found;
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 use crate::text::Text;
 
 /// The members of which EVENTS.md tells; others pass.
@@ -25,13 +25,13 @@ impl<'a> Members<'a> {
     /// Reads an event's members.
     pub(super) fn read(json: &'a str) -> Result<Self, FieldError> {
         if !json.trim_start().starts_with('{') {
-            return Err(FieldError::new("", "type", "an event is a JSON object"));
+            return Err(FieldError::new("", FieldCode::Type, "an event is a JSON object"));
         }
         let mut members = Self::default();
         let mut deserializer = serde_json::Deserializer::from_str(json);
         match deserializer.deserialize_map(Reader(&mut members)).and_then(|()| deserializer.end()) {
             Ok(()) => Ok(members),
-            Err(error) => Err(FieldError::new("", "json", error.to_string())),
+            Err(error) => Err(FieldError::new("", FieldCode::Json, error.to_string())),
         }
     }
 }

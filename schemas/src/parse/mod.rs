@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::data::Data;
 use crate::event::{Event, MAX_INTEGER};
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 use crate::id::PlayerId;
 use crate::record::stamp::Origin;
 use crate::text::Text;
@@ -53,7 +53,7 @@ pub fn event(json: &str) -> Result<Event<'_>, Vec<FieldError>> {
 pub fn stamped(json: &str, origin: Option<Origin>) -> Result<Event<'_>, Vec<FieldError>> {
     if json.len() > MAX_EVENT_BYTES {
         let message = format!("an event has at most {MAX_EVENT_BYTES} bytes");
-        return Err(vec![FieldError::new("", "too_large", message)]);
+        return Err(vec![FieldError::new("", FieldCode::TooLarge, message)]);
     }
     let members = Members::read(json).map_err(|error| vec![error])?;
     let mut errors = Vec::new();
@@ -87,7 +87,7 @@ fn judge<'a>(members: Members<'a>, may_lack_time: bool, errors: &mut Vec<FieldEr
     let event_id = id(members.event_id, "/event_id", errors);
     let session_id = id(members.session_id, "/session_id", errors);
     let player_id = required(members.player_id, "/player_id", errors).and_then(|text| {
-        PlayerId::parse(text).map_err(|_| fault(errors, "/player_id", "pattern", PlayerId::RULE)).ok()
+        PlayerId::parse(text).map_err(|_| fault(errors, "/player_id", FieldCode::Pattern, PlayerId::RULE)).ok()
     });
     let seq = seq(members.seq, errors);
     let event_type = required(members.event_type, "/event_type", errors).and_then(|name| event_type(name, errors));
@@ -97,7 +97,7 @@ fn judge<'a>(members: Members<'a>, may_lack_time: bool, errors: &mut Vec<FieldEr
     } else {
         required(members.timestamp, "/timestamp", errors).and_then(|text| {
             let time = Timestamp::parse(&text);
-            time.is_none().then(|| fault(errors, "/timestamp", "format", Timestamp::RULE));
+            time.is_none().then(|| fault(errors, "/timestamp", FieldCode::Format, Timestamp::RULE));
             time.map(Some)
         })
     };
@@ -118,7 +118,7 @@ fn id(found: Option<Found<'_>>, pointer: &str, errors: &mut Vec<FieldError>) -> 
     let text = required(found, pointer, errors)?;
     let id = uuid(&text);
     if id.is_none() {
-        fault(errors, pointer, "format", UUID_RULE);
+        fault(errors, pointer, FieldCode::Format, UUID_RULE);
     }
     id
 }
@@ -126,10 +126,10 @@ fn id(found: Option<Found<'_>>, pointer: &str, errors: &mut Vec<FieldError>) -> 
 fn seq(found: Option<Found<'_>>, errors: &mut Vec<FieldError>) -> Option<u64> {
     let found = found.filter(|found| !matches!(found, Found::Null))?;
     match found.integer() {
-        None => fault(errors, "/seq", "type", "must be an integer"),
+        None => fault(errors, "/seq", FieldCode::Type, "must be an integer"),
         Some(value) => match u64::try_from(value) {
             Ok(seq) if seq <= MAX_INTEGER => return Some(seq),
-            _ => fault(errors, "/seq", "range", "must be from 0 to 9007199254740991"),
+            _ => fault(errors, "/seq", FieldCode::Range, "must be from 0 to 9007199254740991"),
         },
     }
     None
@@ -137,9 +137,9 @@ fn seq(found: Option<Found<'_>>, errors: &mut Vec<FieldError>) -> Option<u64> {
 
 fn event_type<'a>(name: Text<'a>, errors: &mut Vec<FieldError>) -> Option<Text<'a>> {
     if name.chars().count() > MAX_EVENT_TYPE {
-        fault(errors, "/event_type", "length", "must be at most 100 characters");
+        fault(errors, "/event_type", FieldCode::Length, "must be at most 100 characters");
     } else if !is_event_type(&name) {
-        fault(errors, "/event_type", "pattern", EVENT_TYPE_RULE);
+        fault(errors, "/event_type", FieldCode::Pattern, EVENT_TYPE_RULE);
     } else {
         return Some(name);
     }
@@ -150,11 +150,11 @@ fn data<'a>(name: Option<&str>, raw: Option<&'a RawValue>, errors: &mut Vec<Fiel
     let json = match raw.map(RawValue::get) {
         None | Some("null") => "{}",
         Some(json) if !json.starts_with('{') => {
-            fault(errors, "/data", "type", "must be an object");
+            fault(errors, "/data", FieldCode::Type, "must be an object");
             return None;
         }
         Some(json) if json.len() > MAX_DATA_BYTES => {
-            fault(errors, "/data", "too_large", "must be at most 10 KB");
+            fault(errors, "/data", FieldCode::TooLarge, "must be at most 10 KB");
             return None;
         }
         Some(json) => json,
@@ -168,13 +168,13 @@ fn data<'a>(name: Option<&str>, raw: Option<&'a RawValue>, errors: &mut Vec<Fiel
 fn required<'a>(found: Option<Found<'a>>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Text<'a>> {
     match found {
         Some(Found::Text(text)) => return Some(text),
-        None | Some(Found::Null) => fault(errors, pointer, "required", "is required"),
-        Some(_) => fault(errors, pointer, "type", "must be a string"),
+        None | Some(Found::Null) => fault(errors, pointer, FieldCode::Required, "is required"),
+        Some(_) => fault(errors, pointer, FieldCode::Type, "must be a string"),
     }
     None
 }
 
-fn fault(errors: &mut Vec<FieldError>, pointer: &str, code: &'static str, message: &str) {
+fn fault(errors: &mut Vec<FieldError>, pointer: &str, code: FieldCode, message: &str) {
     errors.push(FieldError::new(pointer, code, message));
 }
 

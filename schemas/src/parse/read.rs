@@ -8,7 +8,7 @@ use super::catalogue::Entry;
 use super::field::{Field, Rule};
 use super::found::Found;
 use crate::data::{Data, TaskId};
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 use crate::text::Text;
 
 /// No type has more fields.
@@ -25,7 +25,7 @@ impl Entry {
     pub(super) fn read<'a>(&self, json: &'a str, errors: &mut Vec<FieldError>) -> Option<Data<'a>> {
         let mut sound = Sound { fields: self.fields, found: [const { None }; MOST_FIELDS] };
         if let Err(error) = serde_json::Deserializer::from_str(json).deserialize_map(Reader(&mut sound)) {
-            errors.push(FieldError::new("/data", "json", error.to_string()));
+            errors.push(FieldError::new("/data", FieldCode::Json, error.to_string()));
             return None;
         }
         let before = errors.len();

@@ -1,12 +1,10 @@
 //! Data against a compiled schema; a validator's errors in the words of this house.
 
-use std::borrow::Cow;
-
 use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 
 /// Most faults that are told of one event.
 const MOST_ERRORS: usize = 20;
@@ -18,8 +16,8 @@ pub(super) fn judge(validator: &Validator, data: Option<&str>) -> Result<(), Vec
     let mut data = match data.map(serde_json::from_str::<Value>) {
         None | Some(Ok(Value::Null)) => Value::Object(Map::new()),
         Some(Ok(data @ Value::Object(_))) => data,
-        Some(Ok(_)) => return fault("type", "must be an object".to_owned()),
-        Some(Err(error)) => return fault("json", error.to_string()),
+        Some(Ok(_)) => return fault(FieldCode::Type, "must be an object".to_owned()),
+        Some(Err(error)) => return fault(FieldCode::Json, error.to_string()),
     };
     if validator.is_valid(&data) {
         return Ok(());
@@ -55,24 +53,28 @@ fn told(error: &ValidationError<'_>) -> FieldError {
 }
 
 /// The words that the catalogue's own rules use; a keyword of JSON Schema where there is none.
-fn code(kind: &Kind) -> Cow<'static, str> {
-    Cow::Borrowed(match kind {
-        Kind::Required { .. } => "required",
-        Kind::Type { .. } => "type",
-        Kind::Enum { .. } | Kind::Constant { .. } => "enum",
-        Kind::Format { .. } => "format",
-        Kind::Pattern { .. } => "pattern",
+fn code(kind: &Kind) -> FieldCode {
+    match kind {
+        Kind::Required { .. } => FieldCode::Required,
+        Kind::Type { .. } => FieldCode::Type,
+        Kind::Enum { .. } | Kind::Constant { .. } => FieldCode::Enum,
+        Kind::Format { .. } => FieldCode::Format,
+        Kind::Pattern { .. } => FieldCode::Pattern,
         Kind::Minimum { .. }
         | Kind::Maximum { .. }
         | Kind::ExclusiveMinimum { .. }
         | Kind::ExclusiveMaximum { .. }
-        | Kind::MultipleOf { .. } => "range",
+        | Kind::MultipleOf { .. } => FieldCode::Range,
         Kind::MinLength { .. }
         | Kind::MaxLength { .. }
         | Kind::MinItems { .. }
         | Kind::MaxItems { .. }
         | Kind::MinProperties { .. }
-        | Kind::MaxProperties { .. } => "length",
-        other => return Cow::Owned(other.keyword().to_owned()),
-    })
+        | Kind::MaxProperties { .. } => FieldCode::Length,
+        other => by_keyword(other.keyword()),
+    }
+}
+
+fn by_keyword(keyword: &str) -> FieldCode {
+    FieldCode::ALL.iter().copied().find(|code| code.as_str() == keyword).unwrap_or(FieldCode::Schema)
 }

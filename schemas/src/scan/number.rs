@@ -2,6 +2,7 @@
 
 use super::walk::Scanner;
 use super::{MAX_NUMBER_BYTES, ScanError};
+use crate::field_error::FieldCode;
 
 /// Reads a number.
 pub(super) fn scan(scanner: &mut Scanner<'_>) -> Result<(), ScanError> {
@@ -32,10 +33,10 @@ pub(super) fn scan(scanner: &mut Scanner<'_>) -> Result<(), ScanError> {
     }
     let written = &scanner.text[from..scanner.at];
     if written.len() > MAX_NUMBER_BYTES {
-        scanner.unfit("range", format!("a number is written in at most {MAX_NUMBER_BYTES} bytes"));
+        scanner.unfit(FieldCode::Range, format!("a number is written in at most {MAX_NUMBER_BYTES} bytes"));
     } else if scaled && !written.parse::<f64>().is_ok_and(f64::is_finite) {
         // Without an exponent so few digits always fit.
-        scanner.unfit("range", "must be a number that a 64-bit double can hold");
+        scanner.unfit(FieldCode::Range, "must be a number that a 64-bit double can hold");
     }
     Ok(())
 }

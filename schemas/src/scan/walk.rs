@@ -6,7 +6,7 @@ use super::keys::Keys;
 use super::pointer::{self, Step};
 use super::string::{Span, unescape};
 use super::{MAX_DEPTH, MAX_KEYS, ScanError, number, string};
-use crate::field_error::FieldError;
+use crate::field_error::{FieldCode, FieldError};
 
 /// Stands in the bytes before the next token.
 pub(crate) struct Scanner<'a> {
@@ -179,7 +179,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Notes the piece's first fault, where the scanner stands.
-    pub(super) fn unfit(&mut self, code: &'static str, message: impl Into<String>) {
+    pub(super) fn unfit(&mut self, code: FieldCode, message: impl Into<String>) {
         if self.piece.fault.is_none() {
             self.piece.fault = Some(FieldError::new(self.pointer(), code, message));
         }
@@ -214,7 +214,7 @@ impl<'a> Scanner<'a> {
 
     fn flawed(&mut self, flaw: Option<&'static str>) {
         if let Some(flaw) = flaw {
-            self.unfit("encoding", flaw);
+            self.unfit(FieldCode::Encoding, flaw);
         }
     }
 
@@ -224,14 +224,14 @@ impl<'a> Scanner<'a> {
             return;
         }
         if self.piece.keys > MAX_KEYS {
-            self.unfit("too_many_names", format!("holds more than {MAX_KEYS} member names"));
+            self.unfit(FieldCode::TooManyNames, format!("holds more than {MAX_KEYS} member names"));
         } else if self.keys.note(name, mark, self.text) {
             self.doubled();
         }
     }
 
     fn doubled(&mut self) {
-        self.unfit("doubled_key", "stands twice in its object: send it once");
+        self.unfit(FieldCode::DoubledKey, "stands twice in its object: send it once");
     }
 
     fn pointer(&self) -> String {

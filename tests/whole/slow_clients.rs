@@ -189,7 +189,7 @@ async fn serve(
         let events: Vec<Value> = schemas::testing::session(seed, Style::CLIENT).into_iter().take(50).collect();
         let began = Instant::now();
         let (status, answer) = client.post(&url, &serde_json::json!({ "events": events })).await?;
-        ensure!(status == 202, "{status}: {answer}");
+        ensure!(status == 202, "{status} {}: {}", answer["code"], answer["detail"]);
         slowest = slowest.max(began.elapsed());
         requests += 1;
         sleep(Duration::from_millis(50)).await;

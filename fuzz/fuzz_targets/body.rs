@@ -12,4 +12,6 @@ use ingest_gateway::types::Types;
 static TYPES: LazyLock<Types> =
     LazyLock::new(|| Types::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas")).expect("a sound schema"));
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::check(input, &TYPES));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    bodies::check(input, &TYPES);
+});

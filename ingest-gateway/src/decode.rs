@@ -94,6 +94,9 @@ async fn drain(decoder: impl AsyncRead + Unpin, limit: usize) -> Result<Bytes, D
 #[cfg(test)]
 mod tests {
     use async_compression::tokio::bufread::{BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
+    use futures_util::FutureExt as _;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
 
     use super::*;
 
@@ -138,6 +141,43 @@ mod tests {
             let torn = body.slice(..body.len() / 2);
             let outcome = decode(encoding, torn, 1 << 20).await;
             assert!(matches!(outcome, Err(DecodeError::Malformed(_))), "{encoding:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_body_comes_back_whole_or_is_over_the_cap(
+            piece in prop::collection::vec(any::<u8>(), 0..200),
+            times in 1..60_usize,
+            limit in 0..12_000_usize,
+        ) {
+            let plain = piece.repeat(times);
+            for (encoding, body) in encodings(&plain).now_or_never().unwrap() {
+                let expected = if plain.len() > limit { Err(DecodeError::TooLarge) } else { Ok(plain.clone().into()) };
+                prop_assert_eq!(decode(encoding, body, limit).now_or_never().unwrap(), expected, "{:?}", encoding);
+            }
+        }
+
+        #[test]
+        fn of_bytes_that_were_torn_or_changed_no_more_than_the_cap_is_held(
+            piece in prop::collection::vec(any::<u8>(), 0..200),
+            times in 1..60_usize,
+            at in any::<Index>(),
+            until in any::<Index>(),
+            other in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            for (encoding, body) in encodings(&piece.repeat(times)).now_or_never().unwrap() {
+                let mut body = body.to_vec();
+                let (at, until) = (at.index(body.len() + 1), until.index(body.len() + 1));
+                body.splice(at.min(until)..at.max(until), other.clone());
+                match decode(encoding, body.into(), 1_000).now_or_never().unwrap() {
+                    Ok(plain) => prop_assert!(plain.len() <= 1_000),
+                    Err(DecodeError::Malformed(words)) => prop_assert!(!words.is_empty()),
+                    Err(DecodeError::TooLarge) => {}
+                }
+            }
         }
     }
 }

@@ -133,7 +133,9 @@ impl Jwks {
             let Some(text) = file.look() else { continue };
             let text = text.map_err(|unread| format!("{unread}: {}", unread.error));
             let keys = text.and_then(|[text]| KeySet::parse(text.as_bytes(), self.source.algorithm));
-            metrics::reloaded(Source::Jwks, keys.is_ok());
+            if keys.as_ref().err().is_none_or(|words| told.as_ref() != Some(words)) {
+                metrics::reloaded(Source::Jwks, keys.is_ok());
+            }
             self.settle(keys, &mut told);
         }
     }

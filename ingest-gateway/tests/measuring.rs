@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(dead_code, reason = "the contract's world has more than is used here")]
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 #[path = "contract/authority.rs"]
 mod authority;

@@ -98,12 +98,13 @@ impl AccessFlags {
     /// # Errors
     /// When the file can't be written to, or there is no thread to be had.
     pub fn open(&self) -> anyhow::Result<AccessLog> {
-        let writer = match &self.access_log {
+        let path = match &self.access_log {
             Destination::Off => return Ok(AccessLog(None)),
-            Destination::StandardOutput => Writer::new(None),
-            Destination::File(path) => Writer::new(Some(path.clone())),
+            Destination::StandardOutput => None,
+            Destination::File(path) => Some(path.clone()),
         };
-        let writer = writer.with_context(|| format!("--access-log {:?}: can't write to it", self.access_log))?;
+        let named = path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+        let writer = Writer::new(path).with_context(|| format!("--access-log {named}: can't write to it"))?;
         let (queue, lines) = sync_channel(QUEUE);
         let (tell, ended) = oneshot::channel();
         let (reopen, closing) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());

@@ -48,7 +48,7 @@ const BYTES: Option<Unit> = Some(Unit::Bytes);
 
 catalogue! {
     REQUESTS Counter "requests_total" None, ["route", "status"],
-        "Requests answered, by route and status; a route is a pattern, never a path.";
+        "Requests answered, by route and status; a route is a pattern, never a path, and 499 stands for a connection that was gone before the answer.";
     REQUEST_SECONDS Histogram "request_seconds" SECONDS, ["route"],
         "Time from a request's head to its answer, by route.";
     IN_FLIGHT Gauge "requests_in_flight" None, [],
@@ -98,7 +98,7 @@ catalogue! {
     TLS_ENDS Gauge "tls_certificate_expiry_timestamp_seconds" SECONDS, [],
         "When the certificate that is served ends, in seconds since 1970.";
     RELOADS Counter "reloads_total" None, ["source", "result"],
-        "Changed files taken up (good) or refused (failed, once for each reason), by source: credentials, jwks, schemas, tls.";
+        "Files taken up, soon after the start and whenever they changed (good), or refused (failed, once for each reason), by source: credentials, jwks, schemas, tls.";
     ACCESS_LINES Counter "access_log_lines_total" None, ["result"],
         "Requests, by what became of their line in the access log: written, sampled_out, queue_full, write_failed.";
     CREDENTIALS_GOOD Gauge "credentials_good" None, [],

@@ -33,7 +33,8 @@ impl Gateway {
         let credentials = home.path().join("credentials.toml").display().to_string();
         let place = ["--kafka", names.broker().bootstrap(), "--topic-prefix", names.prefix()];
         run(&home, &[&["topics", "create", "--partitions", "4", "--replication", "1"], &place[..]].concat())?;
-        let holder = ["--tenant", "acme", "--game", "quest", "--scope", "ingest", "--tier", "unlimited"];
+        let holder =
+            ["--tenant", "acme", "--game", "quest", "--scope", "ingest", "--scope", "backfill", "--tier", "unlimited"];
         let key = run(&home, &[&["keys", "create", "--credentials", &credentials], &holder[..]].concat())?;
         let ready = home.path().join("gateway.ready");
         let ready_file = ready.display().to_string();

@@ -2,6 +2,7 @@
 
 mod faults;
 mod first_page;
+mod gateways;
 mod nothing_left;
 mod waves;
 mod way;

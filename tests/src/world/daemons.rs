@@ -6,8 +6,8 @@ use anyhow::{Context as _, ensure};
 use playledger::folder::{Folder, LogKind};
 use playledger::postgres::{self, Server};
 
-use super::Home;
 use super::names::Names;
+use super::{Home, run};
 use crate::client::Client;
 use crate::kafka::KafkaBroker;
 use crate::process::Process;
@@ -132,11 +132,4 @@ impl Drop for Daemons {
             let _ = process.terminate();
         }
     }
-}
-
-/// Runs `playledger` to its end; gives what it printed.
-fn run(home: &Home, arguments: &[&str]) -> anyhow::Result<String> {
-    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-    let mut process = Process::start("playledger", "command", &arguments, home.path())?;
-    process.output()
 }

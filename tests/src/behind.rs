@@ -35,6 +35,14 @@ impl Drop for Turn {
     }
 }
 
+/// A broker for tests that only want one to talk to: the one named by `PLAYLEDGER_TEST_KAFKA`, else [`shared`].
+///
+/// # Panics
+/// When it cannot be started.
+pub fn any() -> KafkaBroker {
+    KafkaBroker::named().unwrap_or_else(shared)
+}
+
 /// The broker that the tests of this process share, as it is reached past the proxy. It goes with the process.
 ///
 /// # Panics
@@ -64,4 +72,20 @@ fn start() -> anyhow::Result<Behind> {
     let behind = std::fs::read_to_string(broker.folder().join("broker-1/behind"))?;
     proxy.forward(&format!("127.0.0.1:{}", behind.trim()))?;
     Ok(Behind { broker, proxy })
+}
+
+impl KafkaBroker {
+    /// Whether broker `number` of a cluster of this test's own runs.
+    pub fn runs(&self, number: usize) -> bool {
+        let file = self.folder().join(format!("broker-{number}/pid"));
+        let pid = std::fs::read_to_string(file).unwrap_or_default();
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        // One that has ended and that nobody has waited for is none.
+        !state.is_empty() && !state.contains(") Z ")
+    }
+
+    /// What broker `number` of a cluster of this test's own has logged since its last start.
+    pub fn log(&self, number: usize) -> String {
+        std::fs::read_to_string(self.folder().join(format!("broker-{number}/log/server.log"))).unwrap_or_default()
+    }
 }

@@ -29,10 +29,12 @@ impl KafkaBroker {
     /// # Panics
     /// When it cannot be started.
     pub fn start() -> Self {
-        match std::env::var("PLAYLEDGER_TEST_KAFKA") {
-            Ok(bootstrap) if !bootstrap.is_empty() => Self::at(bootstrap),
-            _ => Self::start_own(1, &[]),
-        }
+        Self::named().unwrap_or_else(|| Self::start_own(1, &[]))
+    }
+
+    /// The cluster that `PLAYLEDGER_TEST_KAFKA` names.
+    pub(crate) fn named() -> Option<Self> {
+        std::env::var("PLAYLEDGER_TEST_KAFKA").ok().filter(|bootstrap| !bootstrap.is_empty()).map(Self::at)
     }
 
     /// A cluster that runs already, and goes on when this is dropped.

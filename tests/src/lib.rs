@@ -7,6 +7,7 @@
 pub mod behind;
 pub mod book;
 pub mod client;
+pub mod disk;
 pub mod kafka;
 pub mod play;
 pub mod player;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::process::Process;
 
-pub use daemons::{Daemons, PIPELINE};
+pub use daemons::{Daemons, PIPELINE, SECOND_GATEWAY};
 pub use gateways::{Gateway, Gateways};
 pub use local::{Local, ReadyLine};
 

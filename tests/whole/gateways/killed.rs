@@ -10,7 +10,7 @@ const KILLS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gateways_killed_twenty_times_under_load_lose_nothing_of_a_202() -> anyhow::Result<()> {
-    let mut world = Gateways::on(behind::shared(), 1)?;
+    let mut world = Gateways::on(behind::any(), 1)?;
     let player = world.player()?;
     let mut load = Load::new(&player);
     let urls = [world.add(None, &[])?, world.add(None, &[])?].map(|number| world.gateway(number).url.clone());

@@ -1,8 +1,10 @@
 //! Gateways on a real broker while things break: what a 202 speaks of is in the topic, and has one effect.
 
 mod draining;
+mod full;
 mod killed;
 mod outage;
+mod repeats;
 mod unacknowledged;
 
 use std::sync::Arc;

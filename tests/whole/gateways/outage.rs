@@ -16,9 +16,9 @@ const MORE_MEMORY: u64 = 256 << 20;
 /// As many records as a gateway's queue has room for.
 const QUEUE: f64 = 200_000.0;
 
-fn away() -> Duration {
+fn away() -> anyhow::Result<Duration> {
     let told = std::env::var("PLAYLEDGER_TEST_OUTAGE_SECONDS").ok().filter(|seconds| !seconds.is_empty());
-    Duration::from_secs(told.map_or(AWAY_SECONDS, |seconds| seconds.parse().expect("a number of seconds")))
+    Ok(Duration::from_secs(told.map_or(Ok(AWAY_SECONDS), |seconds| seconds.parse())?))
 }
 
 /// A number of the page /metrics; 0 where it has not been told yet.
@@ -29,6 +29,7 @@ fn metric(page: &str, name: &str) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_broker_is_down_nothing_is_acknowledged_and_all_goes_on_by_itself_afterwards() -> anyhow::Result<()> {
+    let away = away()?;
     let mut world = Gateways::on(KafkaBroker::start_own(1, &[]), 1)?;
     let number = world.add(None, &[])?;
     let (player, url) = (world.player()?, world.gateway(number).url.clone());
@@ -44,7 +45,7 @@ async fn while_the_broker_is_down_nothing_is_acknowledged_and_all_goes_on_by_its
     let down = Instant::now();
     world.readiness(number, 503).await?;
     let (mut memory, mut queue) = (0, 0.0_f64);
-    while down.elapsed() < away() {
+    while down.elapsed() < away {
         assert_eq!(world.ops(number, "/livez").await?.0, 200, "it lives");
         assert_eq!(world.ops(number, "/readyz").await?.0, 503, "and can't do its work");
         memory = world.gateway(number).process()?.resident_bytes()?.max(memory);
@@ -62,10 +63,9 @@ async fn while_the_broker_is_down_nothing_is_acknowledged_and_all_goes_on_by_its
     let within = |attempt: &&Attempt| attempt.began > down && attempt.ended < up;
     let meanwhile: Vec<_> = book.attempts.iter().filter(within).collect();
     println!(
-        "14: {} requests in {:?} without a broker, ready {back:?} after its start was asked for; memory {} MB before, {} MB at \
+        "14: {} requests in {away:?} without a broker, ready {back:?} after its start was asked for; memory {} MB before, {} MB at \
          most meanwhile, {queue} records in the queue at most",
         meanwhile.len(),
-        away(),
         memory_before >> 20,
         memory >> 20,
     );

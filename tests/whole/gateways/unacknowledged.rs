@@ -120,6 +120,8 @@ async fn a_broker_slower_than_the_deadline_costs_answers_and_no_events() -> anyh
     let url = world.gateway(number).url.clone();
     let (player, mut play) = (world.player()?, Play::default());
 
+    // A producer that has not found the topic yet would not even send.
+    player.deliver(|_| url.clone(), &play.take(BATCH)).await?;
     proxy.set(Fault::DelayAnswers(Duration::from_secs(3)));
     let slow: Vec<_> = (0..3).map(|_| play.take(BATCH)).collect();
     for events in &slow {

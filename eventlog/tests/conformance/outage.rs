@@ -159,6 +159,18 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     }
 }
 
+/// A broker that has not heard of a topic yet is not believed for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_are_made_and_found_on_three_brokers() {
+    let broker = KafkaBroker::start_own(3, &[]);
+    for turn in 0..6 {
+        let log = KafkaLog::open(kafka_options(broker.bootstrap())).unwrap();
+        let named = |number| spec(&format!("made-{turn}-{number}"), 4, Cleanup::Delete { retention: None });
+        let specs: Vec<_> = (0..6).map(|number| eventlog::TopicSpec { replication: 3, ..named(number) }).collect();
+        within(60, log.ensure_topics(&specs)).await.unwrap();
+    }
+}
+
 async fn log_on(broker: &KafkaBroker, replication: i32) -> (Arc<dyn EventLog>, TopicPartition) {
     static TOPICS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let log = KafkaLog::open(kafka_options(broker.bootstrap())).unwrap();

@@ -1,5 +1,6 @@
 //! Gateways alone, on a real broker: no database, and a worker only to count what had an effect.
 
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -77,8 +78,14 @@ impl Gateways {
 
     /// Starts gateway `number`, which must have ended, where it was, and waits until it is ready.
     pub fn start(&mut self, number: usize) -> anyhow::Result<()> {
+        self.launch(number)?;
+        self.ready(number)
+    }
+
+    /// Starts gateway `number`, which must have ended, where it was.
+    pub fn launch(&mut self, number: usize) -> anyhow::Result<()> {
         let gateway = &mut self.all[number];
-        let ready = self.home.path().join(format!("{}.ready", gateway.name));
+        let ready = gateway.ready_file(&self.home);
         if ready.exists() {
             std::fs::remove_file(&ready)?;
         }
@@ -87,12 +94,18 @@ impl Gateways {
             arguments.extend([flag.to_owned(), url.trim_start_matches("http://").to_owned()]);
         }
         arguments.extend(["--ready-file".into(), ready.display().to_string()]);
-        let mut process = Process::start("ingest-gateway", &gateway.name, &arguments, self.home.path())?;
-        let addresses = process.ready(&ready)?;
+        gateway.process = Some(Process::start("ingest-gateway", &gateway.name, &arguments, self.home.path())?);
+        Ok(())
+    }
+
+    /// Waits until gateway `number` is ready.
+    pub fn ready(&mut self, number: usize) -> anyhow::Result<()> {
+        let gateway = &mut self.all[number];
+        let file = gateway.ready_file(&self.home);
+        let addresses = gateway.process.as_mut().context("it does not run")?.ready(&file)?;
         let url = |name: &str| addresses.get(name).map(|address| format!("http://{address}"));
         gateway.url = url("gateway").context("the ready file names no gateway")?;
         gateway.ops = url("ops").context("the ready file names no ops port")?;
-        gateway.process = Some(process);
         Ok(())
     }
 
@@ -194,6 +207,10 @@ impl Gateways {
 }
 
 impl Gateway {
+    fn ready_file(&self, home: &Home) -> PathBuf {
+        home.path().join(format!("{}.ready", self.name))
+    }
+
     /// Its process.
     pub fn process(&self) -> anyhow::Result<&Process> {
         self.process.as_ref().context("it does not run")

@@ -145,6 +145,13 @@ impl Gateways {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
+    /// A number of gateway `number`'s page /metrics; 0 where it has not been told yet.
+    pub async fn metric(&self, number: usize, name: &str) -> anyhow::Result<f64> {
+        let (_, page) = self.ops(number, "/metrics").await?;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        Ok(value.unwrap_or_default())
+    }
+
     /// Waits until gateway `number` answers /readyz with this status.
     pub async fn readiness(&self, number: usize, status: u16) -> anyhow::Result<()> {
         let began = Instant::now();

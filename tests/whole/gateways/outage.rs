@@ -21,12 +21,6 @@ fn away() -> anyhow::Result<Duration> {
     Ok(Duration::from_secs(told.map_or(Ok(AWAY_SECONDS), |seconds| seconds.parse())?))
 }
 
-/// A number of the page /metrics; 0 where it has not been told yet.
-fn metric(page: &str, name: &str) -> f64 {
-    let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or_default()
-}
-
 /// How gateway `number` was seen while the broker was away.
 #[derive(Debug, Default)]
 struct Watched {
@@ -41,8 +35,7 @@ async fn watch(world: &Gateways, number: usize, until: Instant) -> anyhow::Resul
         assert_eq!(world.ops(number, "/livez").await?.0, 200, "it lives");
         assert_eq!(world.ops(number, "/readyz").await?.0, 503, "and can't do its work");
         watched.memory = world.gateway(number).process()?.resident_bytes()?.max(watched.memory);
-        let page = world.ops(number, "/metrics").await?.1;
-        watched.queue = metric(&page, "playledger_log_queue_records").max(watched.queue);
+        watched.queue = world.metric(number, "playledger_log_queue_records").await?.max(watched.queue);
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     Ok(watched)
@@ -55,7 +48,10 @@ fn all_refused(book: &Book, from: Instant, until: Instant) -> usize {
     for attempt in book.attempts.iter().filter(within) {
         // Of one that is being started again there may be none.
         let Some(answer) = &attempt.answer else { continue };
-        assert_eq!((answer.status, answer.retry_after.is_some()), (503, true), "{attempt:?}");
+        let refused = answer.status == 503 && answer.retry_after.is_some();
+        // What the log had taken at the last moment may be known by now: nothing new is acknowledged by that.
+        let known = answer.status == 202 && attempt.count("accepted") == 0;
+        assert!(refused || known, "{attempt:?}");
         answered += 1;
     }
     assert!(answered > 0, "nobody asked");
@@ -109,8 +105,10 @@ async fn while_the_broker_is_down_nothing_is_acknowledged_and_all_goes_on_by_its
     let process = world.gateway(staying).process()?;
     assert_eq!(process.lines("not ready until it does").len(), 1, "told once");
     let told = process.lines("\"level\":\"WARN\"").len() + process.lines("\"level\":\"ERROR\"").len();
-    println!("14: {told} lines of warning");
-    assert!(told < usize::try_from(down.elapsed().as_secs())?, "an outage is no flood of lines: {told}");
+    println!("14: {told} lines of warning in {:?}", down.elapsed());
+    // A dozen when connections break, then some every half minute; a line with every attempt would be a flood.
+    let bound = 20 + down.elapsed().as_secs() / 2;
+    assert!(told < usize::try_from(bound)?, "{told} lines of warning, more than {bound}");
     world.terminate_all()
 }
 

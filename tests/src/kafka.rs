@@ -115,8 +115,13 @@ impl KafkaBroker {
         kill(Pid::from_raw(pid), signal).unwrap_or_else(|e| panic!("{signal} to {pid}: {e}"));
     }
 
+    /// Whether it goes when this is dropped.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     fn own(&self) -> &Own {
-        assert!(self.own.is_some(), "this test wants a Kafka of its own: use KafkaBroker::start_own");
+        assert!(self.is_own(), "this test wants a Kafka of its own: use KafkaBroker::start_own");
         self.own.as_ref().unwrap_or_else(|| unreachable!())
     }
 }

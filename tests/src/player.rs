@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -43,15 +43,25 @@ impl Player {
     /// Sends a batch until it is answered with 202, after every 503 and broken connection again.
     /// `gateway` names the one for each attempt, counted from 0.
     pub async fn deliver(&self, gateway: impl Fn(usize) -> String, events: &[Value]) -> anyhow::Result<Attempt> {
+        let attempt = self.answered(gateway, events).await?;
+        ensure!(attempt.status() == Some(202), "{attempt:?}");
+        Ok(attempt)
+    }
+
+    /// Sends a batch until it is answered otherwise than with 503.
+    pub async fn told(&self, gateway: &str, events: &[Value]) -> anyhow::Result<Attempt> {
+        self.answered(|_| gateway.to_owned(), events).await
+    }
+
+    async fn answered(&self, gateway: impl Fn(usize) -> String, events: &[Value]) -> anyhow::Result<Attempt> {
         for number in 0..ATTEMPTS {
             let attempt = self.attempt(&gateway(number), events).await;
-            match attempt.status() {
-                Some(202) => return Ok(attempt),
-                None | Some(503) => tokio::time::sleep(PAUSE).await,
-                Some(_) => bail!("{attempt:?}"),
+            if !matches!(attempt.status(), None | Some(503)) {
+                return Ok(attempt);
             }
+            tokio::time::sleep(PAUSE).await;
         }
-        bail!("no 202 after {ATTEMPTS} attempts")
+        bail!("no answer after {ATTEMPTS} attempts")
     }
 
     async fn post(&self, gateway: &str, events: &[Value]) -> anyhow::Result<Answer> {

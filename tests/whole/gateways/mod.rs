@@ -23,6 +23,9 @@ use tokio::task::JoinSet;
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// What a gateway's log says, once, when the log does not acknowledge.
+const OUTAGE: &str = "not ready until it does";
+
 /// Clients that play until they are told to stop, and then until all of theirs is acknowledged.
 struct Load {
     stop: Arc<AtomicBool>,

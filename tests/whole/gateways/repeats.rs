@@ -73,8 +73,9 @@ async fn events_sent_a_hundred_times_over_two_gateways_and_a_restart_show_once_i
     println!("11: {book}: {accepted} accepted, {duplicates} duplicates; {records} records in the topic");
     assert_eq!(book.answered(202), REPEATS);
     assert_eq!(accepted + duplicates, (REPEATS * EVENTS) as u64);
-    // What slipped through both at once the worker has stopped.
-    assert_eq!(accepted, u64::try_from(records)?);
+    // What slipped through both at once the worker has stopped; of a 503 the topic may hold more than was told.
+    let all_told = book.attempts.len() == REPEATS;
+    assert!(accepted == u64::try_from(records)? || !all_told && accepted < u64::try_from(records)?);
     let repeats = "SELECT coalesce(sum(events), 0)::bigint FROM play.worker_outcomes WHERE outcome = 'repeat'";
     tables.wait_for(repeats, records - 100).await?;
     world.terminate()
@@ -107,16 +108,19 @@ async fn another_body_through_the_other_gateway_conflicts_is_set_aside_and_the_f
     for event in &mut others {
         event["data"]["outcome"] = json!("failure");
     }
-    let other_way = player.attempt(&world.second_gateway, &others).await;
+    let other_way = player.told(&world.second_gateway, &others).await?;
     assert_eq!((other_way.status(), other_way.count("conflicts")), (Some(422), 90), "{other_way:?}");
     // It knows them from the log, so a restart makes no difference; and what conflicts takes nothing with it.
     world.kill_and_restart(SECOND_GATEWAY)?;
-    let mixed = player.attempt(&world.second_gateway, &[&events[..5], &others[..10]].concat()).await;
+    let mixed = player.told(&world.second_gateway, &[&events[..5], &others[..10]].concat()).await?;
     assert_eq!((mixed.status(), mixed.count("duplicates"), mixed.count("conflicts")), (Some(207), 5, 10), "{mixed:?}");
 
     shows_them_once(&tables).await?;
-    tables.wait_for("SELECT count(*) FROM play.quarantine WHERE reason = 'conflict'", 100).await?;
-    assert_eq!(tables.number("SELECT count(*) FROM play.quarantine").await?, 100);
+    // A request that was told 503 may have left its conflicts there as well.
+    tables.wait_for("SELECT (count(*) >= 100)::int::bigint FROM play.quarantine", 1).await?;
+    let conflicts = "SELECT count(DISTINCT event_id) FROM play.quarantine WHERE reason = 'conflict'";
+    assert_eq!(tables.number(conflicts).await?, 90);
+    assert_eq!(tables.number("SELECT count(*) FROM play.quarantine WHERE reason <> 'conflict'").await?, 0);
     let changed = "SELECT count(*) FROM play.event_log WHERE data->>'outcome' = 'failure'";
     assert_eq!(tables.number(changed).await?, 0, "the first body stands");
     assert_eq!(tables.number("SELECT sum(successes)::bigint FROM play.task_stats").await?, 90);

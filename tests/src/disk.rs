@@ -29,7 +29,7 @@ impl SmallDisk {
         if mounted.status.success() {
             return Ok(Some(Self { folder }));
         }
-        let words = String::from_utf8_lossy(&mounted.stderr).trim().to_lowercase();
+        let words = String::from_utf8_lossy(&mounted.stderr).lines().next().unwrap_or_default().to_lowercase();
         if ["superuser", "not permitted", "permission denied", "only root"]
             .iter()
             .any(|refusal| words.contains(refusal))

@@ -1,5 +1,5 @@
-//! Whole worlds: local mode in one process, daemons of their own on Apache Kafka, gateways alone on it. Dropped, a world
-//! ends what it started and checks that nothing of it is left.
+//! Whole worlds: local mode in one process, daemons of their own on Apache Kafka, gateways alone on it.
+//! Dropped, a world ends what it started and checks that nothing of it is left.
 
 mod daemons;
 mod gateways;

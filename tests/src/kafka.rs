@@ -29,10 +29,17 @@ impl KafkaBroker {
     /// # Panics
     /// When it cannot be started.
     pub fn start() -> Self {
-        match std::env::var("PLAYLEDGER_TEST_KAFKA") {
-            Ok(bootstrap) if !bootstrap.is_empty() => Self { bootstrap, own: None },
-            _ => Self::start_own(1, &[]),
-        }
+        Self::named().unwrap_or_else(|| Self::start_own(1, &[]))
+    }
+
+    /// The cluster that `PLAYLEDGER_TEST_KAFKA` names.
+    pub(crate) fn named() -> Option<Self> {
+        std::env::var("PLAYLEDGER_TEST_KAFKA").ok().filter(|bootstrap| !bootstrap.is_empty()).map(Self::at)
+    }
+
+    /// A cluster that runs already, and goes on when this is dropped.
+    pub(crate) fn at(bootstrap: String) -> Self {
+        Self { bootstrap, own: None }
     }
 
     /// A new cluster of one or three brokers, to be stopped, frozen and killed at will.
@@ -40,10 +47,17 @@ impl KafkaBroker {
     /// # Panics
     /// When it cannot be started.
     pub fn start_own(brokers: usize, settings: &[&str]) -> Self {
+        let count = brokers.to_string();
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        Self::start_with(&["--brokers", &count].into_iter().chain(settings).collect::<Vec<_>>())
+    }
+
+    /// A new cluster by these arguments of the script.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let folder = std::env::temp_dir().join(format!("playledger-kafka-{}-{}", std::process::id(), unique()));
-        let mut arguments = vec!["--brokers".to_owned(), brokers.to_string(), "--throw-away".to_owned()];
-        arguments.extend(["--parent-pid".to_owned(), std::process::id().to_string()]);
-        arguments.extend(settings.iter().flat_map(|setting| ["--set".to_owned(), (*setting).to_owned()]));
+        let parent = std::process::id().to_string();
+        let ending = ["--throw-away", "--parent-pid", &parent];
+        let arguments: Vec<_> = arguments.iter().chain(&ending).map(ToString::to_string).collect();
         let answer = script("start", &folder, &arguments);
         let bootstrap = between(&answer, "\"bootstrap\":\"", "\"").to_owned();
         Self { bootstrap, own: Some(Own { folder }) }
@@ -59,7 +73,7 @@ impl KafkaBroker {
     /// # Panics
     /// On a cluster that is not this test's own, and when the broker does not run.
     pub fn kill(&self, number: usize) {
-        script("stop", &self.own().folder, &["--kill".to_owned(), "--broker".to_owned(), number.to_string()]);
+        script("stop", self.folder(), &["--kill".to_owned(), "--broker".to_owned(), number.to_string()]);
     }
 
     /// Starts broker `number` again, on its data and port, and waits until it answers.
@@ -67,7 +81,7 @@ impl KafkaBroker {
     /// # Panics
     /// On a cluster that is not this test's own, and when it does not start.
     pub fn restart(&self, number: usize) {
-        script("start", &self.own().folder, &["--broker".to_owned(), number.to_string()]);
+        script("start", self.folder(), &["--broker".to_owned(), number.to_string()]);
     }
 
     /// Stops broker `number` in its tracks: it keeps its connections and answers nothing.
@@ -86,15 +100,28 @@ impl KafkaBroker {
         self.signal(number, Signal::SIGCONT);
     }
 
+    /// The folder of a cluster of this test's own: each broker has its settings, its data and its log in it.
+    ///
+    /// # Panics
+    /// On a cluster that is not this test's own.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.own().folder
+    }
+
     fn signal(&self, number: usize, signal: Signal) {
-        let file = self.own().folder.join(format!("broker-{number}/pid"));
+        let file = self.folder().join(format!("broker-{number}/pid"));
         let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let pid = text.trim().parse().unwrap_or_else(|e| panic!("{}: {text:?}: {e}", file.display()));
         kill(Pid::from_raw(pid), signal).unwrap_or_else(|e| panic!("{signal} to {pid}: {e}"));
     }
 
+    /// Whether it goes when this is dropped.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     fn own(&self) -> &Own {
-        assert!(self.own.is_some(), "this test wants a Kafka of its own: use KafkaBroker::start_own");
+        assert!(self.is_own(), "this test wants a Kafka of its own: use KafkaBroker::start_own");
         self.own.as_ref().unwrap_or_else(|| unreachable!())
     }
 }

@@ -4,10 +4,17 @@
 
 #![expect(clippy::missing_errors_doc, reason = "any error fails the test that met it, with its words")]
 
+pub mod behind;
+pub mod book;
 pub mod client;
+pub mod disk;
 pub mod kafka;
+pub mod play;
+pub mod player;
 pub mod process;
+pub mod proxy;
 pub mod remains;
 pub mod tables;
+pub mod topic;
 pub mod waves;
 pub mod world;

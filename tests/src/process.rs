@@ -108,18 +108,26 @@ impl Process {
         }
     }
 
+    /// Bytes of memory that it holds now (VmRSS).
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let file = format!("/proc/{}/status", self.pid());
+        let text = std::fs::read_to_string(&file).with_context(|| file.clone())?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).with_context(|| file.clone())?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// Lines of its log with these words.
+    pub fn lines(&self, words: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines().filter(|line| line.contains(words)).map(ToOwned::to_owned).collect()
+    }
+
     /// The last lines of its log.
     pub fn last_lines(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
-    }
-
-    /// Bytes of memory that it holds now (VmRSS).
-    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1_024)
     }
 
     fn pid(&self) -> Pid {

@@ -1,8 +1,8 @@
-//! Whole worlds: local mode in one process, daemons of their own on Apache Kafka, a gateway alone there. Dropped, a world
-//! ends what it started and checks that nothing of it is left.
+//! Whole worlds: local mode in one process, daemons of their own on Apache Kafka, gateways alone on it.
+//! Dropped, a world ends what it started and checks that nothing of it is left.
 
 mod daemons;
-mod gateway;
+mod gateways;
 mod local;
 mod names;
 
@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-pub use daemons::{Daemons, PIPELINE};
-pub use gateway::Gateway;
+use crate::process::Process;
+
+pub use daemons::{Daemons, PIPELINE, SECOND_GATEWAY};
+pub use gateways::{Gateway, Gateways};
 pub use local::{Local, ReadyLine};
 
 use crate::remains;
@@ -51,4 +53,11 @@ impl Drop for Home {
             remains::leave_nothing(folder, &self.data);
         }
     }
+}
+
+/// Runs `playledger` to its end; gives what it printed.
+fn run(home: &Home, arguments: &[&str]) -> anyhow::Result<String> {
+    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    let mut process = Process::start("playledger", "command", &arguments, home.path())?;
+    process.output()
 }

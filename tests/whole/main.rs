@@ -3,6 +3,7 @@
 mod description;
 mod faults;
 mod first_page;
+mod gateways;
 mod nothing_left;
 mod slow_clients;
 mod waves;

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use playledger_tests::world::Gateway;
+use playledger_tests::client::Client;
+use playledger_tests::kafka::KafkaBroker;
+use playledger_tests::world::Gateways;
 use schemas::testing::Style;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -60,24 +62,25 @@ async fn ten_thousand_idle_and_slow_connections_are_closed_in_time_and_others_ar
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     ensure!(hard >= 11_000, "this test opens 10,000 connections: raise the hard limit on open files ({hard})");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
-    let flags = ["--header-timeout", HEAD, "--body-timeout", BODY, "--address-requests", "0"];
-    let mut gateway = Gateway::start(&flags)?;
-    let address: SocketAddr = gateway.address.parse()?;
-    let before = gateway.process.resident_bytes()?;
+    let mut world = Gateways::on(KafkaBroker::start(), 1)?;
+    let number = world.add(None, &["--header-timeout", HEAD, "--body-timeout", BODY])?;
+    let address: SocketAddr = world.gateway(number).url.trim_start_matches("http://").parse()?;
+    let before = world.gateway(number).process()?.resident_bytes()?;
 
     let stop = Arc::new(AtomicBool::new(false));
-    let served: JoinSet<_> = (0..4).map(|number| serve(gateway.client(), address, number, Arc::clone(&stop))).collect();
+    let served: JoinSet<_> =
+        (0..4).map(|number| serve(Client::new(world.key()), address, number, Arc::clone(&stop))).collect();
     let head = format!(
         "POST /v1/batch HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
          content-length: 1000\r\n\r\n",
-        gateway.key
+        world.key()
     );
     let slow = open_all(address, &head);
-    let (open, peak) = peak(&gateway).await?;
+    let (open, peak) = peak(&world, number).await?;
     let ended = slow.join_all().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     stop.store(true, Ordering::SeqCst);
     let served = served.join_all().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    let after = gateway.process.resident_bytes()?;
+    let after = world.gateway(number).process()?.resident_bytes()?;
 
     let (requests, slowest) = served
         .iter()
@@ -112,7 +115,7 @@ async fn ten_thousand_idle_and_slow_connections_are_closed_in_time_and_others_ar
     }
     ensure!(open >= 10_000.0, "all were to be open at once: {open}");
     ensure!(requests > 0 && peak.saturating_sub(before) < 10_000 * BYTES_EACH);
-    ensure!(gateway.process.terminate()?.success());
+    ensure!(world.terminate(number)?.success());
     Ok(())
 }
 
@@ -176,7 +179,7 @@ async fn waste(mut stream: TcpStream, habit: Habit, head: &str) -> anyhow::Resul
 
 /// Sends batches from another address until it is told to stop; how many, and the slowest.
 async fn serve(
-    client: anyhow::Result<playledger_tests::client::Client>,
+    client: anyhow::Result<Client>,
     address: SocketAddr,
     number: u64,
     stop: Arc<AtomicBool>,
@@ -200,15 +203,13 @@ async fn serve(
 }
 
 /// The most connections that were open at once, by the gateway's own word, and the memory that it held then.
-async fn peak(gateway: &Gateway) -> anyhow::Result<(f64, u64)> {
+async fn peak(world: &Gateways, number: usize) -> anyhow::Result<(f64, u64)> {
     let (mut most, mut memory) = (0.0, 0);
     let began = Instant::now();
     while most < 10_000.0 && began.elapsed() < CLOSED_BY {
-        let text = reqwest::get(format!("http://{}/metrics", gateway.ops)).await?.text().await?;
-        let line = text.lines().find_map(|line| line.strip_prefix("playledger_gateway_connections "));
-        let open: f64 = line.context("the metric of open connections")?.parse()?;
+        let open = world.metric(number, "playledger_gateway_connections ").await?;
         if open > most {
-            (most, memory) = (open, gateway.process.resident_bytes()?);
+            (most, memory) = (open, world.gateway(number).process()?.resident_bytes()?);
         }
         sleep(Duration::from_millis(100)).await;
     }

@@ -51,6 +51,17 @@ impl ConsumerContext for MemberContext {
     }
 }
 
+/// Writes what a consumer complains of and gets over by itself. A broker that does not answer is told by
+/// librdkafka's own lines, which leave out what repeats; this would come with every attempt to connect.
+pub(super) fn complaint(code: RDKafkaErrorCode, text: &str) {
+    match code {
+        RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve => {
+            tracing::debug!(target: "librdkafka", %code, "{text}");
+        }
+        _ => tracing::warn!(target: "librdkafka", %code, "{text}"),
+    }
+}
+
 /// Writes one of librdkafka's log lines; `level` is syslog's.
 pub(super) fn log(level: i32, facility: &str, line: &str) {
     match level {

@@ -98,6 +98,15 @@ pub(super) fn is_refusal(code: Code) -> bool {
     )
 }
 
+/// Whether another broker, or the same one a moment later, may know better: news of a topic and of its
+/// leaders take their time.
+pub(super) fn is_hearsay(code: Code) -> bool {
+    matches!(
+        code,
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::LeaderNotAvailable
+    )
+}
+
 /// Whether the group no longer knows this member under its name and generation, for good.
 pub(super) fn is_fenced(code: Code) -> bool {
     matches!(code, Code::FencedInstanceId | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::Fenced)

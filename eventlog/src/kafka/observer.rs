@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::admin::AdminClient;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::LogContext;
@@ -27,7 +28,7 @@ impl Observer {
         let mut config = options.observer();
         // Nobody polls these clients for their log lines; what fails is told by the call.
         config.set_log_level(RDKafkaLogLevel::Critical);
-        let made = |failed: rdkafka::error::KafkaError| error::of_call(&failed, "the cluster");
+        let made = |failed: KafkaError| error::of_call(&failed, "the cluster");
         Ok(Self {
             consumer: BaseConsumer::from_config_and_context(&config, LogContext).map_err(made)?,
             admin: AdminClient::from_config_and_context(&config, LogContext).map_err(made)?,
@@ -55,7 +56,8 @@ impl Observer {
 
     /// The offsets that a partition holds, those of open transactions included.
     pub(super) fn range(&self, partition: &TopicPartition, wait: Duration) -> Result<OffsetRange, LogError> {
-        let found = self.consumer.fetch_watermarks(&partition.topic, partition.partition, wait);
+        let ask = || self.consumer.fetch_watermarks(&partition.topic, partition.partition, wait);
+        let found = self.fresh(&partition.topic, ask);
         self.drain();
         let (low, high) = found.map_err(|failed| error::of_call(&failed, &partition.to_string()))?;
         Ok(OffsetRange { low, high })
@@ -64,17 +66,18 @@ impl Observer {
     /// The first offset at or after a time.
     pub(super) fn offset_at(&self, partition: &TopicPartition, timestamp_ms: i64) -> Result<Option<i64>, LogError> {
         let what = partition.to_string();
-        let failed = |failed: rdkafka::error::KafkaError| error::of_call(&failed, &what);
+        let failed = |failed: KafkaError| error::of_call(&failed, &what);
         let mut list = TopicPartitionList::new();
         // Negative times are questions of another kind to Kafka; no record is that old.
         let asked = Offset::Offset(timestamp_ms.max(0));
         list.add_partition_offset(&partition.topic, partition.partition, asked).map_err(failed)?;
-        let found = self.consumer.offsets_for_times(list, CALL);
+        let ask = || {
+            let found = self.consumer.offsets_for_times(list.clone(), CALL)?;
+            found.elements().into_iter().next().map(|element| element.error().map(|()| element.offset())).transpose()
+        };
+        let found = self.fresh(&partition.topic, ask);
         self.drain();
-        let found = found.map_err(failed)?;
-        let element = found.elements().into_iter().next().ok_or_else(|| LogError::NotFound(what.clone()))?;
-        element.error().map_err(failed)?;
-        Ok(match element.offset() {
+        Ok(match found.map_err(failed)?.ok_or_else(|| LogError::NotFound(what.clone()))? {
             Offset::Offset(offset) => Some(offset),
             _ => None,
         })
@@ -83,7 +86,7 @@ impl Observer {
     /// What a group has committed.
     pub(super) fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, LogError> {
         let what = format!("group {group}");
-        let failed = |failed: rdkafka::error::KafkaError| error::of_call(&failed, &what);
+        let failed = |failed: KafkaError| error::of_call(&failed, &what);
         let config = self.options.group_observer(group);
         let consumer: BaseConsumer<LogContext> =
             BaseConsumer::from_config_and_context(&config, LogContext).map_err(failed)?;
@@ -101,6 +104,17 @@ impl Observer {
             })
         };
         partitions.iter().map(offset_of).collect()
+    }
+
+    /// Asks; once more where the first answer came of what a broker had not heard yet. The client keeps that
+    /// for as long as what it knows of other topics, a quarter of an hour, unless it is asked for more.
+    fn fresh<T>(&self, topic: &str, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+        let answer = ask();
+        if !answer.as_ref().err().and_then(KafkaError::rdkafka_error_code).is_some_and(error::is_hearsay) {
+            return answer;
+        }
+        self.consumer.fetch_metadata(Some(topic), CALL)?;
+        ask()
     }
 
     /// Throws away what the client would tell a poller, so that it does not pile up.

@@ -203,7 +203,7 @@ impl Reading {
             (Code::TopicAuthorizationFailed, _) => Err(error::of_code(code, text)),
             _ if fatal => Err(LogError::Fatal(format!("{code}: {text}"))),
             _ => {
-                tracing::warn!(%code, "{text}");
+                super::context::complaint(code, text);
                 Ok(())
             }
         }

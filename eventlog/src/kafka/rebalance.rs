@@ -240,7 +240,7 @@ impl Member {
                 counter!("playledger_log_polls_missed_total", "group" => self.group.clone()).increment(1);
                 tracing::error!(group = %self.group, "the group gave this member up because it did not poll: {text}");
             }
-            _ => tracing::warn!(group = %self.group, %code, "{text}"),
+            _ => super::context::complaint(code, &format!("group {}: {text}", self.group)),
         }
         ControlFlow::Continue(())
     }

@@ -115,6 +115,62 @@ async fn with_three_brokers_the_loss_of_one_loses_nothing() {
     }
 }
 
+/// As when a disk is restored from a copy: the producer's next number is not the one that the broker waits for,
+/// which the producer takes as fatal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_has_lost_what_it_acknowledged_ends_the_producer_and_another_goes_on() {
+    let broker = KafkaBroker::start_own(1, &[]);
+    let (log, partition) = log_on(&broker, 1).await;
+    let appender = log.appender(AppendOptions::default()).await.unwrap();
+    within(30, appender.append(vec![numbered(&partition, 0)]).unwrap().kept()).await.unwrap();
+    broker.kill(1);
+    let (data, copy) = (broker.folder().join("broker-1/data"), broker.folder().join("copy"));
+    copy_folder(&data, &copy);
+    broker.restart(1);
+    for number in [100, 200, 300] {
+        append_until_kept(&*appender, &partition, number).await;
+    }
+    broker.kill(1);
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&copy, &data).unwrap();
+    broker.restart(1);
+
+    let outcome = within(60, appender.append(vec![numbered(&partition, 1_000)]).unwrap().kept()).await;
+    assert!(matches!(outcome, Err(AppendError::Unavailable(_) | AppendError::Unknown(_))), "{outcome:?}");
+    let recovered = append_until_kept(&*appender, &partition, 2_000).await;
+    let more = append_until_kept(&*appender, &partition, 3_000).await;
+    let read = read_all(&*log, &partition).await;
+    assert!(!read.contains(&100), "the broker was to lose it: {read:?}");
+    assert_eq!(read.iter().filter(|n| [recovered, more].contains(n)).count(), 2, "{read:?}");
+    assert_eq!(appender.backlog().records, 0);
+    println!("1000: {outcome:?}; then {recovered} and {more}; {read:?}");
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
+/// A broker that has not heard of a topic yet is not believed for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_are_made_and_found_on_three_brokers() {
+    let broker = KafkaBroker::start_own(3, &[]);
+    for turn in 0..6 {
+        let log = KafkaLog::open(kafka_options(broker.bootstrap())).unwrap();
+        let named = |number| spec(&format!("made-{turn}-{number}"), 4, Cleanup::Delete { retention: None });
+        let specs: Vec<_> = (0..6).map(|number| eventlog::TopicSpec { replication: 3, ..named(number) }).collect();
+        within(60, log.ensure_topics(&specs)).await.unwrap();
+    }
+}
+
 async fn log_on(broker: &KafkaBroker, replication: i32) -> (Arc<dyn EventLog>, TopicPartition) {
     static TOPICS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let log = KafkaLog::open(kafka_options(broker.bootstrap())).unwrap();

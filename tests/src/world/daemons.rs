@@ -6,10 +6,10 @@ use anyhow::{Context as _, ensure};
 use playledger::folder::{Folder, LogKind};
 use playledger::postgres::{self, Server};
 
-use super::Home;
 use super::names::Names;
+use super::{Home, run};
+use crate::behind;
 use crate::client::Client;
-use crate::kafka::KafkaBroker;
 use crate::process::Process;
 use crate::tables::Tables;
 
@@ -24,6 +24,8 @@ pub struct Daemons {
     pub key: String,
     /// The gateway's URL.
     pub gateway: String,
+    /// The second gateway's URL, once it has been launched.
+    pub second_gateway: String,
     /// Its topics and groups; after the daemons, so that they go when nobody uses them any more.
     names: Names,
     /// Last, so that it goes when all that uses it has ended.
@@ -32,12 +34,14 @@ pub struct Daemons {
 
 /// The daemons that hold no page.
 pub const PIPELINE: [&str; 3] = ["ingest-gateway", "feature-worker", "projector"];
+/// A second gateway, in the worlds that have one.
+pub const SECOND_GATEWAY: &str = "second-gateway";
 
 impl Daemons {
     /// Starts gateway, worker and projector on topics and a database of their own.
     pub async fn start(worker: &[&str]) -> anyhow::Result<Self> {
         let home = Home::new("postgres")?;
-        let names = Names::new(KafkaBroker::start());
+        let names = Names::new(behind::any());
         let postgres = postgres::start(&Folder::take(home.data(), LogKind::Kafka)?).await?;
         let prefix = names.prefix();
         let credentials = home.path().join("credentials.toml").display().to_string();
@@ -50,27 +54,19 @@ impl Daemons {
         let common = [&place[..], &["--ops", "127.0.0.1:0"]].concat();
         let with = |own: &[&str]| common.iter().chain(own).map(ToString::to_string).collect::<Vec<_>>();
         let group = |name: &str| names.group(name);
+        let gateway = ["--listen", "127.0.0.1:0", "--address-requests", "0", "--credentials", &credentials];
         let arguments = BTreeMap::from([
-            (
-                "ingest-gateway",
-                with(&["--listen", "127.0.0.1:0", "--address-requests", "0", "--credentials", &credentials]),
-            ),
+            ("ingest-gateway", with(&[&["--instance", "first"], &gateway[..]].concat())),
+            (SECOND_GATEWAY, with(&[&["--instance", "second"], &gateway[..]].concat())),
             ("feature-worker", with(&[&["--instance", "one", "--group", &group("worker")], worker].concat())),
-            ("projector", with(&["--database-url", postgres.url(), "--group", &group("projector")])),
+            ("projector", with(&["--database-url", postgres.url(), "--group", &group("projector"), "--event-log"])),
         ]);
         let key = key.trim().to_owned();
-        let (running, gateway) = (BTreeMap::new(), String::new());
-        let mut world = Self { arguments, running, postgres, key, gateway, names, home };
+        let (gateway, second_gateway) = Default::default();
+        let mut world =
+            Self { arguments, running: BTreeMap::new(), postgres, key, gateway, second_gateway, names, home };
         for name in PIPELINE {
             world.launch(name)?;
-        }
-        // Started again, the gateway is where its clients know it.
-        let address = world.gateway.trim_start_matches("http://").to_owned();
-        if let Some(listen) = world.arguments.get_mut("ingest-gateway").and_then(|arguments| {
-            let flag = arguments.iter().position(|argument| argument == "--listen")?;
-            arguments.get_mut(flag + 1)
-        }) {
-            *listen = address;
         }
         Ok(world)
     }
@@ -83,14 +79,24 @@ impl Daemons {
         }
         let mut arguments = self.arguments.get(name).cloned().context("no such daemon")?;
         arguments.extend(["--ready-file".into(), ready.display().to_string()]);
-        let mut process = Process::start(name, name, &arguments, self.home.path())?;
-        let addresses = process.ready(&ready)?;
-        if name == "ingest-gateway" {
-            let address = addresses.get("gateway").context("the ready file names no gateway")?;
-            self.gateway = format!("http://{address}");
+        let program = if name == SECOND_GATEWAY { PIPELINE[0] } else { name };
+        let mut process = Process::start(program, name, &arguments, self.home.path())?;
+        if let Some(address) = process.ready(&ready)?.get("gateway") {
+            self.stays(name, address);
         }
         self.running.insert(name, process);
         Ok(())
+    }
+
+    /// Started again, a gateway is where its clients know it.
+    fn stays(&mut self, name: &'static str, address: &str) {
+        let arguments = self.arguments.entry(name).or_default();
+        let place = arguments.iter().position(|argument| argument == "--listen").map(|flag| flag + 1);
+        if let Some(listen) = place.and_then(|place| arguments.get_mut(place)) {
+            address.clone_into(listen);
+        }
+        let url = if name == SECOND_GATEWAY { &mut self.second_gateway } else { &mut self.gateway };
+        *url = format!("http://{address}");
     }
 
     /// kill −9 of one daemon, and up again.
@@ -101,7 +107,8 @@ impl Daemons {
 
     /// SIGTERM to every daemon, gateway first; each must end with 0.
     pub fn terminate(&mut self) -> anyhow::Result<()> {
-        for name in PIPELINE {
+        let second = self.running.contains_key(SECOND_GATEWAY).then_some(SECOND_GATEWAY);
+        for name in second.into_iter().chain(PIPELINE) {
             let mut process = self.running.remove(name).context("it does not run")?;
             let status = process.terminate()?;
             ensure!(status.success(), "{name} ended with {status}\n{}", process.last_lines());
@@ -132,11 +139,4 @@ impl Drop for Daemons {
             let _ = process.terminate();
         }
     }
-}
-
-/// Runs `playledger` to its end; gives what it printed.
-pub(super) fn run(home: &Home, arguments: &[&str]) -> anyhow::Result<String> {
-    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-    let mut process = Process::start("playledger", "command", &arguments, home.path())?;
-    process.output()
 }

@@ -44,6 +44,10 @@ impl Names {
 
 impl Drop for Names {
     fn drop(&mut self) {
+        // They go with their broker, which may not even run.
+        if self.broker.is_own() {
+            return;
+        }
         // On a thread of its own: the test's runtime can't be waited on from here.
         let forgotten = std::thread::scope(|scope| {
             let work = scope.spawn(|| {

@@ -1,0 +1,173 @@
+//! A TCP proxy between Kafka's clients and a broker, which does to their connections what networks do:
+//! it holds answers back, swallows them, tears them in the middle, resets.
+//!
+//! - `frames`: Kafka's frames, as far as a proxy has to know them;
+//! - `carry`: one connection.
+
+mod carry;
+mod frames;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What is done to the connections that pass, from now on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// The broker gets every request; answers to Produce never arrive.
+    SwallowAcknowledgements,
+    /// Every answer to Produce takes so much longer.
+    DelayAcknowledgements(Duration),
+    /// Every answer takes so much longer.
+    DelayAnswers(Duration),
+    /// Of an answer to Produce one half arrives, then the connection is reset.
+    TearAcknowledgements,
+    /// Nobody gets through: connections are reset, new ones too.
+    Cut,
+}
+
+/// A proxy on a port of 127.0.0.1. Dropped, it ends.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    /// Dropped, it ends the thread.
+    stop: Option<watch::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What connections share.
+#[derive(Debug)]
+struct Shared {
+    target: Mutex<Option<SocketAddr>>,
+    fault: Mutex<Fault>,
+    /// Changes when all connections are to be reset.
+    resets: watch::Sender<u64>,
+    counts: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    connections: AtomicU64,
+    produced: AtomicU64,
+    withheld: AtomicU64,
+    torn: AtomicU64,
+}
+
+/// What has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that got through to the broker.
+    pub connections: u64,
+    /// Produce requests that went to the broker.
+    pub produced: u64,
+    /// Answers that never arrived.
+    pub withheld: u64,
+    /// Connections that were reset.
+    pub torn: u64,
+}
+
+impl Proxy {
+    /// A proxy that listens, and passes nothing on before [`Proxy::forward`].
+    pub fn listen() -> anyhow::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(());
+        let resets = watch::Sender::new(0);
+        let shared = Shared { target: Mutex::default(), fault: Mutex::default(), resets, counts: Counters::default() };
+        let shared = Arc::new(shared);
+        // A runtime of its own: it serves processes, whatever the test's own runtime waits for.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("proxy".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || runtime.block_on(serve(listener, shared, stopped))
+        })?;
+        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// `HOST:PORT`, for clients.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Passes on to this address from now on.
+    pub fn forward(&self, target: &str) -> anyhow::Result<()> {
+        *self.shared.target.lock() = Some(target.parse().with_context(|| target.to_owned())?);
+        Ok(())
+    }
+
+    /// Does this to what passes from now on.
+    pub fn set(&self, fault: Fault) {
+        *self.shared.fault.lock() = fault;
+        if fault == Fault::Cut {
+            self.reset();
+        }
+    }
+
+    /// Resets every connection there is, in the middle of whatever passes.
+    pub fn reset(&self) {
+        self.shared.resets.send_modify(|count| *count += 1);
+    }
+
+    /// What has passed so far.
+    pub fn counts(&self) -> Counts {
+        let Counters { connections, produced, withheld, torn } = &self.shared.counts;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts { connections: read(connections), produced: read(produced), withheld: read(withheld), torn: read(torn) }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A crash there has been told by its own words.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return eprintln!("the proxy can't listen: {error}"),
+    };
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => drop(tokio::spawn(connect(client, Arc::clone(&shared)))),
+                Err(error) => eprintln!("the proxy can't accept: {error}"),
+            },
+        }
+    }
+}
+
+async fn connect(client: TcpStream, shared: Arc<Shared>) {
+    let target = *shared.target.lock();
+    let cut = *shared.fault.lock() == Fault::Cut;
+    let (Some(target), false) = (target, cut) else {
+        let _ = client.set_zero_linger();
+        return;
+    };
+    // Where the broker does not listen, its client finds a connection that ends.
+    let Ok(broker) = TcpStream::connect(target).await else { return };
+    shared.counts.connections.fetch_add(1, Ordering::Relaxed);
+    carry::carry(client, broker, &shared).await;
+}

@@ -169,7 +169,7 @@ impl<'a> Publisher<'a> {
 
     fn stamped(&mut self, session_id: Uuid, headers: Headers, member: &str, text: &str) -> NewRecord {
         let buffer = &mut self.buffer;
-        buffer.put_slice(topics::session_key(&self.facts.credential.tenant, session_id).as_bytes());
+        topics::write_session_key(buffer, &self.facts.credential.tenant, session_id);
         let key = buffer.split().freeze();
         for part in [&self.head, &b",\""[..], member.as_bytes(), b"\":", text.as_bytes(), b"}"] {
             buffer.put_slice(part);

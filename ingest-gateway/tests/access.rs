@@ -6,6 +6,8 @@
 
 #[path = "contract/failing.rs"]
 mod failing;
+#[path = "contract/promised.rs"]
+mod promised;
 #[path = "contract/told.rs"]
 mod told;
 #[path = "contract/world.rs"]

@@ -9,6 +9,8 @@
 mod authority;
 #[path = "contract/failing.rs"]
 mod failing;
+#[path = "contract/promised.rs"]
+mod promised;
 #[path = "contract/told.rs"]
 mod told;
 #[path = "contract/world.rs"]

@@ -1,5 +1,6 @@
 //! The topics: names, keys, partitions, how long they are kept. In one place.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -90,12 +91,19 @@ impl Topic {
 
 /// Key of a session's records: events, live snapshots, state.
 pub fn session_key(tenant: &Tenant, session: Uuid) -> String {
-    let tenant = tenant.as_str();
-    let mut key = String::with_capacity(tenant.len() + 1 + Hyphenated::LENGTH);
-    key.push_str(tenant);
-    key.push('/');
-    key.push_str(session.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    let mut key = String::with_capacity(tenant.as_str().len() + 1 + Hyphenated::LENGTH);
+    write_session_key(&mut key, tenant, session);
     key
+}
+
+/// Writes what [`session_key`] gives to where it is wanted, which must not fail.
+pub fn write_session_key(into: &mut impl Write, tenant: &Tenant, session: Uuid) {
+    let mut id = Uuid::encode_buffer();
+    let id = session.as_hyphenated().encode_lower(&mut id);
+    for part in [tenant.as_str(), "/", id] {
+        // As the caller says.
+        let _ = into.write_str(part);
+    }
 }
 
 /// Key of a player's records: reports.

@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = 300)]
     bytes: usize,
     /// Connections that send answer by answer
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 32)]
     connections: usize,
     /// What to measure [default: all]
     #[arg(long = "part", value_name = "PART", value_enum)]
@@ -40,6 +40,8 @@ pub struct Arguments {
     folder: Option<PathBuf>,
 }
 
+/// Connections that send single events: as many as keep the gateway busy, each waiting for its answer.
+const SINGLES: usize = 512;
 /// Connections that do nothing while memory is measured.
 const IDLE: usize = 10_000;
 
@@ -166,7 +168,7 @@ impl Bench<'_> {
             count(measured.events) / bare.took_s
         );
         println!("ratio {:.2} (aim: 1.5)", measured.cpu_s_per_million() / per_million);
-        let single = Load { batch: 1, events: self.arguments.events / 4, connections: 64, ..self.load() };
+        let single = Load { batch: 1, events: self.arguments.events / 4, connections: SINGLES, ..self.load() };
         println!("{}", self.measure(single).await?.line("gateway, batch 1 (aim: 25)"));
         Ok(())
     }
@@ -203,8 +205,12 @@ impl Bench<'_> {
 
     async fn sweep(&self) -> anyhow::Result<()> {
         for batch in [1, 10, 100, 1_000] {
-            let events = self.arguments.events / if batch == 1 { 4 } else { 1 };
-            let measured = self.measure(Load { events, batch, ..self.load() }).await?;
+            let (events, connections) = match batch {
+                1 => (self.arguments.events / 4, SINGLES),
+                10 => (self.arguments.events, SINGLES / 4),
+                _ => (self.arguments.events, self.arguments.connections),
+            };
+            let measured = self.measure(Load { events, batch, connections, ..self.load() }).await?;
             println!("{}", measured.line(&format!("batch {batch}, {} bytes", self.arguments.bytes)));
         }
         for bytes in [200, 300, 600, 1_200, 2_400, 4_800, 8_000] {

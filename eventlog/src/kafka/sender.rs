@@ -26,6 +26,9 @@ use crate::NewRecord;
 /// Longest that the thread of the reports waits for one.
 const IDLE: Duration = Duration::from_millis(100);
 
+/// Room for so many headers is made at once.
+const USUAL_HEADERS: usize = 4;
+
 /// Where reports and errors arrive.
 pub(super) trait Reports: ProducerContext {
     /// A record has its outcome; `opaque` is what went out with it.
@@ -202,12 +205,11 @@ impl Drop for RawHeaders {
 
 /// A record's headers as librdkafka wants them; none where it has none.
 fn headers(record: &NewRecord) -> Result<Option<RawHeaders>, rd::rd_kafka_resp_err_t> {
-    let count = record.headers.iter().count();
-    if count == 0 {
+    if record.headers.packed().is_empty() {
         return Ok(None);
     }
-    // SAFETY: allocates, no more.
-    let Some(raw) = NonNull::new(unsafe { rd::rd_kafka_headers_new(count) }) else { return Ok(None) };
+    // SAFETY: allocates, no more; there may come more than the number says.
+    let Some(raw) = NonNull::new(unsafe { rd::rd_kafka_headers_new(USUAL_HEADERS) }) else { return Ok(None) };
     let headers = RawHeaders(raw);
     for (name, value) in record.headers.iter() {
         // SAFETY: name and value are copied; their lengths are given, so that no zero has to end them.

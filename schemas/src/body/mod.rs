@@ -3,6 +3,8 @@
 //!
 //! Exact decimals are compared, not doubles: two numbers that differ in their 30th digit are different bodies.
 
+use std::fmt::Write as _;
+
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::scan::unescape;
@@ -30,7 +32,10 @@ pub fn fingerprint(json: &str) -> u64 {
 
 /// The text form for headers: the version, a colon, 16 hexadecimal digits.
 pub fn to_header(fingerprint: u64) -> String {
-    format!("{VERSION}:{fingerprint:016x}")
+    let mut text = String::with_capacity(18);
+    // Writing to a string does not fail.
+    let _ = write!(text, "{VERSION}:{fingerprint:016x}");
+    text
 }
 
 /// Reads the text form; none where it is of another version or no fingerprint.

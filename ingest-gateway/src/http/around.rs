@@ -151,7 +151,12 @@ fn request_id(headers: &HeaderMap) -> String {
         (1..=64).contains(&id.len()) && id.bytes().all(byte) && !id.starts_with(crate::credentials::PREFIX)
     };
     let told = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane);
-    told.map_or_else(|| format!("req_{:032x}", rand::random::<u128>()), ToOwned::to_owned)
+    told.map_or_else(new_request_id, ToOwned::to_owned)
+}
+
+/// An id for a request that brings none.
+pub(super) fn new_request_id() -> String {
+    format!("req_{:032x}", rand::random::<u128>())
 }
 
 /// `00-<32 hexadecimal digits>-<16>-<2>`, with neither id zero.

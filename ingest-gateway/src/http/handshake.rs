@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::server::TlsStream;
-use uuid::Uuid;
 
+use super::around::new_request_id;
 use super::stream::Patient;
 use crate::metrics::{self, Handshake};
 use crate::problem::{Code, Problem};
@@ -69,10 +69,11 @@ pub(super) async fn shake(socket: TcpStream, tls: &TlsAcceptor, limit: Duration)
 /// Answers a request that came without TLS.
 async fn refuse(stream: &mut Patient) -> io::Result<()> {
     let detail = "this port speaks TLS only: call it as https://";
-    let body = Problem::new(Code::MalformedBody, detail).to_json(&format!("req_{}", Uuid::new_v4().simple()));
+    let request_id = new_request_id();
+    let body = Problem::new(Code::MalformedBody, detail).to_json(&request_id);
     let head = format!(
         "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n",
+         x-request-id: {request_id}\r\nconnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;

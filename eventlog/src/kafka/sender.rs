@@ -1,8 +1,8 @@
 //! Hands records to librdkafka and takes its delivery reports, past the safe wrapper.
 //!
 //! The wrapper looks the topic up by its name for every record, copies that name and those of the headers, and
-//! makes a reference count for every report. At a few hundred thousand records a second that is a good part of
-//! what a producer costs. Here a topic's handle is kept, and reports are read as they lie in their event.
+//! makes a reference count for every report. Here a topic's handle is kept, and reports are read as they lie in
+//! their event.
 #![expect(unsafe_code, reason = "calls into librdkafka that its safe wrapper makes dear")]
 
 use std::ffi::CString;

@@ -8,6 +8,7 @@ pub mod drain;
 pub mod figures;
 pub mod folder;
 pub mod gateway;
+pub mod key;
 pub mod latency;
 pub mod load;
 pub mod process;

@@ -4,18 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use daemon::Clock;
 use eventlog::embedded::EmbeddedLog;
 use eventlog::kafka::{KafkaLog, KafkaOptions};
 use eventlog::{EventLog, TopicPartition};
 use ingest_gateway::credentials::Scope;
-use ingest_gateway::keys::{self, NewKey};
 use playledger::topics;
 use playledger_tests::kafka::KafkaBroker;
 use schemas::topics::Topic;
-use schemas::{Tenant, Timestamp};
 
 use crate::daemons::{GATEWAY, PROJECTOR, WORKER};
+use crate::key::new_key;
 use crate::process::{Process, program};
 use crate::send::Gateway;
 
@@ -93,7 +91,8 @@ impl World {
         };
         let checks = log.ensure_topics(&topics::specs(PREFIX, PARTITIONS, 1)).await?;
         ensure!(!checks.iter().any(topics::is_wrong), "the topics could not be made: {checks:?}");
-        let key = new_key(&folder.join("credentials.toml"))?;
+        // The recorded play is older than what other keys may send.
+        let key = new_key(&folder.join("credentials.toml"), vec![Scope::Ingest, Scope::Backfill], "unlimited")?;
         Ok(Self { kind, log, ground, folder, database_url: database_url.to_owned(), key })
     }
 
@@ -184,20 +183,6 @@ impl World {
         let told = process.ready(&ready).await?;
         Ok((process, told))
     }
-}
-
-fn new_key(file: &Path) -> anyhow::Result<String> {
-    let new = NewKey {
-        tenant: Tenant::parse("bench")?,
-        games: vec!["waves".to_owned()],
-        environment: None,
-        // The recorded play is older than what other keys may send.
-        publishable: false,
-        scopes: vec![Scope::Ingest, Scope::Backfill],
-        tier: Some("unlimited".to_owned()),
-        expires_at: None,
-    };
-    Ok(keys::create(file, &new, Timestamp::from_ms(Clock::system().now_ms()))?.key)
 }
 
 fn text(path: &Path) -> anyhow::Result<&str> {

@@ -7,12 +7,11 @@ use anyhow::{Context as _, ensure};
 use eventlog::EventLog as _;
 use eventlog::kafka::{KafkaLog, KafkaOptions};
 use ingest_gateway::credentials::Scope;
-use ingest_gateway::keys::{self, NewKey};
 use playledger::topics;
 use playledger_tests::kafka::KafkaBroker;
-use schemas::{Tenant, Timestamp};
 
 use crate::daemons::GATEWAY;
+use crate::key::new_key;
 use crate::process::{Process, program};
 
 /// Partitions of every topic.
@@ -53,17 +52,7 @@ impl Ground {
         let brokers = broker.bootstrap().to_owned();
         let log = KafkaLog::open(KafkaOptions { brokers, client_id: "bench".into(), ..Default::default() })?;
         std::fs::write(folder.join("tiers.toml"), TIERS)?;
-        let new = NewKey {
-            tenant: Tenant::parse("bench")?,
-            games: vec!["quest".to_owned()],
-            environment: None,
-            publishable: false,
-            scopes: vec![Scope::Ingest],
-            tier: Some("bench".to_owned()),
-            expires_at: None,
-        };
-        let now = Timestamp::from_ms(daemon::Clock::system().now_ms());
-        let key = keys::create(&folder.join("credentials.toml"), &new, now)?.key;
+        let key = new_key(&folder.join("credentials.toml"), vec![Scope::Ingest], "bench")?;
         Ok(Self { broker, log, folder: folder.to_owned(), key, worlds: AtomicUsize::new(0) })
     }
 

@@ -3,21 +3,11 @@
 use std::net::SocketAddr;
 
 use anyhow::ensure;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// Connections of one address: the gateway's caps count by address.
 const OF_ONE_ADDRESS: usize = 500;
-
-/// As many open files as may be, for this process and those that it starts.
-///
-/// # Errors
-/// When the system does not allow what it said it allows.
-pub(super) fn raise_open_files() -> anyhow::Result<()> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
-}
 
 /// Opens so many, from several addresses of this machine; each has an answer.
 ///

@@ -225,7 +225,7 @@ impl Bench<'_> {
     }
 
     async fn memory(&self) -> anyhow::Result<()> {
-        idle::raise_open_files()?;
+        daemon::files::raise_limit();
         let load = Load { events: 1_000_000, flags: &["--header-timeout", "1h"], ..self.load() };
         let (prefix, gateways) = self.start(load).await?;
         let fresh = gateways[0].process.memory()?;

@@ -21,7 +21,7 @@ impl Generations {
     }
 
     pub(super) fn get(&self, key: Key) -> Option<u64> {
-        self.young.get(key).or_else(|| if self.old.is_empty() { None } else { self.old.get(key) })
+        self.young.get(key).or_else(|| self.old.get(key))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -31,7 +31,7 @@ impl Generations {
     /// Puts an id in that is not known; one that is keeps its body. Answers with the time since which ids
     /// are known, if older ones have gone.
     pub(super) fn insert(&mut self, key: Key, body: u64, now_ms: i64, bounds: Bounds, keys: &Keys) -> Option<i64> {
-        if !self.old.is_empty() && self.old.get(key).is_some() {
+        if self.old.get(key).is_some() {
             return None;
         }
         let mut turned = None;

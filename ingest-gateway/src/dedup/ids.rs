@@ -42,6 +42,10 @@ impl Ids {
     }
 
     pub(super) fn get(&self, key: Key) -> Option<u64> {
+        // Most of the time the older set is empty, and this is all that it costs.
+        if self.is_empty() {
+            return None;
+        }
         let place = self.index.find(key.hash(), |place| self.entries[*place as usize].is_of(key))?;
         Some(u64::from_ne_bytes(self.entries[*place as usize].body))
     }

@@ -153,12 +153,17 @@ impl World {
     pub(crate) async fn becomes(&self, status: u16, part: &str) -> String {
         for _ in 0..200 {
             if self.get("/readyz").await.status == status {
-                let parts = self.shell.health.readiness().parts;
-                return parts.into_iter().find(|(name, _)| *name == part).unwrap().1;
+                return self.says(part);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("/readyz never became {status}: {:?}", self.shell.health.readiness());
+    }
+
+    /// What the gateway says of a part's readiness.
+    pub(crate) fn says(&self, part: &str) -> String {
+        let parts = self.shell.health.readiness().parts;
+        parts.into_iter().find(|(name, _)| *name == part).unwrap().1
     }
 
     pub(crate) fn credentials(&self) -> PathBuf {

@@ -22,7 +22,9 @@ pub async fn kept(
         return Ok(());
     }
     let late = |_| Err(AppendError::Unknown("no word within the deadline".into()));
-    timeout(patience, link.appender.append(records)?.kept()).await.unwrap_or_else(late)?;
+    let places = gateway.own.places(&records);
+    let offsets = timeout(patience, link.appender.append(records)?.kept()).await.unwrap_or_else(late)?;
+    gateway.own.kept(&places, &offsets);
     gateway.log_failed.store(false, Ordering::Relaxed);
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::dedup::{Settled, Window};
 use crate::documents::Documents;
 use crate::limits::Limits;
 use crate::outcomes::Tally;
+use crate::own::Own;
 use crate::peers::Peers;
 use crate::problem::{Code, Problem};
 use crate::publish::Targets;
@@ -63,6 +64,8 @@ pub struct Gateway {
     pub access: AccessLog,
     /// Which events the log holds already.
     pub window: Mutex<Window<Flight>>,
+    /// What of the log this gateway appended itself.
+    pub own: Own,
     /// What is known of the other gateways' clocks.
     pub peers: Peers,
     /// What became of the events received.
@@ -116,6 +119,7 @@ impl Gateway {
             limits: parts.limits,
             access: parts.access,
             window: Mutex::new(parts.window),
+            own: Own::default(),
             peers: Peers::default(),
             tally: Tally::default(),
             doubt: tokio::sync::Mutex::new(None),

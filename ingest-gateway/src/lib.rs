@@ -3,7 +3,7 @@
 //! An event's way: `http` (socket to [`intake`] and [`submission`]) → [`judge`] → [`ingest`] with [`dedup`] →
 //! [`publish`] → [`carry`] (append, wait, count) → [`answer`]. Pure, that is without clock, log, file or
 //! socket: `answer`, `close`, `cloudevents`, `credentials`, `dedup`, `intake`, `judge`, `looks`, `openapi`, `outcomes`,
-//! `problem`, `publish`, `skew`, `submission`, `tls::certificate`, `whoami` and `whose`.
+//! `own`, `problem`, `publish`, `skew`, `submission`, `tls::certificate`, `whoami` and `whose`.
 
 pub mod access;
 pub mod answer;
@@ -33,6 +33,7 @@ mod looks;
 pub mod metrics;
 pub mod openapi;
 pub mod outcomes;
+pub mod own;
 pub mod peers;
 pub mod problem;
 pub mod publish;
@@ -42,6 +43,7 @@ pub mod report;
 pub mod schemas_folder;
 pub mod skew;
 pub mod submission;
+mod tail;
 pub mod tls;
 pub mod types;
 mod upkeep;
@@ -160,7 +162,7 @@ async fn work(
     let Ok(link) = gateway.link() else { return Ok(()) };
     let _tail = (config.dedup == Dedup::Shared).then(|| {
         let asked = peers::ask(Arc::clone(gateway), Arc::clone(log), link.targets.events.clone(), link.deadline);
-        let tail = readback::follow(Arc::clone(gateway), Arc::clone(log), ends);
+        let tail = tail::follow(Arc::clone(gateway), Arc::clone(log), Arc::clone(&link.appender), ends);
         (AbortOnDropHandle::new(tokio::spawn(tail)), AbortOnDropHandle::new(tokio::spawn(asked)))
     });
     healths.gateway.ready();

@@ -13,8 +13,8 @@ use catalogue::{
     ACCESS_LINES, ANSWER_BYTES, APPEND_ERRORS, APPEND_SECONDS, BODY_BYTES, BYTES_IN_FLIGHT, CONNECTIONS,
     CONNECTIONS_OPENED, CONNECTIONS_REFUSED, CREDENTIALS_GOOD, DEDUP_COVERED, DEDUP_HITS, DEDUP_IDS, EVENTS,
     HANDSHAKE_SECONDS, HANDSHAKES, IN_FLIGHT, JWKS_BROKEN, JWKS_FETCHES, LIMITED_KEYS, OUTCOMES_DOUBTFUL,
-    QUEUE_RECORDS, QUEUE_SECONDS, REFUSED, RELOADS, REQUEST_SECONDS, REQUESTS, SCHEMAS_GOOD, TAIL_SECONDS, TLS_ENDS,
-    TLS_GOOD,
+    QUEUE_RECORDS, QUEUE_SECONDS, REFUSED, RELOADS, REQUEST_SECONDS, REQUESTS, SCHEMAS_GOOD, TAIL_READS, TAIL_SECONDS,
+    TLS_ENDS, TLS_GOOD,
 };
 
 /// A request was answered, with a body of so many bytes.
@@ -90,6 +90,11 @@ pub fn dedup_hits(kind: &'static str, count: u64) {
 /// The tail of the log brought a batch whose oldest record has that age.
 pub fn tail_delay(age: Duration) {
     histogram!(TAIL_SECONDS).record(age.as_secs_f64());
+}
+
+/// Whether the tail of the log reads.
+pub fn tail_reads(reads: bool) {
+    gauge!(TAIL_READS).set(if reads { 1.0 } else { 0.0 });
 }
 
 /// What is read again while it is in use.

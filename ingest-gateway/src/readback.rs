@@ -1,5 +1,5 @@
-//! Feeds the window of duplicates from the log itself: back over the window at start, as far as time
-//! and the bound on ids reach, then, where gateways share what they know, on and on.
+//! Feeds the window of duplicates from the log itself, before the gateway is ready: back over the window, as far
+//! as time and the bound on ids reach.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,10 @@ use std::time::Duration;
 use eventlog::{Batch, EventLog, LogError, ReadRequest, Record, Stretch, TopicPartition};
 use schemas::body;
 use schemas::record::header;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
-use crate::metrics;
 use crate::publish::Target;
 
 /// So long a start waits for the window at most; what is older than what was read by then is not known.
@@ -19,14 +18,10 @@ const AT_MOST: Duration = Duration::from_secs(8);
 /// Ages at which the way back is cut into pieces, in thousandths of the window: the newest piece first,
 /// since that is where repeats come from.
 const PIECES: [i64; 4] = [0, 100, 300, 1_000];
-/// So many records of the tail are remembered before requests that wait for the window have their turn.
-const AT_ONCE: usize = 256;
-/// Before the tail is opened again that has failed.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// Where every partition of play.events ended when its window was read back.
 #[derive(Clone, Debug)]
-pub(crate) struct Ends(Vec<(TopicPartition, i64)>);
+pub(crate) struct Ends(pub(crate) Vec<(TopicPartition, i64)>);
 
 /// Reads the window back.
 ///
@@ -81,47 +76,6 @@ pub(crate) async fn fill(
         gateway.window.lock().covers_from(now_ms.saturating_sub(from_ms));
     }
     Ok(Ends(ends))
-}
-
-/// Goes on from where the window was read back to, for ever.
-pub(crate) async fn follow(gateway: Arc<Gateway>, log: Arc<dyn EventLog>, ends: Ends) {
-    let mut ends = ends.0;
-    loop {
-        let error = match tail(&gateway, &*log, &mut ends).await {
-            Ok(()) => "it ended".to_owned(),
-            Err(LogError::OutOfRange { topic, partition, low, .. }) => {
-                // Retention went past a tail that stood still: what is gone is older than any window.
-                for (known, position) in &mut ends {
-                    if *known.topic == *topic && known.partition == partition {
-                        *position = low;
-                    }
-                }
-                format!("{topic}/{partition} begins at {low} now")
-            }
-            Err(error) => error.to_string(),
-        };
-        tracing::warn!(error, "the tail of play.events is opened again");
-        sleep(AGAIN).await;
-    }
-}
-
-async fn tail(gateway: &Gateway, log: &dyn EventLog, ends: &mut [(TopicPartition, i64)]) -> Result<(), LogError> {
-    let stretches = ends
-        .iter()
-        .map(|(partition, from)| Stretch { partition: partition.clone(), from: *from, until: None })
-        .collect();
-    let mut reader = log.read(ReadRequest { stretches, read_committed: false }).await?;
-    while let Some(batch) = reader.next().await? {
-        remember(gateway, &batch);
-        tell_delay(gateway, &batch);
-        gateway.peers.look(gateway, &batch);
-        for (partition, position) in &mut *ends {
-            if *partition == batch.partition {
-                *position = batch.next_offset;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// How the reading of a piece ended.
@@ -184,26 +138,8 @@ fn remember_older(gateway: &Gateway, batch: &Batch) -> bool {
     })
 }
 
-fn remember(gateway: &Gateway, batch: &Batch) {
-    let now_ms = gateway.clock.monotonic_ms();
-    for records in batch.records.chunks(AT_ONCE) {
-        let mut window = gateway.window.lock();
-        for (tenant, event_id, body) in records.iter().filter_map(known) {
-            let key = window.key(tenant, event_id);
-            window.remember(key, body, now_ms);
-        }
-    }
-}
-
-fn tell_delay(gateway: &Gateway, batch: &Batch) {
-    let Some(oldest_ms) = batch.records.iter().map(|record| record.timestamp_ms).min() else { return };
-    // Another gateway's clock may be ahead of this one's.
-    let age_ms = u64::try_from(gateway.clock.now_ms().saturating_sub(oldest_ms)).unwrap_or(0);
-    metrics::tail_delay(Duration::from_millis(age_ms));
-}
-
 /// Tenant, id and body of an event; nothing of a hole, or where another version's fingerprint stands.
-fn known(record: &Record) -> Option<(&str, Uuid, u64)> {
+pub(crate) fn known(record: &Record) -> Option<(&str, Uuid, u64)> {
     let (tenant, _) = std::str::from_utf8(&record.key).ok()?.split_once('/')?;
     let (mut event_id, mut body) = (None, None);
     for (name, value) in record.headers.iter() {

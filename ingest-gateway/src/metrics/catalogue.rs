@@ -81,6 +81,8 @@ catalogue! {
         "Sound events whose id was known, by how: known (the log has the same body), in_flight (the same body is being appended), other_body (it conflicts).";
     TAIL_SECONDS Histogram "tail_delay_seconds" SECONDS, [],
         "Age of a batch's oldest record when the tail of the log brought it: so late is one gateway told of another's events.";
+    TAIL_READS Gauge "tail_reads" None, [],
+        "1 while the tail of the log reads, since somebody else appends to it, too; 0 while it only looks whether anybody does.";
     OUTCOMES_DOUBTFUL Counter "outcomes_doubtful_total" None, [],
         "Records of play.outcomes of which it is not known whether the log has them.";
     CONNECTIONS Gauge "connections" None, [],

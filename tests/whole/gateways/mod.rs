@@ -5,6 +5,7 @@ mod full;
 mod killed;
 mod outage;
 mod repeats;
+mod tail;
 mod unacknowledged;
 
 use std::sync::Arc;

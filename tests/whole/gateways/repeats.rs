@@ -82,7 +82,7 @@ async fn events_sent_a_hundred_times_over_two_gateways_and_a_restart_show_once_i
 }
 
 /// Waits until a gateway knows all of these events, by a dry run.
-async fn knows(player: &reqwest::Client, key: &str, gateway: &str, events: &[Value]) -> anyhow::Result<()> {
+pub(super) async fn knows(player: &reqwest::Client, key: &str, gateway: &str, events: &[Value]) -> anyhow::Result<()> {
     let began = Instant::now();
     loop {
         let request = player.post(format!("{gateway}/v1/batch?dry_run=true")).bearer_auth(key);

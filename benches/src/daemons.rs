@@ -15,7 +15,7 @@ use eventlog::EventLog;
 use eventlog::embedded::EmbeddedLog;
 use eventlog::kafka::KafkaFlags;
 
-use crate::gateway::{self, BARE};
+use crate::{gateway, worker};
 
 /// Names of the programs that this one can be.
 pub const GATEWAY: &str = "ingest-gateway";
@@ -65,7 +65,8 @@ pub fn run_as(program: &OsStr) -> Option<ExitCode> {
         GATEWAY => Some(start(ingest_gateway::run)),
         WORKER => Some(start(feature_worker::run)),
         PROJECTOR => Some(start(projector::run)),
-        BARE => Some(gateway::bare_main()),
+        gateway::BARE => Some(gateway::bare_main()),
+        worker::BARE => Some(worker::bare_main()),
         PLAYLEDGER => Some(playledger::cli::main(std::env::args_os())),
         _ => None,
     }

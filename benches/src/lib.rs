@@ -14,6 +14,8 @@ pub mod load;
 pub mod process;
 pub mod send;
 pub mod stages;
+pub mod stamped;
 pub mod up;
 pub mod usage;
+pub mod worker;
 pub mod world;

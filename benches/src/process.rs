@@ -132,6 +132,14 @@ impl Process {
         Ok(())
     }
 
+    /// kill −9.
+    ///
+    /// # Errors
+    /// When it has ended by itself.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill().await.with_context(|| self.name.clone())
+    }
+
     fn last_lines(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();

@@ -9,19 +9,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use eventlog::{Headers, Record};
+use eventlog::Record;
 use feature_worker::encode;
 use feature_worker::fold::{Bounds, Fold};
 use feature_worker::machine::{Command, Input, Machine, Output, Settings};
 use feature_worker::topics::{Named, Topics};
 use playledger_benches::load::{Session, Waves, batch, streams};
+use playledger_benches::stamped::Stamper;
 use playledger_benches::usage::cpu_of_thread;
+use schemas::Event;
 use schemas::games::{GameSettings, Games};
-use schemas::record::VERSION;
 use schemas::record::stamp::Stamp;
-use schemas::topics::{Topic, session_key};
-use schemas::{Event, Game, Tenant, Text, Timestamp};
-use serde_json::value::RawValue;
+use schemas::topics::Topic;
 
 /// Events of the load: five times what was recorded.
 const EVENTS: usize = 50_000;
@@ -220,36 +219,13 @@ fn feed(batches: Vec<Vec<Record>>) -> anyhow::Result<Vec<Output>> {
 
 /// The load as it lies in play.events: many sessions at once.
 fn stamped(sessions: Vec<Session>) -> anyhow::Result<Vec<Record>> {
-    let tenant = Tenant::parse("bench")?;
-    let game = Game::parse("waves")?;
-    let mut records = Vec::new();
+    let stamper = Stamper::new()?;
+    let mut records: Vec<Record> = Vec::new();
     for request in streams(sessions, 1, 100).into_iter().flatten() {
         let request = schemas::envelope::batch(&request.body).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         for raw in &request.events {
-            let event = raw.judge().map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
-            let text: &RawValue = serde_json::from_str(raw.raw)?;
-            let stamp = Stamp {
-                v: VERSION,
-                tenant: tenant.clone(),
-                game: game.clone(),
-                received_at: Timestamp::from_ms(RECEIVED_MS),
-                sent_at: None,
-                app_version: Some(Text::from("1.4.2")),
-                request_id: Text::from("0198c0de-0000-7000-8000-000000000001"),
-                key_id: Text::from("0123456789abcdef"),
-                gateway: Text::from("gateway-1"),
-                origin: None,
-                redrive: None,
-                event: Some(text),
-                hole: None,
-            };
-            records.push(Record {
-                offset: i64::try_from(records.len())?,
-                timestamp_ms: RECEIVED_MS,
-                key: session_key(&tenant, event.session_id).into(),
-                value: Some(serde_json::to_vec(&stamp)?.into()),
-                headers: Headers::new(),
-            });
+            let offset = i64::try_from(records.len())?;
+            records.push(Record { offset, ..stamper.record(raw.raw, RECEIVED_MS)? });
         }
     }
     Ok(records)

@@ -15,7 +15,7 @@ use clap::{Parser, ValueEnum};
 use connections::Pace;
 use ground::Ground;
 use measure::{Load, count, milliseconds, stop};
-use median::Median;
+pub(crate) use median::Median;
 
 use crate::folder::new_folder;
 

@@ -45,7 +45,7 @@ impl Stamper {
             gateway: Text::from("gateway-1"),
             origin: None,
             redrive: None,
-            event: Some(raw),
+            event: Some(raw.into()),
             hole: None,
         };
         let (event_id, fingerprint) = (event.event_id.to_string(), body::to_header(body::fingerprint(text)));

@@ -33,6 +33,18 @@ pub struct BadName {
     found: String,
 }
 
+impl std::borrow::Borrow<str> for Tenant {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for Game {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Tenant {
     /// The rule, in words.
     pub const RULE: &'static str = "1 to 40 of a-z 0-9 -";

@@ -19,7 +19,7 @@ use playledger_benches::stamped::Stamper;
 use playledger_benches::usage::cpu_of_thread;
 use schemas::Event;
 use schemas::games::{GameSettings, Games};
-use schemas::record::stamp::Stamp;
+use schemas::record::stamp::{Names, Stamp};
 use schemas::topics::Topic;
 
 /// Events of the load: five times what was recorded.
@@ -151,6 +151,19 @@ fn machine(sessions: Vec<Session>) -> anyhow::Result<()> {
         |()| {
             for record in &records {
                 black_box(record.value.as_deref().is_some_and(|value| Stamp::parse(black_box(value)).is_ok()));
+            }
+        },
+    )?;
+    let mut names = Names::default();
+    measure(
+        "record → stamp, skimmed",
+        records.len(),
+        || (),
+        |()| {
+            for record in &records {
+                black_box(
+                    record.value.as_deref().is_some_and(|value| Stamp::skim(black_box(value), &mut names).is_ok()),
+                );
             }
         },
     )?;

@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use eventlog::Record;
 use schemas::record::quarantine::Reason;
-use schemas::record::stamp::{Stamp, StampError};
+use schemas::record::stamp::{Raw, Stamp, StampError};
 use schemas::{Event, FieldError, Timestamp};
-use serde_json::value::RawValue;
 
 use super::Settings;
 use super::halt::Halt;
@@ -64,42 +63,48 @@ impl Partition {
             return Ok(false);
         }
         let value = record.value.clone().unwrap_or_default();
-        let stamp = match Stamp::parse(&value) {
+        let stamp = match Stamp::skim(&value, &mut self.names) {
             Ok(stamp) => stamp,
-            Err(error @ StampError::Newer(_)) => {
-                return Err(Halt::Newer { partition: self.number, offset: record.offset, error });
-            }
-            Err(error) => {
-                self.poison(record, None, vec![FieldError::of_record("form", error.to_string())])?;
-                return Ok(true);
-            }
+            Err(error) => return self.unreadable(record, error),
         };
+        let event = stamp.event.map(|raw| schemas::parse::stamped(raw.get(), stamp.origin).map(|event| (event, raw)));
+        // Skimmed, it need not be a stamp at all.
+        if let Some(Err(_)) = event
+            && let Err(error) = Stamp::parse(&value)
+        {
+            return self.unreadable(record, error);
+        }
         self.log_time = self.log_time.max(stamp.received_at.ms());
         if !self.fire(self.log_time, settings, room)? {
             return Ok(false);
         }
-        let applied = if let Some(hole) = &stamp.hole {
-            self.hole(&stamp, hole.session_id, hole.seq, record, settings)?
-        } else if let Some(raw) = stamp.event {
-            match schemas::parse::stamped(raw.get(), stamp.origin) {
-                Ok(event) => self.event(&stamp, &event, raw, record, settings)?,
-                Err(errors) => {
-                    self.poison(record, Some(&stamp), errors)?;
-                    return Ok(true);
-                }
+        let applied = match (event, &stamp.hole) {
+            (Some(Ok((event, raw))), _) => self.event(&stamp, &event, raw, record, settings)?,
+            (Some(Err(errors)), _) => {
+                self.poison(record, Some(&stamp), errors)?;
+                return Ok(true);
             }
-        } else {
-            true
+            (None, Some(hole)) => self.hole(&stamp, hole.session_id, hole.seq, record, settings)?,
+            (None, None) => true,
         };
         self.poison_run = 0;
         Ok(applied)
+    }
+
+    /// Sets aside what is no stamp; stops at what a later release wrote.
+    fn unreadable(&mut self, record: &Record, error: StampError) -> Result<bool, Halt> {
+        if let StampError::Newer(_) = error {
+            return Err(Halt::Newer { partition: self.number, offset: record.offset, error });
+        }
+        self.poison(record, None, vec![FieldError::of_record("form", error.to_string())])?;
+        Ok(true)
     }
 
     fn event(
         &mut self,
         stamp: &Stamp<'_>,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         record: &Record,
         settings: &Settings,
     ) -> Result<bool, Halt> {
@@ -191,7 +196,7 @@ impl Partition {
     }
 
     /// Counts what became of an event; sends it to the quarantine where it was set aside.
-    fn count(&mut self, stamp: &Stamp<'_>, event: &Event<'_>, record: &Record, raw: &RawValue, judgement: &Judgement) {
+    fn count(&mut self, stamp: &Stamp<'_>, event: &Event<'_>, record: &Record, raw: Raw<'_>, judgement: &Judgement) {
         let counts = self.open.counts.of(&stamp.tenant, &stamp.game, stamp.received_at.ms());
         match judgement.verdict {
             Verdict::Applied => counts.applied(&event.event_type),

@@ -10,6 +10,8 @@ use super::layer::Layer;
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
+use schemas::record::stamp::Names;
+
 use crate::session::told::Context;
 use crate::state::{self, Entry, Position, SessionKey};
 
@@ -50,6 +52,8 @@ pub struct Partition {
     /// Those of which the log has been asked, while it has not answered.
     asked: Option<HashSet<SessionKey>>,
     pub(super) poison_run: u32,
+    /// Tenants and games that its records told.
+    pub(super) names: Names,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +87,7 @@ impl Partition {
             unread: HashSet::new(),
             asked: None,
             poison_run: 0,
+            names: Names::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::Event;
 use schemas::record::quarantine::Reason;
-use serde_json::value::RawValue;
+use schemas::record::stamp::Raw;
 
 use super::buffer::{Buffer, Held, Waiting};
 use super::close::{MOST_CLOSE_BYTES, MOST_CLOSES};
@@ -20,7 +20,7 @@ impl Session {
     pub(super) fn early_close(
         &mut self,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
     ) -> Result<Judgement, Unreadable> {
         self.gather_early();
@@ -54,7 +54,7 @@ impl Session {
     pub(super) fn first(
         &mut self,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Judgement, Unreadable> {
@@ -82,7 +82,7 @@ impl Session {
     /// Every event to its place; nothing has been folded as yet, so holes that were passed are no bar.
     fn begin_by_seq(
         &mut self,
-        (seq, event, raw): (u64, &Event<'_>, &RawValue),
+        (seq, event, raw): (u64, &Event<'_>, Raw<'_>),
         closes: Vec<Held>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use schemas::Game;
+use schemas::record::stamp::RawBuf;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::tag::Tag;
 
@@ -43,7 +43,7 @@ pub struct Held {
     pub request_id: Option<String>,
     /// The client's bytes.
     #[serde(rename = "e")]
-    pub raw: Box<RawValue>,
+    pub raw: RawBuf,
     /// Its id.
     #[serde(rename = "i")]
     pub id: uuid::Uuid,

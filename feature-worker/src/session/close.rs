@@ -9,7 +9,7 @@
 
 use schemas::Event;
 use schemas::record::quarantine::Reason;
-use serde_json::value::RawValue;
+use schemas::record::stamp::Raw;
 use uuid::Uuid;
 
 use super::buffer::{Held, Waiting};
@@ -29,7 +29,7 @@ impl Session {
     pub(super) fn close(
         &mut self,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Verdict, Unreadable> {
@@ -54,7 +54,7 @@ impl Session {
     }
 
     /// A close without seq: it stands after all else.
-    fn close_last(&mut self, event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Verdict {
+    fn close_last(&mut self, event: &Event<'_>, raw: Raw<'_>, arrival: &Arrival<'_>) -> Verdict {
         if self.is_shut(arrival) || self.has_many_closes() {
             return Verdict::SetAside(Reason::Late);
         }
@@ -70,7 +70,7 @@ impl Session {
     fn close_again(
         &mut self,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Option<Verdict>, Unreadable> {

@@ -2,7 +2,7 @@
 
 use schemas::Event;
 use schemas::record::quarantine::Reason;
-use serde_json::value::RawValue;
+use schemas::record::stamp::Raw;
 
 use super::buffer::{Held, Waiting};
 use super::prefix::Place;
@@ -76,7 +76,7 @@ impl Session {
     pub fn event(
         &mut self,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Judgement, Unreadable> {
@@ -122,7 +122,7 @@ impl Session {
     fn further(
         &mut self,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Verdict, Unreadable> {
@@ -186,19 +186,19 @@ impl Owner {
 }
 
 /// The event as it is kept until its turn comes.
-pub(super) fn held(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
+pub(super) fn held(event: &Event<'_>, raw: Raw<'_>, arrival: &Arrival<'_>) -> Held {
     Held {
         offset: arrival.offset,
         received_at: arrival.received_at,
         game: None,
         request_id: None,
-        raw: raw.to_owned(),
+        raw: raw.into(),
         id: event.event_id,
     }
 }
 
 /// As [`held`], with what the quarantine would want to know.
-pub(super) fn kept_whole(event: &Event<'_>, raw: &RawValue, arrival: &Arrival<'_>) -> Held {
+pub(super) fn kept_whole(event: &Event<'_>, raw: Raw<'_>, arrival: &Arrival<'_>) -> Held {
     Held {
         game: Some(arrival.game.clone()),
         request_id: Some(arrival.request_id.to_owned()),

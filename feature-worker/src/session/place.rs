@@ -2,7 +2,7 @@
 
 use schemas::Event;
 use schemas::record::quarantine::Reason;
-use serde_json::value::RawValue;
+use schemas::record::stamp::Raw;
 
 use super::buffer::Waiting;
 use super::judge::{Arrival, Verdict, held, kept_whole};
@@ -26,7 +26,7 @@ impl Session {
         &mut self,
         seq: u64,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Verdict, Unreadable> {
@@ -77,7 +77,7 @@ impl Session {
     pub(super) fn by_log(
         &mut self,
         event: &Event<'_>,
-        raw: &RawValue,
+        raw: Raw<'_>,
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Verdict {

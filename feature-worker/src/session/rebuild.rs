@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use eventlog::Record;
 use schemas::data::CloseReason;
 use schemas::record::quarantine::Reason;
-use schemas::record::stamp::Stamp;
+use schemas::record::stamp::{Raw, Stamp};
 use schemas::{Event, Text, Timestamp};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::buffer::{Held, Waiting};
@@ -31,7 +30,7 @@ pub struct Reread {
 /// An event as the log tells it again.
 struct Again<'a> {
     event: Event<'a>,
-    raw: &'a RawValue,
+    raw: Raw<'a>,
     offset: i64,
     received_at: i64,
     sent_at: Option<i64>,
@@ -264,7 +263,7 @@ impl Again<'_> {
             received_at: self.received_at,
             game: None,
             request_id: None,
-            raw: self.raw.to_owned(),
+            raw: self.raw.into(),
             id: self.event.event_id,
         }
     }

@@ -2,10 +2,9 @@
 
 use schemas::data::CloseReason;
 use schemas::games::Games;
-use schemas::record::stamp::Origin;
+use schemas::record::stamp::{Origin, RawBuf};
 use schemas::{Data, Event, Game, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::fold::{Bounds, Fold};
 
@@ -85,7 +84,7 @@ impl Rules {
 ///
 /// # Errors
 /// When it was kept under other rules than this release's.
-pub fn reread(raw: &RawValue) -> Result<Event<'_>, Unreadable> {
+pub fn reread(raw: &RawBuf) -> Result<Event<'_>, Unreadable> {
     // A close that the close call wrote has no time; what was kept has been judged once.
     schemas::parse::stamped(raw.get(), Some(Origin::Close)).map_err(|errors| {
         Unreadable(errors.first().map_or_else(String::new, |error| format!("{}: {}", error.pointer, error.message)))

@@ -1,7 +1,12 @@
 //! play.events: the gateway's stamp around the client's event, or a hole in its place.
 
+mod names;
+mod skim;
+
 use std::borrow::Cow;
 
+use serde::de::Deserializer;
+use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -12,6 +17,7 @@ pub use crate::record::ReadError as StampError;
 use crate::record::{self, ReadError, Record};
 use crate::text::Text;
 use crate::time::Timestamp;
+pub use names::Names;
 
 /// A record of play.events.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,10 +53,73 @@ pub struct Stamp<'a> {
     pub redrive: Option<Redrive<'a>>,
     /// The client's event, in the client's bytes less whitespace between tokens.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<&'a RawValue>,
+    pub event: Option<Raw<'a>>,
     /// In place of an event: a seq that was refused, so that its session goes on without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hole: Option<Hole>,
+}
+
+/// JSON text of one value, without whitespace around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'a>(&'a str);
+
+impl<'a> Raw<'a> {
+    /// The text.
+    pub fn get(self) -> &'a str {
+        self.0
+    }
+}
+
+impl<'a> From<&'a RawValue> for Raw<'a> {
+    fn from(raw: &'a RawValue) -> Self {
+        Self(raw.get())
+    }
+}
+
+/// JSON text of one value that is kept.
+#[derive(Clone, Debug)]
+pub struct RawBuf(Box<str>);
+
+impl RawBuf {
+    /// The text.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+
+    /// The same, borrowed.
+    pub fn as_raw(&self) -> Raw<'_> {
+        Raw(&self.0)
+    }
+}
+
+impl From<Raw<'_>> for RawBuf {
+    fn from(raw: Raw<'_>) -> Self {
+        Self(raw.get().into())
+    }
+}
+
+impl Serialize for RawBuf {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_raw().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawBuf {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+    }
+}
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(self.0).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Self::from)
+    }
 }
 
 /// Where an event came from other than a client's own JSON.
@@ -113,6 +182,15 @@ impl<'a> Stamp<'a> {
     /// [`ReadError`]; only `Newer` stops a reader, the others are poison for the quarantine.
     pub fn parse(value: &'a [u8]) -> Result<Self, ReadError> {
         record::read(value)
+    }
+
+    /// As [`Stamp::parse`], at a fraction of its cost where the record is as the gateway writes it. The event's text
+    /// need not be one value of JSON then: whoever can't read it asks [`Stamp::parse`] what the record is.
+    ///
+    /// # Errors
+    /// As [`Stamp::parse`].
+    pub fn skim(value: &'a [u8], names: &mut Names) -> Result<Self, ReadError> {
+        skim::skim(value, names).map_or_else(|| Self::parse(value), Ok)
     }
 }
 

@@ -7,7 +7,6 @@ use super::walk::Name;
 const FEW: usize = 16;
 
 /// The names of all objects that are open.
-#[derive(Default)]
 pub(super) struct Keys(Vec<Key>);
 
 #[derive(Clone, Copy)]
@@ -18,6 +17,12 @@ struct Key {
 }
 
 impl Keys {
+    /// Of no object yet.
+    pub(super) fn new() -> Self {
+        // Room for what most events have.
+        Self(Vec::with_capacity(2 * FEW))
+    }
+
     /// Begins an object; what comes back marks its first name.
     pub(super) fn open(&self) -> usize {
         self.0.len()

@@ -35,6 +35,7 @@ impl Span {
 }
 
 /// Reads a string where a value stands.
+#[inline]
 pub(super) fn value(scanner: &mut Scanner<'_>) -> Read<Span> {
     let span = scan(scanner)?;
     scanner.flawed(span);
@@ -42,6 +43,7 @@ pub(super) fn value(scanner: &mut Scanner<'_>) -> Read<Span> {
 }
 
 /// Reads a string, and notes what makes it unfit; the scanner stands on its first quote.
+#[inline]
 pub(super) fn scan(scanner: &mut Scanner<'_>) -> Read<Span> {
     scanner.at += 1;
     let (from, mut escapes) = (scanner.at, 0);

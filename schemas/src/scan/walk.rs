@@ -70,7 +70,7 @@ impl<'a> Scanner<'a> {
             return Err(malformed(0));
         }
         let path = [Step::Index(0); MAX_DEPTH + 1];
-        Ok(Self { text, at: 0, piece: State::default(), keys: Keys::default(), path, depth: 0, flaw: None })
+        Ok(Self { text, at: 0, piece: State::default(), keys: Keys::new(), path, depth: 0, flaw: None })
     }
 
     /// Reads one value and judges it for itself, whatever is wrong around it.

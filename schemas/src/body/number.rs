@@ -27,13 +27,11 @@ pub(crate) fn plain(negative: bool, whole: &[u8], fraction: &[u8]) -> u64 {
 pub(crate) fn scaled(written: &str) -> Option<u64> {
     let number = Decimal::parse(written)?;
     let digits = number.digits.as_bytes();
-    Some(match number.scale.small().filter(|scale| scale << 1 >> 1 == *scale) {
-        Some(scale) => hash(number.negative, digits, scale),
-        None => {
-            let place = [number.scale.to_bytes().as_slice(), &[u8::from(number.negative)]].concat();
-            joined(seeded(Kind::Number, &place), digits)
-        }
-    })
+    if let Some(scale) = number.scale.small().filter(|scale| scale << 1 >> 1 == *scale) {
+        return Some(hash(number.negative, digits, scale));
+    }
+    let place = [number.scale.to_bytes().as_slice(), &[u8::from(number.negative)]].concat();
+    Some(joined(seeded(Kind::Number, &place), digits))
 }
 
 /// By significant digits, none for zero, and the power of ten that they are multiplied by.

@@ -168,6 +168,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[cold]
+    #[expect(clippy::unnecessary_box_returns, reason = "as Read has it")]
     pub(super) fn malformed(&self, problem: &'static str) -> Box<ScanError> {
         malformed(self.text.as_bytes(), self.at, problem)
     }
@@ -260,6 +261,7 @@ impl<'a> Piece<'a> {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "as Read has it")]
 fn malformed(bytes: &[u8], offset: usize, problem: &'static str) -> Box<ScanError> {
     let before = &bytes[..offset.min(bytes.len())];
     let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use schemas::record::stamp::Origin;
+use schemas::scan::Scanned;
 use schemas::{FieldCode, Timestamp, envelope, parse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -47,7 +48,7 @@ pub fn submission<'a>(session: &str, body: &'a [u8], query: &'a Query) -> Result
     let session_id =
         parse::uuid(session).ok_or_else(|| Problem::field("/session_id", FieldCode::Format, parse::UUID_RULE))?;
     let event = envelope::event(body)?;
-    let text = event.text.map_err(Problem::of_field)?;
+    let text = event.scanned.map_err(Problem::of_field)?.text;
     let form = "a close call's body is an object: {\"player_id\":…,\"reason\":…}";
     let body: Body<'_> = serde_json::from_str(&text).map_err(|_| Problem::field("", FieldCode::Type, form))?;
     let sent_at = body.sent_at.map(|json| {
@@ -68,7 +69,7 @@ pub fn submission<'a>(session: &str, body: &'a [u8], query: &'a Query) -> Result
     let said = Submission::surroundings(query)?;
     Ok(Submission {
         sent_at: sent_at.or(said.sent_at),
-        events: vec![Item { raw: Raw::Json(Cow::Borrowed(event.raw)), text: Ok(Cow::Owned(made)) }],
+        events: vec![Item { raw: Raw::Json(Cow::Borrowed(event.raw)), scanned: Ok(Scanned::made(made)) }],
         origin: Some(Origin::Close),
         closes: Some(session_id),
         ..said
@@ -82,7 +83,14 @@ mod tests {
     const SESSION: &str = "8F14E45F-CEEA-4E7A-9F0B-1D2C3B4A5968";
 
     fn text(body: &str) -> String {
-        submission(SESSION, body.as_bytes(), &Query::default()).unwrap().events.remove(0).text.unwrap().into_owned()
+        submission(SESSION, body.as_bytes(), &Query::default())
+            .unwrap()
+            .events
+            .remove(0)
+            .scanned
+            .unwrap()
+            .text
+            .into_owned()
     }
 
     #[test]

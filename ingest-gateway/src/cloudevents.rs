@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemas::envelope::RawEvent;
 use schemas::parse::Names;
+use schemas::scan::Scanned;
 use schemas::{FieldCode, FieldError};
 use serde_json::value::RawValue;
 
@@ -28,11 +29,11 @@ pub const NAMES: Names = Names { event_id: "id", session_id: "sessionid", seq: "
 
 /// Translates a CloudEvent; its faults are told in its own attributes' names.
 pub fn translate(event: RawEvent<'_>) -> Item<'_> {
-    let text = match event.text {
-        Ok(text) => translated(&text).map(Cow::Owned),
+    let scanned = match event.scanned {
+        Ok(scanned) => translated(&scanned.text).map(Scanned::made),
         Err(fault) => Err(vec![fault]),
     };
-    Item { raw: Raw::Json(Cow::Borrowed(event.raw)), text }
+    Item { raw: Raw::Json(Cow::Borrowed(event.raw)), scanned }
 }
 
 /// The attribute that becomes a field of an event; the name itself where there is none.
@@ -84,7 +85,7 @@ mod tests {
     fn translate_one(json: &str) -> Result<String, Vec<FieldError>> {
         let list = format!("[{json}]");
         let event = envelope::list(list.as_bytes()).unwrap().remove(0);
-        translate(event).text.map(Cow::into_owned)
+        translate(event).scanned.map(|scanned| scanned.text.into_owned())
     }
 
     #[test]

@@ -7,7 +7,8 @@ use schemas::event::EVIDENCE;
 use schemas::parse::{Names, Rough};
 use schemas::record::quarantine::Reason;
 use schemas::record::stamp::Origin;
-use schemas::{Data, Event, FieldCode, FieldError, Game, Timestamp, body, parse};
+use schemas::scan::Scanned;
+use schemas::{Data, Event, FieldCode, FieldError, Game, Timestamp, parse};
 use uuid::Uuid;
 
 use crate::answer::EventCode;
@@ -100,7 +101,7 @@ fn sound<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Faul
     if whose::claims_another(item.raw.json(), claims, &context.credential.tenant, context.game) {
         return Err(Fault::Forbidden("", "claims a tenant or game that is not this request's"));
     }
-    let text = item.text.as_ref().map_err(|errors| Fault::Form(errors.clone()))?;
+    let Scanned { text, fingerprint } = item.scanned.as_ref().map_err(|errors| Fault::Form(errors.clone()))?;
     if !context.credential.speaks_for_player_of(text) {
         return Err(Fault::Forbidden("/player_id", "is not the player that this token is for"));
     }
@@ -118,7 +119,7 @@ fn sound<'a>(item: &'a Item<'_>, context: Context<'_>) -> Result<Sound<'a>, Faul
     Ok(Sound {
         event_id: event.event_id,
         session_id: event.session_id,
-        body: body::fingerprint(text),
+        body: *fingerprint,
         player: short(event.player_id.as_str()),
         text: Cow::Borrowed(text),
     })
@@ -147,10 +148,10 @@ fn clock_fault(event: &Event<'_>, context: Context<'_>) -> Option<FieldError> {
 
 /// What can be told of an event although it is refused.
 fn rough(item: &Item<'_>, origin: Option<Origin>) -> Rough {
-    match (origin, &item.text) {
+    match (origin, &item.scanned) {
         (Some(Origin::CloudEvent), _) => parse::rough(item.raw.json(), cloudevents::NAMES),
         // Its client's body says neither which event it makes nor of which session.
-        (Some(Origin::Close), Ok(text)) => parse::rough(text, Names::OWN),
+        (Some(Origin::Close), Ok(scanned)) => parse::rough(&scanned.text, Names::OWN),
         (Some(Origin::Close) | None, _) => parse::rough(item.raw.json(), Names::OWN),
     }
 }

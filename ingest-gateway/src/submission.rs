@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use schemas::envelope::{self, BrokenLine, RawEvent, RequestCode, RequestError};
 use schemas::record::stamp::Origin;
+use schemas::scan::Scanned;
 use schemas::{FieldCode, FieldError, Text, Timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -50,8 +51,8 @@ pub struct Submission<'a> {
 pub struct Item<'a> {
     /// As it came, of a close call the whole body: what the quarantine keeps.
     pub raw: Raw<'a>,
-    /// The event's JSON less the whitespace between tokens, or why it can't be taken.
-    pub text: Result<Cow<'a, str>, Vec<FieldError>>,
+    /// The event's JSON, or why it can't be taken.
+    pub scanned: Result<Scanned<'a>, Vec<FieldError>>,
 }
 
 /// An event's bytes as they came.
@@ -83,13 +84,13 @@ impl Raw<'_> {
 
 impl<'a> From<RawEvent<'a>> for Item<'a> {
     fn from(event: RawEvent<'a>) -> Self {
-        Self { raw: Raw::Json(Cow::Borrowed(event.raw)), text: event.text.map_err(|fault| vec![fault]) }
+        Self { raw: Raw::Json(Cow::Borrowed(event.raw)), scanned: event.scanned.map_err(|fault| vec![fault]) }
     }
 }
 
 impl<'a> From<BrokenLine<'a>> for Item<'a> {
     fn from(line: BrokenLine<'a>) -> Self {
-        Self { raw: Raw::Broken(line.raw), text: Err(vec![line.fault]) }
+        Self { raw: Raw::Broken(line.raw), scanned: Err(vec![line.fault]) }
     }
 }
 

@@ -1,14 +1,12 @@
 //! The body of a request: what surrounds the events, and each event for itself.
 
-use std::borrow::Cow;
-
 use uuid::Uuid;
 
 use crate::event::Event;
 use crate::field_error::{FieldCode, FieldError};
 use crate::id::Game;
 use crate::parse::{self, Names, Rough};
-use crate::scan::{Piece, ScanError, Scanner};
+use crate::scan::{Piece, Read, ScanError, Scanned, Scanner};
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -41,8 +39,8 @@ pub struct Batch<'a> {
 pub struct RawEvent<'a> {
     /// The client's bytes, whitespace and all; what the quarantine keeps.
     pub raw: &'a str,
-    /// Less the whitespace between tokens; or why it can't be taken whatever its fields say.
-    pub text: Result<Cow<'a, str>, FieldError>,
+    /// What was found in them; or why it can't be taken whatever its fields say.
+    pub scanned: Result<Scanned<'a>, FieldError>,
 }
 
 /// Why a request as a whole is refused.
@@ -90,12 +88,12 @@ pub fn batch(body: &[u8]) -> Result<Batch<'_>, RequestError> {
         return Err(RequestError::form("", FieldCode::Type, "a batch is an object with `events`: {\"events\":[…]}"));
     }
     let (mut batch, mut seen) = (Batch::default(), Seen::default());
-    scanner.object(|scanner, name| match &*scanner.text_of(name) {
-        "batch_id" => seen.batch_id.set(scanner.piece()?),
-        "sent_at" => seen.sent_at.set(scanner.piece()?),
-        "app_version" => seen.app_version.set(scanner.piece()?),
-        "game_id" => seen.game_id.set(scanner.piece()?),
-        "events" if scanner.next() == Some(b'[') => {
+    scanner.object(|scanner, name| match &*scanner.bytes_of(name) {
+        b"batch_id" => seen.batch_id.set(scanner.piece()?),
+        b"sent_at" => seen.sent_at.set(scanner.piece()?),
+        b"app_version" => seen.app_version.set(scanner.piece()?),
+        b"game_id" => seen.game_id.set(scanner.piece()?),
+        b"events" if scanner.next() == Some(b'[') => {
             seen.events = Some(0);
             events(scanner, &mut batch.events, &mut seen.events)
         }
@@ -145,8 +143,8 @@ impl RawEvent<'_> {
     /// # Errors
     /// All that is wrong with it.
     pub fn judge(&self) -> Result<Event<'_>, Vec<FieldError>> {
-        match &self.text {
-            Ok(text) => parse::event(text),
+        match &self.scanned {
+            Ok(scanned) => parse::event(&scanned.text),
             Err(fault) => Err(vec![fault.clone()]),
         }
     }
@@ -157,11 +155,7 @@ impl RawEvent<'_> {
     }
 }
 
-fn events<'a>(
-    scanner: &mut Scanner<'a>,
-    events: &mut Vec<RawEvent<'a>>,
-    count: &mut Option<usize>,
-) -> Result<(), ScanError> {
+fn events<'a>(scanner: &mut Scanner<'a>, events: &mut Vec<RawEvent<'a>>, count: &mut Option<usize>) -> Read<()> {
     scanner.array(|scanner| {
         let piece = scanner.piece()?;
         let number = count.get_or_insert(0);
@@ -188,7 +182,7 @@ struct Member<'a>(Option<Piece<'a>>);
 
 impl<'a> Member<'a> {
     #[expect(clippy::unnecessary_wraps, reason = "stands at the end of a match whose other arms can fail")]
-    fn set(&mut self, piece: Piece<'a>) -> Result<(), ScanError> {
+    fn set(&mut self, piece: Piece<'a>) -> Read<()> {
         self.0 = Some(piece);
         Ok(())
     }
@@ -265,6 +259,12 @@ impl RequestError {
     }
 }
 
+impl From<Box<ScanError>> for RequestError {
+    fn from(error: Box<ScanError>) -> Self {
+        Self::from(*error)
+    }
+}
+
 impl From<ScanError> for RequestError {
     fn from(error: ScanError) -> Self {
         let detail = error.to_string();
@@ -277,8 +277,8 @@ impl From<ScanError> for RequestError {
 
 impl<'a> From<Piece<'a>> for RawEvent<'a> {
     fn from(piece: Piece<'a>) -> Self {
-        let compact = piece.compact();
-        Self { raw: piece.raw, text: piece.fault.map_or(Ok(compact), Err) }
+        let scanned = Scanned { text: piece.compact(), fingerprint: piece.fingerprint };
+        Self { raw: piece.raw, scanned: piece.fault.map_or(Ok(scanned), Err) }
     }
 }
 

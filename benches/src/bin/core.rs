@@ -56,7 +56,7 @@ fn gateway(texts: &[&str]) -> anyhow::Result<()> {
     let owned: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
     let bodies: Vec<Bytes> = owned.chunks(100).map(|events| batch(events).body).collect();
     measure(
-        "batch of 100: split, scan, whitespace",
+        "batch of 100: split, scan, fingerprints",
         texts.len(),
         || (),
         |()| {
@@ -66,7 +66,7 @@ fn gateway(texts: &[&str]) -> anyhow::Result<()> {
         },
     )?;
     measure(
-        "fingerprint of a body",
+        "one event by itself: scan, fingerprint",
         texts.len(),
         || (),
         |()| {

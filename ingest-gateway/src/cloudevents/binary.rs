@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue};
 use schemas::envelope;
-use schemas::scan::{self, ScanError};
+use schemas::scan::{self, ScanError, Scanned};
 
 use super::translate;
 use crate::problem::Problem;
@@ -29,7 +29,7 @@ pub fn is(headers: &HeaderMap) -> bool {
 pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Item<'static>, Problem> {
     // For itself, so that no body can end the object that it is put into. What else is wrong with it is found there.
     if !body.is_empty()
-        && let Err(error @ ScanError::Malformed { .. }) = scan::compact(body)
+        && let Err(error @ ScanError::Malformed { .. }) = scan::scan(body)
     {
         return Err(envelope::RequestError::from(error).into());
     }
@@ -50,8 +50,8 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Item<'static>, Problem> 
         }
     }
     let item = translate(envelope::event(made.as_bytes())?);
-    let text = item.text.map(|text| Cow::Owned(text.into_owned()));
-    Ok(Item { raw: Raw::Json(Cow::Owned(made)), text })
+    let scanned = item.scanned.map(Scanned::into_owned);
+    Ok(Item { raw: Raw::Json(Cow::Owned(made)), scanned })
 }
 
 /// An attribute's value as JSON: `seq` an integer where it is one, any other a string.
@@ -122,8 +122,8 @@ mod tests {
         let raw =
             r#"{"specversion":"1.0","id":"A","seq":41,"datacontenttype":"application/json","data":{ "task_id":"L1" }}"#;
         assert_eq!(item.raw.json(), raw);
-        assert_eq!(item.text.unwrap(), r#"{"event_id":"A","seq":41,"data":{"task_id":"L1"}}"#);
-        assert_eq!(made(&[VERSION], "").text.unwrap(), "{}");
+        assert_eq!(item.scanned.unwrap().text, r#"{"event_id":"A","seq":41,"data":{"task_id":"L1"}}"#);
+        assert_eq!(made(&[VERSION], "").scanned.unwrap().text, "{}");
     }
 
     #[test]
@@ -134,18 +134,18 @@ mod tests {
             (b"\"a \\\"b\\\" %41\"", "a \"b\" A"),
             (b"%22x\\", "\"x\\"),
         ] {
-            let text = made(&[VERSION, ("ce-subject", value)], "").text.unwrap();
+            let text = made(&[VERSION, ("ce-subject", value)], "").scanned.unwrap().text;
             assert_eq!(text, serde_json::json!({"player_id": subject}).to_string());
         }
         for seq in ["x", "04", "-1", "", "1.5", "1,\"id\":2"] {
-            let text = made(&[VERSION, ("ce-seq", seq.as_bytes())], "").text.unwrap();
+            let text = made(&[VERSION, ("ce-seq", seq.as_bytes())], "").scanned.unwrap().text;
             assert_eq!(text, serde_json::json!({"seq": seq}).to_string(), "judged as a string");
         }
     }
 
     #[test]
     fn what_no_structured_form_could_hold_is_refused_by_its_attribute() {
-        let fault = |pairs: &[(&str, &[u8])], body| made(pairs, body).text.unwrap_err().remove(0).pointer;
+        let fault = |pairs: &[(&str, &[u8])], body| made(pairs, body).scanned.unwrap_err().remove(0).pointer;
         assert_eq!(fault(&[("ce-id", b"A")], ""), "/specversion");
         assert_eq!(fault(&[VERSION, ("ce-id", b"A"), ("ce-id", b"B")], ""), "/id");
         assert_eq!(fault(&[VERSION, ("ce-data", b"A")], "{}"), "/data");

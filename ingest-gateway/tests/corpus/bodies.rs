@@ -108,7 +108,7 @@ fn taken(request: &Request<'_>, types: &Types) -> Result<(usize, usize), Problem
 
 /// Bytes that events take beside the body.
 fn held(events: &[Item<'_>]) -> usize {
-    let text = |item: &Item<'_>| item.text.as_ref().map_or(0, |text| text.len());
+    let text = |item: &Item<'_>| item.scanned.as_ref().map_or(0, |scanned| scanned.text.len());
     events.iter().map(|item| item.raw.bytes().len() + text(item)).sum()
 }
 

@@ -64,6 +64,9 @@ fn numbers_are_one_by_their_exact_value() {
         ("10e9223372036854775807", "1e9223372036854775808"),
     ];
     for (left, right) in far {
+        assert_eq!(number::scaled(left), number::scaled(right), "{left} {right}");
+    }
+    for (left, right) in far.into_iter().filter(|(left, _)| crate::scan::scan(left.as_bytes()).is_ok()) {
         assert!(same(left, right), "{left} {right}");
         assert!(same(&format!("{{\"a\":{left},\"b\":1}}"), &format!("{{\"b\":1,\"a\":{right}}}")), "{left}");
     }
@@ -74,6 +77,7 @@ fn numbers_are_one_by_their_exact_value() {
         ("1e-99999999999999999999999999999999999999999999999", "1e-99999999999999999999999999999999999999999999998"),
         ("1e-9223372036854775809", "1e9223372036854775807"),
     ] {
+        assert_ne!(number::scaled(left), number::scaled(right), "{left} {right}");
         assert!(!same(left, right), "{left} {right}");
     }
     for (left, right) in [("1", "10"), ("1", "-1"), ("12", "1.2"), ("9007199254740993", "9007199254740992")] {
@@ -98,10 +102,37 @@ fn the_header_is_read_as_it_is_written() {
     }
 }
 
-/// The fingerprint of version 1: a change here is a change of version.
+/// The fingerprints of version 1: a change here is a change of version.
 #[test]
 fn version_one_stays_as_it_is() {
     insta::assert_snapshot!(to_header(fingerprint(EVENT)), @"1:60ba079fd2099807");
+    let kept: Vec<_> = include_str!("version_1.txt").lines().collect();
+    assert!(kept.len() > 100);
+    for line in kept {
+        let (kept, json) = line.split_once(' ').unwrap();
+        assert_eq!(format!("{:016x}", fingerprint(json)), kept, "{json}");
+        assert_eq!(format!("{:016x}", reference::fingerprint(json)), kept, "{json}");
+    }
+}
+
+#[test]
+fn what_the_scan_refuses_has_the_fingerprint_of_its_bytes() {
+    let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
+    for text in [r#"{"a":1,"a":1}"#, "01", "1e999", r#""\ud800""#, &deep] {
+        assert_eq!(fingerprint(text), seeded(Kind::Unread, text.as_bytes()), "{text}");
+    }
+}
+
+#[test]
+fn a_scan_tells_the_same_fingerprint_for_each_event_of_a_batch() {
+    let others = r#"{"x":1,"event_id":"AB"},[{"event_id":"AB"}] , 7,null"#;
+    let body = format!("{{\"sent_at\":null,\"junk\":{EVENT},\"events\":[{EVENT}, {others}]}}");
+    let batch = crate::envelope::batch(body.as_bytes()).unwrap();
+    let scanned: Vec<_> = batch.events.iter().map(|event| event.scanned.as_ref().unwrap()).collect();
+    assert_eq!(scanned.len(), 5);
+    for scanned in scanned {
+        assert_eq!(scanned.fingerprint, reference::fingerprint(&scanned.text), "{}", scanned.text);
+    }
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -154,7 +185,28 @@ fn escaped(text: &str) -> String {
     format!("\"{}\"", units.concat())
 }
 
+/// A number in any of the forms that JSON has.
+fn any_number() -> impl Strategy<Value = String> {
+    let whole = prop_oneof!["0", "[1-9][0-9]{0,25}", "[1-9]0{0,20}"];
+    let fraction = prop_oneof![Just(String::new()), "\\.[0-9]{1,12}", "\\.0{1,9}[0-9]?0{0,9}"];
+    let exponent = prop_oneof![3 => Just(String::new()), 1 => "[eE][+-]?[0-9]{1,2}", 1 => "[eE]-[0-9]{1,15}"];
+    ("-?", whole, fraction, exponent)
+        .prop_map(|(sign, whole, fraction, exponent)| sign + &whole + &fraction + &exponent)
+}
+
 proptest! {
+    #[test]
+    fn the_scan_keeps_to_the_rules(value in any_json()) {
+        for json in [value.to_string(), disguised(&value), json!({"event_id": value, "session_id": "aB"}).to_string()] {
+            prop_assert_eq!(fingerprint(&json), reference::fingerprint(&json), "{}", json);
+        }
+    }
+
+    #[test]
+    fn the_scan_keeps_to_the_rules_of_numbers(number in any_number()) {
+        prop_assert_eq!(fingerprint(&number), reference::fingerprint(&number), "{}", number);
+    }
+
     #[test]
     fn no_disguise_changes_a_fingerprint(value in any_json()) {
         prop_assert_eq!(fingerprint(&value.to_string()), fingerprint(&disguised(&value)));

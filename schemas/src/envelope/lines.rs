@@ -4,7 +4,7 @@ use memchr::memchr_iter;
 
 use super::{RawEvent, RequestError, count_error};
 use crate::field_error::{FieldCode, FieldError};
-use crate::scan::{ScanError, Scanner};
+use crate::scan::{Read, ScanError, Scanner};
 
 /// A line that is no JSON.
 #[derive(Debug)]
@@ -45,14 +45,14 @@ pub fn lines(body: &[u8]) -> Result<Vec<Result<RawEvent<'_>, BrokenLine<'_>>>, R
 }
 
 fn event(raw: &[u8], number: usize) -> Result<RawEvent<'_>, BrokenLine<'_>> {
-    let read = || -> Result<RawEvent<'_>, ScanError> {
+    let read = || -> Read<RawEvent<'_>> {
         let mut scanner = Scanner::new(raw)?;
         let piece = scanner.piece()?;
         scanner.end()?;
         Ok(piece.into())
     };
     read().map_err(|error| {
-        let (place, problem) = match &error {
+        let (place, problem) = match &*error {
             ScanError::Malformed { column, problem, .. } => (format!(", column {column}"), (*problem).to_owned()),
             ScanError::Fault(fault) => (String::new(), fault.message.clone()),
         };
@@ -65,8 +65,6 @@ fn event(raw: &[u8], number: usize) -> Result<RawEvent<'_>, BrokenLine<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use proptest::prelude::*;
 
     use super::super::{MAX_EVENTS, RequestCode};
@@ -74,7 +72,9 @@ mod tests {
 
     fn told(body: &[u8]) -> Vec<String> {
         let line = |line: Result<RawEvent<'_>, BrokenLine<'_>>| match line {
-            Ok(event) => event.text.map_or_else(|fault| format!("unfit {}", fault.pointer), Cow::into_owned),
+            Ok(event) => {
+                event.scanned.map_or_else(|fault| format!("unfit {}", fault.pointer), |json| json.text.into_owned())
+            }
             Err(broken) => format!("broken {} {}", String::from_utf8_lossy(broken.raw), broken.fault.message),
         };
         lines(body).unwrap().into_iter().map(line).collect()

@@ -1,5 +1,6 @@
 //! One pass over raw JSON bytes, before anything is built from them: that they are UTF-8 and one
-//! JSON value, not too deep, with no name twice in an object, no number that a double can't hold.
+//! JSON value, not too deep, with no name twice in an object, no number that a double can't hold; and what
+//! [fingerprint](crate::body) it has.
 //!
 //! Two kinds of faults: what makes the whole no JSON ([`ScanError::Malformed`]), and what only makes
 //! the object unfit in which it stands ([`ScanError::Fault`]), so that a batch can go on without one event.
@@ -12,10 +13,10 @@ mod keys;
 mod number;
 mod pointer;
 mod string;
+mod value;
 mod walk;
 
-pub(crate) use string::unescape;
-pub(crate) use walk::{Piece, Scanner};
+pub(crate) use walk::{Piece, Read, Scanner};
 
 /// Objects and arrays within each other, the outermost included.
 pub const MAX_DEPTH: usize = 32;
@@ -44,18 +45,46 @@ pub enum ScanError {
     Fault(FieldError),
 }
 
-/// Judges bytes and takes the whitespace between tokens away; borrows where there is none.
+/// JSON that can be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanned<'a> {
+    /// Less the whitespace between tokens; borrowed where there was none.
+    pub text: Cow<'a, str>,
+    /// As [`crate::body::fingerprint`] has it.
+    pub fingerprint: u64,
+}
+
+impl Scanned<'static> {
+    /// Of an event that was put together from what had been scanned.
+    pub fn made(text: String) -> Self {
+        Self { fingerprint: crate::body::fingerprint(&text), text: Cow::Owned(text) }
+    }
+}
+
+impl Scanned<'_> {
+    /// With a text of its own.
+    pub fn into_owned(self) -> Scanned<'static> {
+        Scanned { text: Cow::Owned(self.text.into_owned()), fingerprint: self.fingerprint }
+    }
+}
+
+/// Judges bytes.
 ///
 /// # Errors
 /// Any fault, wherever in the value.
-pub fn compact(bytes: &[u8]) -> Result<Cow<'_, str>, ScanError> {
+pub fn scan(bytes: &[u8]) -> Result<Scanned<'_>, ScanError> {
+    let piece = whole(bytes).map_err(|error| *error)?;
+    match piece.fault {
+        Some(fault) => Err(ScanError::Fault(fault)),
+        None => Ok(Scanned { text: piece.compact(), fingerprint: piece.fingerprint }),
+    }
+}
+
+fn whole(bytes: &[u8]) -> Read<Piece<'_>> {
     let mut scanner = Scanner::new(bytes)?;
     let piece = scanner.piece()?;
     scanner.end()?;
-    match piece.fault {
-        Some(fault) => Err(ScanError::Fault(fault)),
-        None => Ok(piece.compact()),
-    }
+    Ok(piece)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! JSON pointers (RFC 6901) to where a scanner stands.
 
-use super::string::{Span, unescape};
+use super::string::Span;
 use crate::field_error::MAX_POINTER;
 
 /// The member or element of an object or array.
@@ -18,7 +18,7 @@ pub(super) fn of(steps: &[Step], text: &str) -> String {
         match step {
             Step::Index(index) => pointer.push_str(&index.to_string()),
             Step::Name(name) => {
-                let name = unescape(&text[name.from..name.to], name.escaped);
+                let name = name.content(text);
                 for character in name.chars().take(MAX_POINTER) {
                     match character {
                         '~' => pointer.push_str("~0"),

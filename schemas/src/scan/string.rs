@@ -2,34 +2,63 @@
 
 use std::borrow::Cow;
 
-use super::ScanError;
-use super::walk::Scanner;
+use super::walk::{Read, Scanner};
 
 /// A string's content in the text, without its quotes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Whether it holds escapes.
-    pub(super) escaped: bool,
+    /// How many escapes it holds. Not whether: a flag would leave the copies of a span in parts of words, for which
+    /// a processor waits.
+    pub(super) escapes: usize,
 }
 
-/// Reads a string, and says what makes it unfit; the scanner stands on its first quote.
-pub(super) fn scan(scanner: &mut Scanner<'_>) -> Result<(Span, Option<&'static str>), ScanError> {
+impl Span {
+    /// Escapes resolved; as it stands where they can't be.
+    pub(super) fn content(self, text: &str) -> Cow<'_, str> {
+        let written = &text[self.from..self.to];
+        if self.escapes == 0 { Cow::Borrowed(written) } else { resolved(written) }
+    }
+
+    /// The bytes of its content. Most strings are asked for no more, and their ends need not be looked at again.
+    #[inline]
+    pub(super) fn bytes(self, text: &str) -> Cow<'_, [u8]> {
+        if self.escapes == 0 {
+            return Cow::Borrowed(&text.as_bytes()[self.from..self.to]);
+        }
+        match resolved(&text[self.from..self.to]) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        }
+    }
+}
+
+/// Reads a string where a value stands.
+#[inline]
+pub(super) fn value(scanner: &mut Scanner<'_>) -> Read<Span> {
+    let span = scan(scanner)?;
+    scanner.flawed(span);
+    Ok(span)
+}
+
+/// Reads a string, and notes what makes it unfit; the scanner stands on its first quote.
+#[inline]
+pub(super) fn scan(scanner: &mut Scanner<'_>) -> Read<Span> {
     scanner.at += 1;
-    let from = scanner.at;
-    let (mut escaped, mut flaw) = (false, None);
+    let (from, mut escapes) = (scanner.at, 0);
     loop {
         scanner.at += plain(&scanner.text.as_bytes()[scanner.at..]);
         match scanner.peek() {
             Some(b'"') => {
-                let span = Span { from, to: scanner.at, escaped };
+                let span = Span { from, to: scanner.at, escapes };
                 scanner.at += 1;
-                return Ok((span, flaw));
+                return Ok(span);
             }
             Some(b'\\') => {
-                escaped = true;
-                flaw = flaw.or(escape(scanner)?);
+                escapes += 1;
+                let flaw = escape(scanner)?;
+                scanner.flaw = scanner.flaw.or(flaw);
             }
             Some(_) => return Err(scanner.malformed("a control character in a string is written as an escape")),
             None => return Err(scanner.malformed("the text ends within a string")),
@@ -58,13 +87,9 @@ pub(super) fn without_space(json: &str) -> String {
     text
 }
 
-/// A string's content with its escapes resolved; as it stands where they can't be.
-#[inline]
-pub(crate) fn unescape(content: &str, escaped: bool) -> Cow<'_, str> {
-    if !escaped {
-        return Cow::Borrowed(content);
-    }
-    serde_json::from_str(&format!("\"{content}\"")).map_or(Cow::Borrowed(content), Cow::Owned)
+#[cold]
+fn resolved(written: &str) -> Cow<'_, str> {
+    serde_json::from_str(&format!("\"{written}\"")).map_or(Cow::Borrowed(written), Cow::Owned)
 }
 
 /// Bytes up to the next quote, backslash or control character.
@@ -87,7 +112,7 @@ fn plain(bytes: &[u8]) -> usize {
 }
 
 /// Reads an escape, and says what makes it unfit; the scanner stands on its backslash.
-fn escape(scanner: &mut Scanner<'_>) -> Result<Option<&'static str>, ScanError> {
+fn escape(scanner: &mut Scanner<'_>) -> Read<Option<&'static str>> {
     match scanner.text.as_bytes().get(scanner.at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
             scanner.at += 2;
@@ -108,7 +133,7 @@ fn escape(scanner: &mut Scanner<'_>) -> Result<Option<&'static str>, ScanError> 
 const HALF: &str = "holds half of a surrogate pair, which is no character";
 
 /// Reads `\uXXXX`.
-fn hex(scanner: &mut Scanner<'_>) -> Result<u32, ScanError> {
+fn hex(scanner: &mut Scanner<'_>) -> Read<u32> {
     let digits = scanner.text.as_bytes().get(scanner.at + 2..scanner.at + 6).unwrap_or_default();
     let value = digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?));
     match value {

@@ -3,6 +3,10 @@ use serde_json::Value;
 
 use super::*;
 
+fn compact(bytes: &[u8]) -> Result<Cow<'_, str>, ScanError> {
+    scan(bytes).map(|scanned| scanned.text)
+}
+
 fn fault(json: &str) -> FieldError {
     match compact(json.as_bytes()) {
         Err(ScanError::Fault(fault)) => fault,

@@ -4,9 +4,13 @@ use std::borrow::Cow;
 
 use super::keys::Keys;
 use super::pointer::{self, Step};
-use super::string::{Span, unescape};
-use super::{MAX_DEPTH, MAX_KEYS, ScanError, number, string};
+use super::string::Span;
+use super::{MAX_DEPTH, MAX_KEYS, ScanError, string, value};
+use crate::body::hash;
 use crate::field_error::{FieldCode, FieldError};
+
+/// What is read, or why it is no JSON; small, because it is handed up through each value.
+pub(crate) type Read<T> = Result<T, Box<ScanError>>;
 
 /// Stands in the bytes before the next token.
 pub(crate) struct Scanner<'a> {
@@ -18,6 +22,15 @@ pub(crate) struct Scanner<'a> {
     /// By depth: the member or element that it is in.
     path: [Step; MAX_DEPTH + 1],
     depth: usize,
+    /// What makes the string unfit that has just been read.
+    pub(super) flaw: Option<&'static str>,
+}
+
+/// The name of a member.
+#[derive(Clone, Copy)]
+pub(crate) struct Name {
+    pub(super) span: Span,
+    pub(super) hash: u64,
 }
 
 /// One value of the whole, judged for itself.
@@ -29,6 +42,8 @@ pub(crate) struct Piece<'a> {
     pub(crate) spaced: bool,
     /// The first thing that makes it unfit.
     pub(crate) fault: Option<FieldError>,
+    /// Of no meaning where it is unfit.
+    pub(crate) fingerprint: u64,
 }
 
 #[derive(Default)]
@@ -42,7 +57,7 @@ struct State {
 
 impl<'a> Scanner<'a> {
     /// Begins before the first token.
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, ScanError> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Read<Self> {
         let problem = match bytes {
             [0xef, 0xbb, 0xbf, ..] => "the text begins with a byte order mark: send UTF-8 without one",
             [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, _, ..] | [_, 0, ..] => "the text is UTF-16 or UTF-32: send UTF-8",
@@ -55,65 +70,44 @@ impl<'a> Scanner<'a> {
             return Err(malformed(0));
         }
         let path = [Step::Index(0); MAX_DEPTH + 1];
-        Ok(Self { text, at: 0, piece: State::default(), keys: Keys::default(), path, depth: 0 })
+        Ok(Self { text, at: 0, piece: State::default(), keys: Keys::new(), path, depth: 0, flaw: None })
     }
 
     /// Reads one value and judges it for itself, whatever is wrong around it.
-    pub(crate) fn piece(&mut self) -> Result<Piece<'a>, ScanError> {
-        self.space();
+    pub(crate) fn piece(&mut self) -> Read<Piece<'a>> {
+        self.next();
         let from = self.at;
         let around = std::mem::replace(&mut self.piece, State { base: self.depth, ..State::default() });
-        self.value()?;
+        let fingerprint = value::scan(self)?;
         let state = std::mem::replace(&mut self.piece, around);
-        Ok(Piece { raw: &self.text[from..self.at], spaced: state.spaced, fault: state.fault })
+        Ok(Piece { raw: &self.text[from..self.at], spaced: state.spaced, fault: state.fault, fingerprint })
     }
 
     /// Reads one value.
-    pub(crate) fn value(&mut self) -> Result<(), ScanError> {
-        self.space();
-        match self.peek() {
-            Some(b'{') => self.object(|scanner, _| scanner.value()),
-            Some(b'[') => self.array(Self::value),
-            Some(b'"') => self.string(),
-            Some(b'-' | b'0'..=b'9') => number::scan(self),
-            Some(b't') => self.literal("true"),
-            Some(b'f') => self.literal("false"),
-            Some(b'n') => self.literal("null"),
-            None => Err(self.malformed("the text ends where a JSON value should stand")),
-            Some(_) => Err(self.malformed("expected a JSON value; NaN and Infinity are none")),
-        }
+    pub(crate) fn value(&mut self) -> Read<()> {
+        value::scan(self).map(drop)
     }
 
-    /// Reads an object, if one is next; `member` reads each value and is told its name, escapes resolved.
-    pub(crate) fn object(
-        &mut self,
-        mut member: impl FnMut(&mut Self, Span) -> Result<(), ScanError>,
-    ) -> Result<(), ScanError> {
+    /// Reads an object, if one is next; `member` reads each value and is told its name.
+    pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, Name) -> Read<()>) -> Read<()> {
         self.enter()?;
         let mark = self.keys.open();
-        self.space();
-        if self.peek() == Some(b'}') {
+        if self.next() == Some(b'}') {
             self.at += 1;
             self.leave(mark);
             return Ok(());
         }
         loop {
-            self.space();
-            if self.peek() != Some(b'"') {
+            if self.next() != Some(b'"') {
                 return Err(self.malformed("expected a name in double quotes"));
             }
-            let (name, flaw) = string::scan(self)?;
-            self.path[self.depth] = Step::Name(name);
-            self.flawed(flaw);
-            self.note(name, mark);
-            self.space();
-            if self.peek() != Some(b':') {
+            let name = self.name(mark)?;
+            if self.next() != Some(b':') {
                 return Err(self.malformed("expected `:` after a name"));
             }
             self.at += 1;
             member(self, name)?;
-            self.space();
-            match self.peek() {
+            match self.next() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
@@ -126,13 +120,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads an array, if one is next; `element` reads each value.
-    pub(crate) fn array(
-        &mut self,
-        mut element: impl FnMut(&mut Self) -> Result<(), ScanError>,
-    ) -> Result<(), ScanError> {
+    pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
         self.enter()?;
-        self.space();
-        if self.peek() == Some(b']') {
+        if self.next() == Some(b']') {
             self.at += 1;
             self.depth -= 1;
             return Ok(());
@@ -140,8 +130,7 @@ impl<'a> Scanner<'a> {
         for index in 0.. {
             self.path[self.depth] = Step::Index(index);
             element(self)?;
-            self.space();
-            match self.peek() {
+            match self.next() {
                 Some(b',') => self.at += 1,
                 Some(b']') => break,
                 _ => return Err(self.malformed("expected `,` or `]` after an element of an array")),
@@ -154,18 +143,22 @@ impl<'a> Scanner<'a> {
 
     /// The first byte of the next token.
     pub(crate) fn next(&mut self) -> Option<u8> {
-        self.space();
-        self.peek()
+        let bytes = self.text.as_bytes();
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
+            self.at += 1;
+            self.piece.spaced = true;
+        }
+        bytes.get(self.at).copied()
     }
 
-    /// The bytes of a string's content, escapes resolved.
-    pub(crate) fn text_of(&self, span: Span) -> Cow<'a, str> {
-        unescape(&self.text[span.from..span.to], span.escaped)
+    /// The bytes of a name, escapes resolved.
+    pub(crate) fn bytes_of(&self, name: Name) -> Cow<'a, [u8]> {
+        name.span.bytes(self.text)
     }
 
     /// Makes sure that nothing follows.
-    pub(crate) fn end(&mut self) -> Result<(), ScanError> {
-        self.space();
+    pub(crate) fn end(&mut self) -> Read<()> {
+        self.next();
         if self.at == self.text.len() { Ok(()) } else { Err(self.malformed("expected nothing after the JSON value")) }
     }
 
@@ -174,7 +167,9 @@ impl<'a> Scanner<'a> {
         self.piece.fault.take()
     }
 
-    pub(super) fn malformed(&self, problem: &'static str) -> ScanError {
+    #[cold]
+    #[expect(clippy::unnecessary_box_returns, reason = "as Read has it")]
+    pub(super) fn malformed(&self, problem: &'static str) -> Box<ScanError> {
         malformed(self.text.as_bytes(), self.at, problem)
     }
 
@@ -189,7 +184,39 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn enter(&mut self) -> Result<(), ScanError> {
+    /// Whether a piece begins where it stands.
+    pub(super) fn is_outermost(&self) -> bool {
+        self.depth == self.piece.base
+    }
+
+    /// Notes what is wrong with a string, if anything.
+    pub(super) fn flawed(&mut self, string: Span) {
+        if string.escapes > 0
+            && let Some(flaw) = self.flaw.take()
+        {
+            self.unfit(FieldCode::Encoding, flaw);
+        }
+    }
+
+    pub(super) fn literal(&mut self, word: &'static str) -> Read<()> {
+        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        Err(self.malformed("expected true, false or null"))
+    }
+
+    /// Reads the name of a member, and judges it beside those of its object.
+    fn name(&mut self, mark: usize) -> Read<Name> {
+        let span = string::scan(self)?;
+        self.path[self.depth] = Step::Name(span);
+        self.flawed(span);
+        let name = Name { span, hash: hash::name(&span.bytes(self.text)) };
+        self.note(name, mark);
+        Ok(name)
+    }
+
+    fn enter(&mut self) -> Read<()> {
         if self.depth == MAX_DEPTH {
             return Err(self.malformed("more than 32 objects and arrays within each other"));
         }
@@ -206,19 +233,7 @@ impl<'a> Scanner<'a> {
         self.depth -= 1;
     }
 
-    fn string(&mut self) -> Result<(), ScanError> {
-        let (_, flaw) = string::scan(self)?;
-        self.flawed(flaw);
-        Ok(())
-    }
-
-    fn flawed(&mut self, flaw: Option<&'static str>) {
-        if let Some(flaw) = flaw {
-            self.unfit(FieldCode::Encoding, flaw);
-        }
-    }
-
-    fn note(&mut self, name: Span, mark: usize) {
+    fn note(&mut self, name: Name, mark: usize) {
         self.piece.keys += 1;
         if self.piece.fault.is_some() {
             return;
@@ -237,23 +252,6 @@ impl<'a> Scanner<'a> {
     fn pointer(&self) -> String {
         pointer::of(&self.path[self.piece.base + 1..=self.depth.max(self.piece.base)], self.text)
     }
-
-    fn literal(&mut self, word: &'static str) -> Result<(), ScanError> {
-        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            self.at += word.len();
-            return Ok(());
-        }
-        Err(self.malformed("expected true, false or null"))
-    }
-
-    fn space(&mut self) {
-        let bytes = self.text.as_bytes();
-        let from = self.at;
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
-            self.at += 1;
-        }
-        self.piece.spaced |= self.at > from;
-    }
 }
 
 impl<'a> Piece<'a> {
@@ -263,11 +261,12 @@ impl<'a> Piece<'a> {
     }
 }
 
-fn malformed(bytes: &[u8], offset: usize, problem: &'static str) -> ScanError {
+#[expect(clippy::unnecessary_box_returns, reason = "as Read has it")]
+fn malformed(bytes: &[u8], offset: usize, problem: &'static str) -> Box<ScanError> {
     let before = &bytes[..offset.min(bytes.len())];
     let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
     let line = memchr::memchr_iter(b'\n', before).count() + 1;
     // Bytes that begin a character; also right where the text is no UTF-8 further on.
     let column = before[line_start..].iter().filter(|byte| (**byte & 0xc0) != 0x80).count() + 1;
-    ScanError::Malformed { offset, line, column, problem }
+    Box::new(ScanError::Malformed { offset, line, column, problem })
 }

@@ -94,7 +94,8 @@ pub async fn serve(
         connections.spawn(async move {
             let _place = (place, connected);
             let _open = metrics::Open::connection();
-            cut_off.run_until_cancelled(connection::serve(socket, peer, &terms)).await;
+            // Boxed, since what is passed on as an argument has its place in the task more than once.
+            cut_off.run_until_cancelled(Box::pin(connection::serve(socket, peer, &terms))).await;
         });
     }
     drop(listener);

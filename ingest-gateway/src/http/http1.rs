@@ -32,7 +32,7 @@ struct Quiet<S> {
     since: Instant,
 }
 
-/// What becomes of a connection that waits for a head for too long.
+/// Why hyper is left.
 enum Verdict {
     /// It ended by itself.
     Ended(hyper::Result<()>),

@@ -88,7 +88,7 @@ impl Peer {
     }
 
     /// It is closed without a word; when.
-    async fn is_closed(mut self) -> Instant {
+    async fn until_closed(mut self) -> Instant {
         assert_eq!(self.stream.read_buf(&mut self.read).await.unwrap(), 0);
         assert_eq!(self.read, b"");
         self.served.await.unwrap();
@@ -152,7 +152,7 @@ async fn a_head_that_is_cut_anywhere_by_the_pause_is_read_whole() {
             peer.send(&next[cut..]).await;
             peer.is_told("/next body").await;
             // Just before hyper goes, and as it goes.
-            for moment in [LINGER - Duration::from_millis(1), LINGER] {
+            for moment in [Duration::from_millis(999), LINGER] {
                 sleep(moment).await;
                 peer.send(&next[..cut]).await;
                 sleep(PAUSE).await;
@@ -178,7 +178,7 @@ async fn a_head_that_drips_is_cut_whenever_it_begins() {
             }
             sleep(drop).await;
         }
-        let took = peer.is_closed().await - began;
+        let took = peer.until_closed().await - began;
         assert!(took <= HEADER_TIMEOUT + drop, "from {begins} ms on: {took:?}");
     }
 }
@@ -190,7 +190,7 @@ async fn a_first_head_that_drips_is_cut() {
     while peer.stream.write_all(b"x").await.is_ok() {
         sleep(Duration::from_millis(900)).await;
     }
-    let took = peer.is_closed().await - began;
+    let took = peer.until_closed().await - began;
     assert!(took <= HEADER_TIMEOUT + LINGER, "{took:?}");
 }
 
@@ -201,12 +201,12 @@ async fn an_idle_connection_is_closed_when_its_time_is_over_and_not_before() {
         peer.send(&request("/", "")).await;
         peer.is_told("/ ").await;
         let answered = Instant::now();
-        sleep(HEADER_TIMEOUT - Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(9_990)).await;
         peer.send(&request("/just", "in time")).await;
         peer.is_told("/just in time").await;
         assert!(answered.elapsed() < HEADER_TIMEOUT);
         let answered = Instant::now();
-        let idled = peer.is_closed().await - answered;
+        let idled = peer.until_closed().await - answered;
         assert!((HEADER_TIMEOUT..HEADER_TIMEOUT + Duration::from_millis(10)).contains(&idled), "{idled:?}");
     }
 }
@@ -222,7 +222,7 @@ async fn a_drain_ends_at_once_whoever_idles_or_has_said_nothing() {
         sleep(pause).await;
         let began = Instant::now();
         peer.terms.drain.cancel();
-        assert_eq!(peer.is_closed().await, began);
+        assert_eq!(peer.until_closed().await, began);
     }
 }
 
@@ -242,7 +242,7 @@ async fn a_request_that_begins_before_a_drain_is_answered_and_the_last() {
         let (head, told) = peer.answer().await;
         assert!(head.contains("connection: close"), "{head}");
         assert_eq!(told, "/a body");
-        peer.is_closed().await;
+        peer.until_closed().await;
     }
 }
 
@@ -269,5 +269,5 @@ async fn what_an_idle_connection_weighs_is_bounded() {
     let peer = Peer::connect(64, 1);
     let (_, other) = duplex(64);
     let weighs = size_of_val(&speak(other, Ipv4Addr::LOCALHOST.into(), &peer.terms));
-    assert!(weighs < 768, "{weighs} bytes");
+    assert!(weighs <= 768, "{weighs} bytes");
 }

@@ -1,90 +1,90 @@
 //! One connection, from its first byte to its end.
 
-use std::future::pending;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
 use bytes::Bytes;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
-use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::handshake;
 use super::limit::Peer;
 use super::stream::{Headed, Patient};
+use super::{handshake, http1, http2};
+use crate::tls::Tls;
 
 /// What every HTTP/2 connection begins with (RFC 9113).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Streams of one connection at once.
-const MAX_STREAMS: u32 = 128;
 /// Bytes of a request's head.
-const MAX_HEAD: usize = 64 << 10;
+pub(super) const MAX_HEAD: usize = 64 << 10;
 
-/// Serves a connection until it ends. Once `drain` is cancelled it takes no more requests.
-pub(super) async fn serve(
-    socket: TcpStream,
-    peer: IpAddr,
-    routes: Router,
-    tls: Option<TlsAcceptor>,
-    header_timeout: Duration,
-    drain: CancellationToken,
-) {
-    let Some(tls) = tls else {
-        return speak(Patient::new(socket, header_timeout), peer, routes, header_timeout, drain).await;
-    };
-    if let Some(secured) = handshake::shake(socket, &tls, header_timeout).await {
-        speak(secured, peer, routes, header_timeout, drain).await;
+/// What is the same for all connections.
+pub(super) struct Terms {
+    /// What requests are for.
+    pub(super) routes: Router,
+    /// The certificate, where TLS is spoken.
+    pub(super) tls: Option<Tls>,
+    /// For so long a request's head may take, and a connection may idle.
+    pub(super) header_timeout: Duration,
+    /// Once cancelled, no more requests are taken.
+    pub(super) drain: CancellationToken,
+    /// The connections that keep all they have for a while after an answer.
+    pub(super) lingering: Semaphore,
+}
+
+impl Terms {
+    /// Serves requests of a peer.
+    pub(super) fn service(
+        &self,
+        peer: IpAddr,
+    ) -> impl Service<Request<Incoming>, Response = Response, Error = std::convert::Infallible, Future: Send + 'static> + use<>
+    {
+        let routes = TowerToHyperService::new(self.routes.clone());
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            routes.call(request)
+        })
     }
 }
 
-async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+/// Serves a connection until it ends. Once it drains it takes no more requests.
+pub(super) async fn serve(socket: TcpStream, peer: IpAddr, terms: &Terms) {
+    let Some(tls) = &terms.tls else {
+        return speak(Patient::new(socket, terms.header_timeout), peer, terms).await;
+    };
+    // Boxed, as is whatever else is only needed for a while: an idle connection would carry its size.
+    let shaken = Box::pin(async { handshake::shake(socket, &tls.acceptor(), terms.header_timeout).await });
+    if let Some(secured) = shaken.await {
+        speak(secured, peer, terms).await;
+    }
+}
+
+pub(super) async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     mut stream: S,
     peer: IpAddr,
-    routes: Router,
-    header_timeout: Duration,
-    drain: CancellationToken,
+    terms: &Terms,
 ) {
-    let Ok(Ok(head)) = timeout(header_timeout, read_head(&mut stream)).await else { return };
-    let http2 = head == PREFACE;
-    let requests = Requests::default();
-    let counted = requests.clone();
-    let service = TowerToHyperService::new(routes);
-    let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-        let open = counted.begin();
-        request.extensions_mut().insert(Peer(peer));
-        let answer = service.call(request);
-        async move {
-            let _open = open;
-            answer.await
-        }
-    });
-    let builder = builder(http2, header_timeout);
-    let connection = builder.serve_connection(TokioIo::new(Headed::new(stream, head)), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = drain.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        () = requests.idle(http2, header_timeout) => {
-            connection.as_mut().graceful_shutdown();
-            // Who does not go when told to, and lets the last answers through, is cut off.
-            timeout(header_timeout, connection).await.unwrap_or(Ok(()))
-        }
+    let head = tokio::select! {
+        biased;
+        head = timeout(terms.header_timeout, read_head(&mut stream)) => head,
+        () = terms.drain.cancelled() => return,
     };
-    if let Err(error) = ended {
-        tracing::debug!(error, "a connection ended early");
+    let Ok(Ok(head)) = head else { return };
+    let is_http2 = head == PREFACE;
+    let stream = Headed::new(stream, head);
+    if is_http2 {
+        Box::pin(http2::serve(stream, peer, terms)).await;
+    } else {
+        http1::serve(stream, peer, terms).await;
     }
 }
 
@@ -100,69 +100,6 @@ async fn read_head(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
         }
     }
     Ok(Bytes::copy_from_slice(&head[..seen]))
-}
-
-fn builder(http2: bool, header_timeout: Duration) -> Builder<TokioExecutor> {
-    let builder = Builder::new(TokioExecutor::new());
-    let mut builder = if http2 { builder.http2_only() } else { builder.http1_only() };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(header_timeout)
-        .keep_alive_timeout(header_timeout)
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
-    builder
-}
-
-/// The requests of a connection that have no answer yet, and since when there is none.
-#[derive(Clone)]
-struct Requests(Arc<Mutex<State>>);
-
-struct State {
-    open: usize,
-    quiet_since: Instant,
-}
-
-/// A request without an answer, until it is dropped.
-struct Open(Requests);
-
-impl Default for Requests {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { open: 0, quiet_since: Instant::now() })))
-    }
-}
-
-impl Requests {
-    fn begin(&self) -> Open {
-        self.0.lock().open += 1;
-        Open(self.clone())
-    }
-
-    /// Resolves when no request was under way for `limit`. HTTP/1 needs none of this: there the time
-    /// for the next request's head runs as soon as an answer is out.
-    async fn idle(&self, http2: bool, limit: Duration) {
-        if !http2 {
-            pending::<()>().await;
-        }
-        loop {
-            let State { open, quiet_since } = *self.0.lock();
-            let due = if open > 0 { Instant::now() + limit } else { quiet_since + limit };
-            if open == 0 && due <= Instant::now() {
-                return;
-            }
-            sleep_until(due).await;
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let mut state = self.0.0.lock();
-        state.open -= 1;
-        state.quiet_since = Instant::now();
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection;
+use super::connection::{self, Terms};
+use super::http1::LINGERING;
 use crate::limits::connections::Connections;
 use crate::metrics;
 use crate::tls::Tls;
@@ -59,7 +60,14 @@ pub async fn serve(
     patience: Duration,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    let (drain, connections) = (CancellationToken::new(), TaskTracker::new());
+    let connections = TaskTracker::new();
+    let terms = Arc::new(Terms {
+        routes,
+        tls,
+        header_timeout: bounds.header_timeout,
+        drain: CancellationToken::new(),
+        lingering: Semaphore::new(LINGERING),
+    });
     // Whatever is open when this ends is cut off.
     let cut_off = CancellationToken::new();
     let _cut_off = cut_off.clone().drop_guard();
@@ -82,23 +90,16 @@ pub async fn serve(
             metrics::connection_refused();
             continue;
         };
-        let served = connection::serve(
-            socket,
-            peer,
-            routes.clone(),
-            tls.as_ref().map(Tls::acceptor),
-            bounds.header_timeout,
-            drain.clone(),
-        );
-        let cut_off = cut_off.clone();
+        let (terms, cut_off) = (Arc::clone(&terms), cut_off.clone());
         connections.spawn(async move {
             let _place = (place, connected);
             let _open = metrics::Open::connection();
-            cut_off.run_until_cancelled(served).await;
+            // Boxed, since what is passed on as an argument has its place in the task more than once.
+            cut_off.run_until_cancelled(Box::pin(connection::serve(socket, peer, &terms))).await;
         });
     }
     drop(listener);
-    drain.cancel();
+    terms.drain.cancel();
     connections.close();
     if timeout(patience, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "connections were still open at the end of the drain");

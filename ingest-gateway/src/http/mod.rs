@@ -1,6 +1,7 @@
 //! The public listener: routes, and what stands around every one of them.
 
 mod account;
+mod activity;
 mod around;
 mod auth;
 mod body;
@@ -8,6 +9,8 @@ pub mod calls;
 mod connection;
 mod document;
 mod handshake;
+mod http1;
+mod http2;
 mod inform;
 mod ingest;
 mod limit;

@@ -56,6 +56,20 @@ impl<S> Headed<S> {
     pub(super) fn new(stream: S, head: Bytes) -> Self {
         Self { stream, head }
     }
+
+    /// Whether there is something that was read already.
+    pub(super) fn has_head(&self) -> bool {
+        !self.head.is_empty()
+    }
+
+    /// `bytes` were read of it and are to be read once more.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.head = match (bytes.is_empty(), self.head.is_empty()) {
+            (true, _) => return,
+            (false, true) => bytes,
+            (false, false) => [bytes, self.head.clone()].concat().into(),
+        };
+    }
 }
 
 impl AsyncRead for Patient {

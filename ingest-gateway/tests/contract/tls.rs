@@ -115,6 +115,26 @@ fn ask(stream: &mut SslStream<std::net::TcpStream>) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_with_pauses_between_are_answered_on_one_connection_and_its_end_is_told() {
+    let authority = Authority::new();
+    let (mut world, _) = world(&authority, &authority.signs(2), &["--header-timeout", "120s"]).await;
+    let address = address(&world);
+    let mut stream = tokio::task::spawn_blocking(move || {
+        let mut stream = connect(&address, None).unwrap();
+        for _ in 0..3 {
+            assert!(ask(&mut stream));
+            // Long enough for the gateway to put the connection to rest.
+            std::thread::sleep(Duration::from_millis(1_500));
+        }
+        stream
+    })
+    .await
+    .unwrap();
+    world.stop().await;
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "closed as TLS closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_certificate_is_shown_to_new_connections_and_old_ones_go_on() {
     let authority = Authority::new();
     let (world, _) = world(&authority, &authority.signs(2), &["--header-timeout", "120s"]).await;

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::Settings;
 use super::halt::Halt;
-use super::layer::Room;
+use super::layer::{Room, Start};
 use super::output::{Output, Quarantined};
 use super::partition::{Partition, context};
 use crate::session::judge::{Arrival, Judgement, Released, Verdict};
@@ -37,11 +37,11 @@ impl Partition {
     /// for the log to be read back.
     pub(super) fn work(&mut self, now: i64, settings: &Settings, room: Room) -> Result<(), Halt> {
         while let Some(record) = self.backlog.pop_front() {
-            let start = (self.log_time, self.position);
+            let start = self.start();
             let passed = self.position.is_some_and(|position| record.offset < position);
             if !passed && !self.record(&record, settings, room)? {
                 // Log time has not come to it.
-                self.log_time = start.0;
+                self.log_time = start.log_time;
                 self.backlog.push_front(record);
                 return Ok(());
             }
@@ -51,11 +51,16 @@ impl Partition {
             self.open.bytes += record.value.as_ref().map_or(0, Bytes::len);
         }
         if let Some(end) = self.backlog_end.take() {
-            self.open.start.get_or_insert((self.log_time, self.position));
+            let start = self.start();
+            self.open.start.get_or_insert(start);
             self.position = self.position.max(Some(end));
         }
         self.finished(now);
         Ok(())
+    }
+
+    fn start(&self) -> Start {
+        Start { log_time: self.log_time, position: self.position, poison_run: self.poison_run }
     }
 
     /// Applies a record; false where it has to wait, and nothing has come of it.

@@ -41,7 +41,7 @@ impl Room {
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     /// Each session that was touched, as it was before; none where it was not there.
-    pub(super) before: HashMap<SessionKey, Option<Entry>>,
+    pub(super) before: HashMap<SessionKey, Option<Before>>,
     /// What is to be put out beside state.
     pub(super) outputs: Vec<Output>,
     /// What became of the records.
@@ -51,8 +51,24 @@ pub(super) struct Layer {
     /// Bytes to be written: the records' own, and twice what the states of touched sessions took the
     /// last time, for each may bring a report.
     pub(super) bytes: usize,
-    /// Log time and position before; none where nothing has been read.
-    pub(super) start: Option<(i64, Option<i64>)>,
+    /// Where it began; none where nothing has been read.
+    pub(super) start: Option<Start>,
+}
+
+/// What a session was before.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub(super) entry: Entry,
+    /// Bytes of its state when it was written last.
+    pub(super) written: usize,
+}
+
+/// Where a partition stood before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) log_time: i64,
+    pub(super) position: Option<i64>,
+    pub(super) poison_run: u32,
 }
 
 impl Layer {

@@ -61,8 +61,8 @@ pub struct Machine {
     /// When the last commit was begun, by the monotonic clock.
     committed_at: i64,
     commit: CommitState,
-    /// Revocations that wait for a commit.
-    leaving: Vec<(u64, Vec<i32>)>,
+    /// Revocations that wait for a commit, each with its partitions and the assignments that end.
+    leaving: Vec<(u64, Vec<(i32, u64)>)>,
     draining: bool,
     halted: bool,
 }
@@ -240,20 +240,28 @@ impl Machine {
             commands.push(Command::Release { token });
             return;
         }
-        for number in &partitions {
-            if let Some(partition) = self.partitions.get_mut(number) {
+        let mut ending = Vec::new();
+        for number in partitions {
+            if let Some(partition) = self.partitions.get_mut(&number) {
                 partition.leave();
+                ending.push((number, partition.epoch()));
             }
         }
-        self.leaving.push((token, partitions));
+        self.leaving.push((token, ending));
     }
 
     /// Lets revoked partitions go: those of which nothing is left to commit, or all.
     fn let_go(&mut self, all: bool, commands: &mut Vec<Command>) {
         for (token, partitions) in std::mem::take(&mut self.leaving) {
-            let clean = partitions.iter().all(|number| self.partitions.get(number).is_none_or(Partition::is_clean));
+            // One that was forced away and given back meanwhile is another assignment, and stays.
+            let of = |(number, epoch): &(i32, u64)| {
+                self.partitions.get(number).filter(|partition| partition.epoch() == *epoch)
+            };
+            let clean = partitions.iter().all(|ending| of(ending).is_none_or(Partition::is_clean));
             if all || clean {
-                for number in partitions {
+                let gone: Vec<i32> =
+                    partitions.iter().filter(|ending| of(ending).is_some()).map(|(number, _)| *number).collect();
+                for number in gone {
                     self.partitions.remove(&number);
                 }
                 commands.push(Command::Release { token });

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use eventlog::Record;
 
 use super::halt::Halt;
-use super::layer::Layer;
+use super::layer::{Before, Layer};
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
@@ -35,6 +35,8 @@ pub struct Partition {
     /// Where the group says to go on.
     group_offset: Option<i64>,
     pub(super) slots: HashMap<SessionKey, Slot>,
+    /// How many of them live.
+    live: usize,
     /// By log time.
     pub(super) deadlines: Timers,
     /// By log time.
@@ -49,6 +51,7 @@ pub struct Partition {
     unread: HashSet<SessionKey>,
     /// Those of which the log has been asked, while it has not answered.
     asked: Option<HashSet<SessionKey>>,
+    /// Records in a row, up to the position, that can't be read.
     pub(super) poison_run: u32,
 }
 
@@ -74,6 +77,7 @@ impl Partition {
             caught_up: false,
             group_offset,
             slots: HashMap::new(),
+            live: 0,
             deadlines: Timers::default(),
             reports: Timers::default(),
             snapshots: Timers::default(),
@@ -88,7 +92,7 @@ impl Partition {
 
     /// Sessions that live here.
     pub fn live_sessions(&self) -> usize {
-        self.slots.values().filter(|slot| matches!(slot.entry, Entry::Live(_))).count()
+        self.live
     }
 
     /// Evicted sessions that are remembered.
@@ -154,10 +158,10 @@ impl Partition {
                 }
                 Some(state::Record::Session(key, Some(entry))) => {
                     let written = record.value.as_ref().map_or(0, Bytes::len);
-                    self.slots.insert(key, Slot { written, ..Slot::new(entry, 0) });
+                    self.insert(key, Slot { written, ..Slot::new(entry, 0) });
                 }
                 Some(state::Record::Session(key, None)) => {
-                    self.slots.remove(&key);
+                    self.remove(&key);
                 }
             }
         }
@@ -185,7 +189,8 @@ impl Partition {
         if slot.layer != self.layer {
             slot.layer = self.layer;
             self.open.bytes += 2 * slot.written;
-            self.open.before.insert(key.clone(), Some(slot.entry.clone()));
+            let before = Before { entry: slot.entry.clone(), written: slot.written };
+            self.open.before.insert(key.clone(), Some(before));
         }
         Some(slot)
     }
@@ -193,18 +198,36 @@ impl Partition {
     /// Puts a session or marker under a key.
     pub(super) fn put(&mut self, key: &SessionKey, entry: Entry) {
         if let Some(slot) = self.touch(key) {
+            let live = usize::from(matches!(entry, Entry::Live(_)));
+            let lived = usize::from(matches!(slot.entry, Entry::Live(_)));
             slot.entry = entry;
             slot.queued = i64::MAX;
+            self.live = self.live + live - lived;
         } else {
             self.open.before.entry(key.clone()).or_insert(None);
-            self.slots.insert(key.clone(), Slot::new(entry, self.layer));
+            self.insert(key.clone(), Slot::new(entry, self.layer));
         }
     }
 
     /// Forgets a key.
     pub(super) fn forget(&mut self, key: &SessionKey) {
         if self.touch(key).is_some() {
-            self.slots.remove(key);
+            self.remove(key);
+        }
+    }
+
+    /// Puts a slot in; one that was there gives way.
+    pub(super) fn insert(&mut self, key: SessionKey, slot: Slot) {
+        self.live += usize::from(slot.is_live());
+        if let Some(before) = self.slots.insert(key, slot) {
+            self.live -= usize::from(before.is_live());
+        }
+    }
+
+    /// Takes a slot out.
+    pub(super) fn remove(&mut self, key: &SessionKey) {
+        if let Some(slot) = self.slots.remove(key) {
+            self.live -= usize::from(slot.is_live());
         }
     }
 
@@ -216,7 +239,8 @@ impl Partition {
                 if session.readback.is_some() && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
                     self.unread.insert(key.clone());
                 }
-                if let Some(due) = session.report_due() {
+                if let Some(due) = session.report_due().filter(|due| *due < slot.report_queued) {
+                    slot.report_queued = due;
                     self.reports.push(due, key.clone());
                 }
                 session.deadline()

@@ -5,7 +5,7 @@ use schemas::report::Status;
 
 use super::Settings;
 use super::halt::Halt;
-use super::layer::Room;
+use super::layer::{Before, Room};
 use super::output::Output;
 use super::partition::{Partition, context};
 use super::slot::{Slot, Snapshot};
@@ -67,20 +67,25 @@ impl Partition {
             Room { sessions: self.open.before.len() + room.sessions / 4, bytes: self.open.bytes + room.bytes / 4 };
         while self.open.before.len() < most.sessions
             && self.open.bytes < most.bytes
-            && let Some((_, key)) = self.reports.pop(log_time)
+            && let Some((queued, key)) = self.reports.pop(log_time)
         {
-            let due = match self.slots.get(&key).map(|slot| &slot.entry) {
-                Some(Entry::Live(session)) => session.report_due(),
-                _ => None,
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            if slot.report_queued != queued {
+                continue;
+            }
+            slot.report_queued = i64::MAX;
+            let due = match &slot.entry {
+                Entry::Live(session) => session.report_due(),
+                Entry::Marker(_) => None,
             };
             match due {
-                Some(due) if due > log_time => later.push((due, key)),
+                Some(due) if due > log_time => later.push(key),
                 Some(_) => drop(self.touch(&key).map(|_| ())),
                 None => {}
             }
         }
-        for (due, key) in later {
-            self.reports.push(due, key);
+        for key in later {
+            self.wake(&key);
         }
     }
 
@@ -173,16 +178,15 @@ impl Partition {
     pub(super) fn roll_back(&mut self) {
         let layers = [Some(std::mem::take(&mut self.open)), self.sealed.take()];
         for layer in layers.into_iter().flatten() {
-            if let Some((log_time, position)) = layer.start {
-                (self.log_time, self.position) = (log_time, position);
+            if let Some(start) = layer.start {
+                (self.log_time, self.position) = (start.log_time, start.position);
+                self.poison_run = start.poison_run;
             }
             for (key, before) in layer.before {
                 match before {
-                    None => {
-                        self.slots.remove(&key);
-                    }
-                    Some(entry) => {
-                        self.slots.insert(key.clone(), Slot::new(entry, 0));
+                    None => self.remove(&key),
+                    Some(Before { entry, written }) => {
+                        self.insert(key.clone(), Slot { written, ..Slot::new(entry, 0) });
                         self.wake(&key);
                     }
                 }

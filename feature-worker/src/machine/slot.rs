@@ -10,6 +10,8 @@ pub(super) struct Slot {
     pub(super) layer: u64,
     /// The earliest deadline in the queue.
     pub(super) queued: i64,
+    /// The earliest entry in the queue of reports.
+    pub(super) report_queued: i64,
     /// Bytes of its state when it was written last.
     pub(super) written: usize,
     /// When its last snapshot went, or the next is to go, by the monotonic clock.
@@ -24,7 +26,11 @@ pub(super) enum Snapshot {
 }
 
 impl Slot {
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.entry, Entry::Live(_))
+    }
+
     pub(super) fn new(entry: Entry, layer: u64) -> Self {
-        Self { entry, layer, queued: i64::MAX, written: 0, snapshot: Snapshot::Never }
+        Self { entry, layer, queued: i64::MAX, report_queued: i64::MAX, written: 0, snapshot: Snapshot::Never }
     }
 }

@@ -65,7 +65,7 @@ impl Partition {
 
     /// Applies a record; false where it has to wait, and nothing has come of it.
     fn record(&mut self, record: &Record, settings: &Settings, room: Room) -> Result<bool, Halt> {
-        if self.open.is_full(room) {
+        if self.open.is_full(room) || self.is_far_behind(room) {
             return Ok(false);
         }
         let value = record.value.clone().unwrap_or_default();
@@ -127,8 +127,11 @@ impl Partition {
                 self.wake(&key);
                 return Ok(false);
             }
+            let known = session.whose();
             let judgement = session.event(event, raw, &arrival, &context(settings, &key))?;
-            self.wake(&key);
+            let untold = session.whose() != known || session.readback.is_some() || arrival.redriven;
+            let closed = session.is_closed();
+            self.changed(&key, untold, closed, settings);
             judgement
         };
         self.count(stamp, event, record, raw, &judgement);
@@ -154,13 +157,24 @@ impl Partition {
         };
         if !evicted && let Some(session) = self.session(&key, &arrival, settings) {
             session.hole(seq, &arrival, &context(settings, &key))?;
-            self.wake(&key);
+            let (untold, closed) = (session.readback.is_some(), session.is_closed());
+            self.changed(&key, untold, closed, settings);
         }
         self.open.counts.of(&stamp.tenant, &stamp.game, arrival.received_at).hole();
         Ok(true)
     }
 
-    fn arrival<'a>(&self, stamp: &'a Stamp<'_>, record: &Record) -> Arrival<'a> {
+    /// A record has changed a session: `untold` where the record alone does not tell all of it.
+    fn changed(&mut self, key: &SessionKey, untold: bool, closed: bool, settings: &Settings) {
+        if untold || settings.window.records == 0 {
+            self.touch(key);
+        } else if closed {
+            self.weigh(key);
+        }
+        self.wake(key);
+    }
+
+    pub(super) fn arrival<'a>(&self, stamp: &'a Stamp<'_>, record: &Record) -> Arrival<'a> {
         Arrival {
             offset: record.offset,
             received_at: stamp.received_at.ms(),
@@ -189,7 +203,7 @@ impl Partition {
         if let Some(session) = begun {
             self.put(key, Entry::Live(Box::new(session)));
         }
-        match &mut self.touch(key)?.entry {
+        match &mut self.follow(key, arrival.offset)?.entry {
             Entry::Live(session) => Some(session),
             Entry::Marker(_) => None,
         }

@@ -6,6 +6,7 @@
 //! drops both and goes back to what was committed.
 
 mod apply;
+mod behind;
 mod clock;
 mod counts;
 mod expire;
@@ -14,9 +15,11 @@ mod layer;
 mod message;
 mod output;
 mod partition;
+mod restore;
 mod seal;
 mod slot;
 mod timers;
+mod touch;
 
 #[cfg(test)]
 mod tests;
@@ -27,12 +30,14 @@ use schemas::games::Games;
 
 use crate::fold::Bounds;
 
+pub use layer::Window;
 pub use message::{Command, Input};
 pub use output::{Output, Quarantined};
 
 use halt::Halt;
 use layer::Room;
 pub use partition::Partition;
+use restore::Restored;
 
 /// How the machine behaves. Times in ms.
 #[derive(Clone, Debug)]
@@ -47,6 +52,8 @@ pub struct Settings {
     pub margin_ms: i64,
     /// Least time between two snapshots of a session.
     pub snapshot_ms: i64,
+    /// How much a restore may read again.
+    pub window: Window,
     /// The worker's build, for provenance.
     pub worker: String,
 }
@@ -64,6 +71,8 @@ pub struct Machine {
     /// Revocations that wait for a commit, each with its partitions and the assignments that end.
     leaving: Vec<(u64, Vec<(i32, u64)>)>,
     draining: bool,
+    /// Whether a drain still writes the sessions that could wait.
+    flushing: bool,
     halted: bool,
 }
 
@@ -84,6 +93,7 @@ impl Machine {
             commit: CommitState::Idle,
             leaving: Vec::new(),
             draining: false,
+            flushing: false,
             halted: false,
         }
     }
@@ -129,7 +139,20 @@ impl Machine {
             }
             Input::RestoreDone { partition: number, epoch } => {
                 if let Some(partition) = self.restoring(number, epoch) {
-                    let offset = partition.restored()?;
+                    commands.push(match partition.restored()? {
+                        Restored::Live(offset) => Command::FetchFrom { partition: number, offset },
+                        Restored::Behind { from, until } => Command::Replay { partition: number, epoch, from, until },
+                    });
+                }
+            }
+            Input::Replayed { partition: number, epoch, records } => {
+                if let Some(partition) = self.partitions.get_mut(&number).filter(|known| known.is_replaying(epoch)) {
+                    partition.replay(&records, &self.settings)?;
+                }
+            }
+            Input::ReplayDone { partition: number, epoch } => {
+                if let Some(partition) = self.partitions.get_mut(&number).filter(|known| known.is_replaying(epoch)) {
+                    let offset = partition.replayed();
                     commands.push(Command::FetchFrom { partition: number, offset });
                 }
             }
@@ -155,9 +178,13 @@ impl Machine {
                 self.commit = CommitState::Idle;
                 self.partitions.values_mut().for_each(Partition::committed);
             }
-            Input::Aborted => self.aborted(commands),
+            Input::Aborted => {
+                // Where nothing can be committed any more, the next owner reads again.
+                self.flushing = false;
+                self.aborted(commands);
+            }
             Input::Revoked { token, partitions, lost } => self.revoked(token, partitions, lost, commands),
-            Input::Drain => self.draining = true,
+            Input::Drain => (self.draining, self.flushing) = (true, true),
         }
         self.turn(now, commands)
     }
@@ -184,7 +211,7 @@ impl Machine {
 
     /// Applies records, and lets time go on while all that comes is read.
     fn work(&mut self, now: i64) -> Result<(), Halt> {
-        let room = Room::of(self.partitions.len());
+        let room = Room::of(self.partitions.len(), self.settings.window);
         for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
             partition.work(now, &self.settings, room)?;
         }
@@ -206,9 +233,9 @@ impl Machine {
             return Ok(());
         }
         let (mut outputs, mut offsets) = (Vec::new(), Vec::new());
-        let room = Room::of(self.partitions.len());
+        let room = Room::of(self.partitions.len(), self.settings.window);
         for (number, partition) in &mut self.partitions {
-            if let Some(next) = partition.seal(now, &self.settings, room, &mut outputs)? {
+            if let Some(next) = partition.seal(now, &self.settings, room, &mut outputs, self.flushing)? {
                 offsets.push((*number, next));
             }
         }
@@ -272,6 +299,6 @@ impl Machine {
     }
 
     fn restoring(&mut self, partition: i32, epoch: u64) -> Option<&mut Partition> {
-        self.partitions.get_mut(&partition).filter(|known| known.epoch() == epoch && !known.is_live())
+        self.partitions.get_mut(&partition).filter(|known| known.epoch() == epoch && known.is_restoring())
     }
 }

@@ -176,12 +176,12 @@ fn live_sessions_and_markers_are_counted_through_aborts_restores_and_evictions()
 
 #[test]
 fn an_abort_forgets_nothing_of_how_much_states_weigh() {
-    let mut world = World::new();
+    let mut world = World::with(Settings { window: Window { records: 0, age_ms: HOUR }, ..settings() });
     world.put(&attempt(0), BEGIN);
     world.run();
     let written = |world: &World| {
         let (_, partition) = world.machine.partitions().next().unwrap();
-        partition.slots.values().map(|slot| slot.written).sum::<usize>()
+        partition.slots.values().map(|slot| slot.saved.written).sum::<usize>()
     };
     let before = written(&world);
     assert!(before > 100);

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::ask::{self, Answers, Question};
+use crate::ask::{self, Answers, Lacking, Question};
 use crate::encode;
 use crate::error::WorkerError;
 use crate::machine::{Command, Input, Machine, Output, Settings};
@@ -180,7 +180,7 @@ impl Consumer<'_> {
                 vec![Input::Revoked { token, partitions, lost }]
             }
             GroupEvent::Records(batch) => {
-                metrics::read(batch.records.len());
+                metrics::read(&batch.records);
                 let partition = batch.partition.partition;
                 vec![Input::Batch { partition, records: batch.records, next_offset: batch.next_offset }]
             }
@@ -202,6 +202,12 @@ impl Consumer<'_> {
                 let (log, state) = (Arc::clone(&self.worker.log), self.worker.topics.state.numbered(partition));
                 let clock = self.worker.shell.clock.clone();
                 self.tasks.spawn(ask::restore(log, state, epoch, clock, self.answers.clone()));
+            }
+            Command::Replay { partition, epoch, from, until } => {
+                let events = self.worker.topics.events.numbered(partition);
+                let lacking = Lacking { events, epoch, from, until };
+                let (log, clock) = (Arc::clone(&self.worker.log), self.worker.shell.clock.clone());
+                self.tasks.spawn(ask::replay(log, lacking, clock, self.answers.clone()));
             }
             Command::FetchFrom { partition, offset } => {
                 let events = self.worker.topics.events.numbered(partition);
@@ -242,15 +248,17 @@ impl Consumer<'_> {
     }
 
     fn tell(&self) {
-        let (mut partitions, mut sessions, mut markers, mut lag_ms) = (0, 0, 0, 0);
+        let (mut partitions, mut sessions, mut markers, mut lag_ms, mut behind) = (0, 0, 0, 0, 0);
         let now = self.worker.shell.clock.now_ms();
         for (_, partition) in self.machine.partitions() {
             partitions += 1;
             sessions += partition.live_sessions();
             markers += partition.markers();
             lag_ms = lag_ms.max(partition.lag_ms(now));
+            behind += partition.behind();
         }
         metrics::standing(partitions, sessions, markers, lag_ms);
+        metrics::behind(behind);
     }
 
     /// Tells how the worker stands, to health and metrics.

@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use bytes::Bytes;
 use eventlog::Record;
 
-use super::halt::Halt;
+use super::behind::Behind;
 use super::layer::Layer;
 use super::slot::Slot;
 use super::timers::Timers;
@@ -13,7 +12,7 @@ use super::{Command, Settings};
 use schemas::record::stamp::Names;
 
 use crate::session::told::Context;
-use crate::state::{self, Entry, Position, SessionKey};
+use crate::state::{Entry, Replay, SessionKey};
 
 /// One owned partition.
 #[derive(Debug)]
@@ -35,14 +34,20 @@ pub struct Partition {
     /// The log has nothing beyond them.
     pub(super) caught_up: bool,
     /// Where the group says to go on.
-    group_offset: Option<i64>,
+    pub(super) group_offset: Option<i64>,
+    /// While it is restored: the next event that some session's record may lack, and log time at the end.
+    pub(super) replay: Option<Replay>,
     pub(super) slots: HashMap<SessionKey, Slot>,
+    /// How many of them live.
+    pub(super) live: usize,
     /// By log time.
     pub(super) deadlines: Timers,
     /// By log time.
     pub(super) reports: Timers,
     /// By the monotonic clock.
     pub(super) snapshots: Timers,
+    /// Sessions whose record lacks events.
+    pub(super) behind: Behind,
     pub(super) open: Layer,
     pub(super) sealed: Option<Layer>,
     /// Names the open layer.
@@ -51,6 +56,7 @@ pub struct Partition {
     unread: HashSet<SessionKey>,
     /// Those of which the log has been asked, while it has not answered.
     asked: Option<HashSet<SessionKey>>,
+    /// Records in a row, up to the position, that can't be read.
     pub(super) poison_run: u32,
     /// Tenants and games that its records told.
     pub(super) names: Names,
@@ -58,7 +64,10 @@ pub struct Partition {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// The changelog is read.
     Restoring,
+    /// Events are read again that some session's record lacks.
+    Replaying,
     Live,
     Leaving,
 }
@@ -77,10 +86,13 @@ impl Partition {
             backlog_end: None,
             caught_up: false,
             group_offset,
+            replay: None,
             slots: HashMap::new(),
+            live: 0,
             deadlines: Timers::default(),
             reports: Timers::default(),
             snapshots: Timers::default(),
+            behind: Behind::default(),
             open: Layer::default(),
             sealed: None,
             layer: 1,
@@ -93,7 +105,7 @@ impl Partition {
 
     /// Sessions that live here.
     pub fn live_sessions(&self) -> usize {
-        self.slots.values().filter(|slot| matches!(slot.entry, Entry::Live(_))).count()
+        self.live
     }
 
     /// Evicted sessions that are remembered.
@@ -119,7 +131,16 @@ impl Partition {
     }
 
     pub(super) fn is_live(&self) -> bool {
-        self.phase != Phase::Restoring
+        !matches!(self.phase, Phase::Restoring | Phase::Replaying)
+    }
+
+    pub(super) fn is_restoring(&self) -> bool {
+        self.phase == Phase::Restoring
+    }
+
+    /// Whether it takes in events again, in that assignment.
+    pub(super) fn is_replaying(&self, epoch: u64) -> bool {
+        self.phase == Phase::Replaying && self.epoch == epoch
     }
 
     pub(super) fn accepts(&self) -> bool {
@@ -149,70 +170,6 @@ impl Partition {
         self.open.is_clean() && self.sealed.is_none()
     }
 
-    /// Takes in records of the changelog.
-    pub(super) fn restore(&mut self, records: &[Record]) -> Result<(), Halt> {
-        for record in records {
-            match state::decode(&record.key, record.value.as_deref())? {
-                None => {}
-                Some(state::Record::Partition(Position { log_time, next_offset })) => {
-                    (self.log_time, self.position) = (log_time, Some(next_offset));
-                }
-                Some(state::Record::Session(key, Some(entry))) => {
-                    let written = record.value.as_ref().map_or(0, Bytes::len);
-                    self.slots.insert(key, Slot { written, ..Slot::new(entry, 0) });
-                }
-                Some(state::Record::Session(key, None)) => {
-                    self.slots.remove(&key);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The changelog has been read; answers with where to go on.
-    pub(super) fn restored(&mut self) -> Result<Option<i64>, Halt> {
-        let found = self.position.unwrap_or(0);
-        if let Some(committed) = self.group_offset.filter(|committed| *committed > found) {
-            return Err(Halt::Lost { partition: self.number, committed, found });
-        }
-        self.phase = Phase::Live;
-        let keys: Vec<SessionKey> = self.slots.keys().cloned().collect();
-        for key in keys {
-            self.wake(&key);
-        }
-        // State and offsets are committed as one; the state's own position is what it stands for.
-        Ok(self.position)
-    }
-
-    /// The session under a key, as it may be changed: what it was is kept for an abort.
-    pub(super) fn touch(&mut self, key: &SessionKey) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(key)?;
-        if slot.layer != self.layer {
-            slot.layer = self.layer;
-            self.open.bytes += 2 * slot.written;
-            self.open.before.insert(key.clone(), Some(slot.entry.clone()));
-        }
-        Some(slot)
-    }
-
-    /// Puts a session or marker under a key.
-    pub(super) fn put(&mut self, key: &SessionKey, entry: Entry) {
-        if let Some(slot) = self.touch(key) {
-            slot.entry = entry;
-            slot.queued = i64::MAX;
-        } else {
-            self.open.before.entry(key.clone()).or_insert(None);
-            self.slots.insert(key.clone(), Slot::new(entry, self.layer));
-        }
-    }
-
-    /// Forgets a key.
-    pub(super) fn forget(&mut self, key: &SessionKey) {
-        if self.touch(key).is_some() {
-            self.slots.remove(key);
-        }
-    }
-
     /// Sees to it that a session's deadlines are in the queues.
     pub(super) fn wake(&mut self, key: &SessionKey) {
         let Some(slot) = self.slots.get_mut(key) else { return };
@@ -221,7 +178,8 @@ impl Partition {
                 if session.readback.is_some() && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
                     self.unread.insert(key.clone());
                 }
-                if let Some(due) = session.report_due() {
+                if let Some(due) = session.report_due().filter(|due| *due < slot.report_queued) {
+                    slot.report_queued = due;
                     self.reports.push(due, key.clone());
                 }
                 session.deadline()

@@ -1,10 +1,11 @@
 //! One process as the log sees it: what is to befall it, and whether it lives.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// A step of a client's calls, at which something may befall it.
@@ -64,11 +65,12 @@ pub struct Fault {
 pub(super) struct Client {
     pub(super) name: String,
     state: Mutex<State>,
-    dead: watch::Sender<bool>,
+    died: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    dead: bool,
     frozen_until: Option<Instant>,
     faults: VecDeque<Fault>,
     slow_reads: Duration,
@@ -76,7 +78,7 @@ struct State {
 
 impl Client {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), state: Mutex::default(), dead: watch::Sender::new(false) }
+        Self { name: name.to_owned(), state: Mutex::default(), died: Notify::new() }
     }
 
     pub(super) fn arm(&self, fault: Fault) {
@@ -100,17 +102,21 @@ impl Client {
     }
 
     pub(super) fn kill(&self) {
-        self.dead.send_replace(true);
+        self.state.lock().dead = true;
+        self.died.notify_waiters();
     }
 
     /// Resolves when it is dead.
     pub(super) async fn died(&self) {
-        // The sender lives as long as this client.
-        let _ = self.dead.subscribe().wait_for(|dead| *dead).await;
+        let mut died = pin!(self.died.notified());
+        died.as_mut().enable();
+        if !self.is_dead() {
+            died.await;
+        }
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        *self.dead.borrow()
+        self.state.lock().dead
     }
 
     /// Whether its group hears nothing of it.

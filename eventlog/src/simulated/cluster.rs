@@ -1,11 +1,13 @@
 //! What all clients share: topics, groups, producers, and the time that ends what takes too long.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::SimulatedLog;
 use super::chance::Chance;
@@ -68,7 +70,8 @@ pub struct Defects {
 pub struct Cluster {
     pub(super) options: Options,
     state: Mutex<State>,
-    changed: watch::Sender<u64>,
+    /// Wakes those who wait in the order in which they began to: chance has no part in it.
+    changed: Notify,
 }
 
 /// All that the log holds.
@@ -116,7 +119,7 @@ impl Cluster {
             next_transaction: 0,
             chance: Chance::of(options.seed),
         };
-        let cluster = Arc::new(Self { options, state: Mutex::new(state), changed: watch::Sender::new(0) });
+        let cluster = Arc::new(Self { options, state: Mutex::new(state), changed: Notify::new() });
         tokio::spawn(look_after(Arc::downgrade(&cluster), options.beat));
         cluster
     }
@@ -179,24 +182,25 @@ impl Cluster {
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.state.lock());
-        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+        self.changed.notify_waiters();
         result
     }
 
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    /// Resolves at the next change after it is enabled.
+    pub(super) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// Waits until there is something.
     pub(super) async fn until<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
-        let mut changes = self.changes();
         loop {
-            changes.mark_unchanged();
+            let mut changed = pin!(self.changed());
+            // Before the look, so that nothing is missed in between.
+            changed.as_mut().enable();
             if let Some(found) = look(&mut self.state.lock()) {
                 return found;
             }
-            // The sender lives in this very cluster.
-            let _ = changes.changed().await;
+            changed.await;
         }
     }
 
@@ -229,7 +233,7 @@ impl Cluster {
         }
         drop(state);
         if changed {
-            self.changed.send_modify(|version| *version = version.wrapping_add(1));
+            self.changed.notify_waiters();
         }
     }
 }

@@ -52,13 +52,18 @@ impl SimulatedCommitter {
         if !seat.options.transactional && !commit.outputs.is_empty() {
             return Err(CommitError::Refused(format!("{} may commit offsets only", seat.options.instance)));
         }
+        Ok(())
+    }
+
+    /// Refuses offsets of a partition that is not this member's.
+    fn check_owned(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), CommitError> {
         if self.log.cluster.options.defects.foreign_partitions {
             return Ok(());
         }
-        let owned = seat.owned.lock();
-        match commit.offsets.iter().find(|(partition, _)| !owned.contains(partition)) {
+        let owned = self.seat.owned.lock();
+        match offsets.iter().find(|(partition, _)| !owned.contains(partition)) {
             Some((partition, _)) => {
-                Err(CommitError::Aborted(format!("{partition} is not {}'s", seat.options.instance)))
+                Err(CommitError::Aborted(format!("{partition} is not {}'s", self.seat.options.instance)))
             }
             None => Ok(()),
         }
@@ -97,6 +102,8 @@ impl SimulatedCommitter {
             self.log.cluster.change(|state| state.produce(&id, epoch, some))?;
             self.step(Point::Produced).await?;
         }
+        // As late as this: a commit that began while they were its own may have lost them since.
+        self.check_owned(&commit.offsets)?;
         self.send_offsets(&id, epoch, commit.offsets)?;
         self.step(Point::Sent).await
     }
@@ -158,6 +165,7 @@ impl Committer for SimulatedCommitter {
         self.log.client.awake().await;
         self.judge(&commit)?;
         if !self.seat.options.transactional {
+            self.check_owned(&commit.offsets)?;
             return self.commit_offsets(commit.offsets);
         }
         let refused = self.log.cluster.look(|state| commit.outputs.iter().find_map(|record| refusal(state, record)));

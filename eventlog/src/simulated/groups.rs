@@ -175,7 +175,11 @@ impl Group {
                     missed.push(*id);
                 }
             } else {
-                (member.silent_since, member.synced) = (None, generation);
+                member.silent_since = None;
+                // Who has yet to hear what it has lost has not joined anew.
+                if member.lost.is_empty() {
+                    member.synced = generation;
+                }
             }
         }
         for id in &missed {

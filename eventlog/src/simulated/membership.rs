@@ -1,6 +1,7 @@
 //! A member of a group: takes and gives partitions, and reads them.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -186,10 +187,11 @@ fn enrol(log: &SimulatedLog, options: &GroupOptions, wants: &BTreeSet<TopicParti
 #[async_trait]
 impl Membership for SimulatedMembership {
     async fn next(&mut self) -> Result<GroupEvent, LogError> {
-        let mut changes = self.log.cluster.changes();
+        let cluster = Arc::clone(&self.log.cluster);
         loop {
             refusal(self.log.client.at(Point::Next).await)?;
-            changes.mark_unchanged();
+            let mut changed = pin!(cluster.changed());
+            changed.as_mut().enable();
             if let Some(event) = self.order()? {
                 return Ok(event);
             }
@@ -211,10 +213,9 @@ impl Membership for SimulatedMembership {
                     None => std::future::pending().await,
                 }
             };
-            // The sender lives in the cluster, which this member keeps.
             tokio::select! {
                 biased;
-                _ = changes.changed() => {}
+                () = changed => {}
                 () = wait => {}
             }
         }

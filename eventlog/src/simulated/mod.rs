@@ -70,6 +70,11 @@ impl SimulatedLog {
         self.client.kill();
     }
 
+    /// Whether the process is dead.
+    pub fn is_dead(&self) -> bool {
+        self.client.is_dead()
+    }
+
     /// Freezes the process for so long.
     pub fn freeze(&self, time: Duration) {
         self.client.freeze(time);
@@ -141,7 +146,8 @@ impl EventLog for SimulatedLog {
     }
 
     async fn topic(&self, name: &str) -> Result<TopicInfo, LogError> {
-        self.call(Point::Read).await?;
+        // Who only asks for a topic has nothing as yet that could be lost for good.
+        self.call(Point::Read).await.map_err(|error| LogError::Unavailable(error.to_string()))?;
         self.cluster.look(|state| {
             let topic = state.topics.get(name).ok_or_else(|| LogError::NotFound(name.to_owned()))?;
             Ok(TopicInfo { id: topic.id.clone(), partitions: topic.spec.partitions })

@@ -1,5 +1,8 @@
 //! Reading stretches of partitions without a group.
 
+use std::pin::pin;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::client::Point;
@@ -61,10 +64,11 @@ impl Reader for SimulatedReader {
         if !slowness.is_zero() {
             tokio::time::sleep(slowness).await;
         }
-        let mut changes = self.log.cluster.changes();
+        let cluster = Arc::clone(&self.log.cluster);
         loop {
             self.log.client.awake().await;
-            changes.mark_unchanged();
+            let mut changed = pin!(cluster.changed());
+            changed.as_mut().enable();
             for _ in 0..self.stretches.len() {
                 let turn = self.turn % self.stretches.len();
                 self.turn = turn + 1;
@@ -75,8 +79,7 @@ impl Reader for SimulatedReader {
             if (0..self.stretches.len()).all(|index| self.is_done(index)) {
                 return Ok(None);
             }
-            // The sender lives in the cluster, which this reader keeps.
-            let _ = changes.changed().await;
+            changed.await;
         }
     }
 

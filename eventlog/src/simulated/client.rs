@@ -8,6 +8,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::chance::Chance;
+
+/// Within this time all calls of a process go on that has stood still.
+const THAW: Duration = Duration::from_millis(20);
+
 /// A step of a client's calls, at which something may befall it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Point {
@@ -68,17 +73,20 @@ pub(super) struct Client {
     died: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     dead: bool,
+    chance: Chance,
     frozen_until: Option<Instant>,
     faults: VecDeque<Fault>,
     slow_reads: Duration,
 }
 
 impl Client {
-    pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), state: Mutex::default(), died: Notify::new() }
+    pub(super) fn new(name: &str, chance: Chance) -> Self {
+        let (faults, slow_reads) = (VecDeque::new(), Duration::ZERO);
+        let state = State { dead: false, chance, frozen_until: None, faults, slow_reads };
+        Self { name: name.to_owned(), state: Mutex::new(state), died: Notify::new() }
     }
 
     pub(super) fn arm(&self, fault: Fault) {
@@ -132,7 +140,9 @@ impl Client {
             }
             let until = self.state.lock().frozen_until.filter(|until| *until > Instant::now());
             let Some(until) = until else { return };
-            tokio::time::sleep_until(until).await;
+            // Its calls go on in any order.
+            let later = self.state.lock().chance.up_to(THAW);
+            tokio::time::sleep_until(until + later).await;
         }
     }
 

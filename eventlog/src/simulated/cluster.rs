@@ -126,7 +126,8 @@ impl Cluster {
 
     /// The log as a process of this name sees it.
     pub fn client(self: &Arc<Self>, name: &str) -> SimulatedLog {
-        SimulatedLog { cluster: Arc::clone(self), client: Arc::new(Client::new(name)) }
+        let chance = self.chance(|chance| Chance::of(chance.draw()));
+        SimulatedLog { cluster: Arc::clone(self), client: Arc::new(Client::new(name, chance)) }
     }
 
     /// Cleans a topic now: drops by age, or compacts some of each partition's beginning, however little.

@@ -135,20 +135,21 @@ impl Cluster {
     pub fn clean(&self, topic: &str, now_ms: i64, whole: bool) {
         self.change(|state| {
             let Some(known) = state.topics.get_mut(topic) else { return };
-            let age = |time: Duration| now_ms.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+            let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
             for partition in &mut known.partitions {
                 let (tombstones, retention) = match known.spec.cleanup {
                     Cleanup::Delete { retention } => (None, retention),
                     Cleanup::Compact { tombstones, retention } => (Some(tombstones), retention),
                 };
                 if let Some(retention) = retention {
-                    partition.age(age(retention));
+                    partition.age(now_ms.saturating_sub(millis(retention)));
                 }
                 if let Some(tombstones) = tombstones {
                     let range = partition.range();
                     let length = usize::try_from(range.high - range.low).unwrap_or(0);
                     let part = if whole { length } else { state.chance.below(length + 1) };
-                    partition.compact(range.low + i64::try_from(part).unwrap_or(0), age(tombstones));
+                    let until = range.low + i64::try_from(part).unwrap_or(0);
+                    partition.compact(until, now_ms, millis(tombstones));
                 }
             }
         });

@@ -123,8 +123,8 @@ impl Group {
         let (mut give, mut take) = (Vec::new(), Vec::new());
         for (partition, owner) in self.owners.iter_mut().filter(|(_, owner)| owner.member == id) {
             match &mut owner.revoked {
-                Some((_, told)) if owner.told && !*told => {
-                    *told = true;
+                Some((_, is_known)) if owner.told && !*is_known => {
+                    *is_known = true;
                     give.push(partition.clone());
                 }
                 None if !owner.told && is_stable(partition) => take.push(partition.clone()),
@@ -150,8 +150,8 @@ impl Group {
     /// The member has let these go.
     pub(super) fn release(&mut self, id: MemberId, given: &[TopicPartition]) {
         for partition in given {
-            let gives = |owner: &Owner| owner.member == id && owner.revoked.is_some_and(|(_, told)| told);
-            if self.owners.get(partition).is_some_and(gives) {
+            let lets_go = |owner: &Owner| owner.member == id && owner.revoked.is_some_and(|(_, told)| told);
+            if self.owners.get(partition).is_some_and(lets_go) {
                 self.owners.remove(partition);
             }
         }

@@ -21,6 +21,8 @@ enum Kind {
     Record {
         record: Record,
         fate: Fate,
+        /// When a tombstone may go: told when it is first cleaned.
+        goes_at: Option<i64>,
     },
     /// The end of a transaction.
     Marker,
@@ -58,7 +60,7 @@ impl Partition {
         if let Some(transaction) = transaction {
             self.open.entry(transaction).or_insert(offset);
         }
-        self.entries.push_back(Entry { offset, kind: Kind::Record { record, fate } });
+        self.entries.push_back(Entry { offset, kind: Kind::Record { record, fate, goes_at: None } });
         self.next += 1;
         offset
     }
@@ -107,7 +109,7 @@ impl Partition {
                 break;
             }
             taken += 1;
-            if let Kind::Record { record, fate } = &entry.kind
+            if let Kind::Record { record, fate, .. } = &entry.kind
                 && (*fate == Fate::Kept || !read_committed)
             {
                 records.push(record.clone());
@@ -136,23 +138,24 @@ impl Partition {
         }
     }
 
-    /// Cleans what lies below `until` and is stable: of each key only the newest record stays, a tombstone
-    /// until it is older than `tombstones_ms`, and nothing of what was aborted.
-    pub(super) fn compact(&mut self, until: i64, tombstones_ms: i64) {
+    /// Cleans what lies below `until` and is stable: of each key only the newest record stays, and nothing of
+    /// what was aborted. A tombstone stays for `tombstones_ms` after it was cleaned for the first time.
+    pub(super) fn compact(&mut self, until: i64, now_ms: i64, tombstones_ms: i64) {
         let until = until.min(self.stable());
         let mut newest: HashMap<Bytes, i64> = HashMap::new();
         for entry in self.entries.iter().take_while(|entry| entry.offset < until) {
-            if let Kind::Record { record, fate: Fate::Kept } = &entry.kind {
+            if let Kind::Record { record, fate: Fate::Kept, .. } = &entry.kind {
                 newest.insert(record.key.clone(), entry.offset);
             }
         }
-        self.entries.retain(|entry| match &entry.kind {
+        self.entries.retain_mut(|entry| match &mut entry.kind {
             _ if entry.offset >= until => true,
             Kind::Marker => false,
-            Kind::Record { record, fate } => {
-                *fate == Fate::Kept
-                    && newest.get(&record.key) == Some(&entry.offset)
-                    && (record.value.is_some() || record.timestamp_ms >= tombstones_ms)
+            Kind::Record { record, fate, goes_at } => {
+                let is_newest = *fate == Fate::Kept && newest.get(&record.key) == Some(&entry.offset);
+                let is_over =
+                    record.value.is_none() && *goes_at.get_or_insert(now_ms.saturating_add(tombstones_ms)) <= now_ms;
+                is_newest && !is_over
             }
         });
     }
@@ -200,12 +203,14 @@ mod tests {
         partition.append(record("a", Some("1"), 0), None);
         partition.append(record("a", Some("2"), 0), None);
         partition.append(record("gone", Some("1"), 0), None);
-        partition.append(record("gone", None, 50), None);
+        partition.append(record("gone", None, 0), None);
         partition.append(record("a", Some("3"), 0), Some(1));
-        partition.compact(i64::MAX, 10);
+        partition.compact(i64::MAX, 1_000, 10);
         assert_eq!(seen(&partition, false), [1, 3, 4], "what is open may yet be aborted");
         partition.end(1, false);
-        partition.compact(i64::MAX, 60);
-        assert_eq!((seen(&partition, false), partition.range().high), (vec![1], 6), "the tombstone is too old");
+        partition.compact(i64::MAX, 1_009, 10);
+        assert_eq!(seen(&partition, false), [1, 3], "the tombstone stays for its time");
+        partition.compact(i64::MAX, 1_010, 10);
+        assert_eq!((seen(&partition, false), partition.range().high), (vec![1], 6), "which is over");
     }
 }

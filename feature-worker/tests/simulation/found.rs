@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::simulated::{Effect, Fault, Point};
+use schemas::testing;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::history::{Action, Arrival, History, Step, What};
-use super::run::Ways;
+use super::run::{MARGIN, TIMEOUT, Ways};
 use super::try_history;
 
 /// A process stood still in the midst of a commit for so long that its partition was taken away, came back
@@ -26,6 +27,23 @@ fn a_commit_that_outlives_the_loss_of_its_partition_counts_once() {
         ];
         assert_eq!(lived(steps), Ok(()), "{at:?}");
     }
+}
+
+/// A refused event's place let the session run out before its only event came, which is evidence: the facts
+/// said `timeout` or `completed`, by the time that lay between the two.
+#[test]
+fn evidence_is_complete_however_long_after_its_hole_it_comes() {
+    let mut evidence = testing::evidence(1).swap_remove(0);
+    evidence["seq"] = json!(0);
+    let session = evidence["session_id"].as_str().and_then(|id| id.parse().ok()).expect("its session");
+    let hole = Arrival { session, what: What::Hole(0), lag: 0, game: "demo", redriven: false };
+    let later = Arrival { what: What::Event(Arc::from(evidence.to_string())), ..hole.clone() };
+    let steps = vec![
+        step(0, Action::Start(0)),
+        step(300, Action::Append(hole)),
+        step(300 + TIMEOUT + MARGIN + 50, Action::Append(later)),
+    ];
+    assert_eq!(lived(steps), Ok(()));
 }
 
 fn lived(steps: Vec<Step>) -> Result<(), String> {

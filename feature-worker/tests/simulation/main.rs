@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "a test program exports nothing")]
 #![expect(clippy::expect_used, reason = "a test that fails says where")]
 
+mod befall;
 mod content;
 mod found;
 mod history;
@@ -15,6 +16,7 @@ mod plan;
 mod planted;
 mod run;
 mod shrink;
+mod stamp;
 
 use std::ops::Range;
 use std::sync::Mutex;

@@ -1,23 +1,19 @@
 //! Lives a history through: the real workers on a simulated log, in virtual time.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use daemon::{Clock, Shell};
 use eventlog::simulated::{Cluster, Defects, Options, SimulatedLog};
-use eventlog::{AppendOptions, Appender, Cleanup, EventLog, Headers, NewRecord, Record, TopicPartition, TopicSpec};
+use eventlog::{AppendOptions, Appender, Cleanup, EventLog, NewRecord, Record, TopicPartition, TopicSpec};
 use feature_worker::Config;
-use schemas::topics::{self, Kept, Topic};
-use schemas::{Tenant, Timestamp};
-use serde_json::json;
+use schemas::topics::{Kept, Topic};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::content::Content;
-use super::history::{Action, Arrival, History, Step, What};
+use super::history::{Action, History, Step};
+use super::stamp;
 
 /// Log time without an event after which a session is closed, in ms.
 pub const TIMEOUT: u64 = 500;
@@ -35,17 +31,6 @@ const HOUR: i64 = 3_600_000;
 const PATIENCE: u64 = 60_000;
 /// The group of the workers.
 const GROUP: &str = "workers";
-
-/// The settings of the only game: small bounds, so that short sessions reach them.
-static GAMES: LazyLock<(tempfile::NamedTempFile, PathBuf)> = LazyLock::new(|| {
-    let mut file = tempfile::NamedTempFile::new().expect("a file of games");
-    file.write_all(
-        b"[[settings]]\ncap = \"2500ms\"\nbuffer_events = 5\nemits = [\"strategy.changed\", \"task.abandoned\"]\n",
-    )
-    .expect("a file of games");
-    let path = file.path().to_owned();
-    (file, path)
-});
 
 /// What stands between a worker and the simulated log: nothing, or a planted bug.
 pub type Between = dyn Fn(SimulatedLog) -> Arc<dyn EventLog> + Send + Sync;
@@ -177,7 +162,8 @@ impl<'a> World<'a> {
     async fn act(&mut self, action: &Action) -> Result<(), String> {
         match action {
             Action::Append(arrival) => {
-                let record = self.record(arrival);
+                let received_at = self.now_ms() + self.jumped - arrival.lag;
+                let record = stamp::record(arrival, received_at, self.partitions);
                 let pending = self.appender.append(vec![record]).map_err(|error| error.to_string())?;
                 drop(pending.kept().await.map_err(|error| error.to_string())?);
             }
@@ -227,7 +213,7 @@ impl<'a> World<'a> {
             topic_prefix: PREFIX.into(),
             group: GROUP.into(),
             instance: Some(format!("w{name}")),
-            games: Some(GAMES.1.clone()),
+            games: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/games.toml").into()),
             session_timeout: millis(TIMEOUT),
             grace: millis(GRACE),
             idle: Duration::from_mins(1),
@@ -278,51 +264,12 @@ impl<'a> World<'a> {
     fn now_ms(&self) -> i64 {
         BEGIN + i64::try_from(self.began.elapsed().as_millis()).unwrap_or(0)
     }
-
-    fn record(&self, arrival: &Arrival) -> NewRecord {
-        let received_at = self.now_ms() + self.jumped - arrival.lag;
-        let tenant = Tenant::parse("acme").expect("a tenant");
-        let key = topics::session_key(&tenant, arrival.session);
-        NewRecord {
-            partition: TopicPartition::new(
-                Topic::Events.name(PREFIX),
-                topics::partition(key.as_bytes(), self.partitions),
-            ),
-            key: key.into(),
-            value: Some(stamped(arrival, received_at)),
-            headers: Headers::new(),
-            timestamp_ms: received_at,
-        }
-    }
 }
 
 impl Worker {
     fn is_alive(&self) -> bool {
         !self.log.is_dead() && !self.task.is_finished()
     }
-}
-
-/// A record's value, as a gateway would write it.
-fn stamped(arrival: &Arrival, received_at: i64) -> Bytes {
-    let at = Timestamp::from_ms(received_at).to_string();
-    let mut stamp = json!({
-        "v": 1, "tenant": "acme", "game": arrival.game, "received_at": at, "request_id": "r", "key_id": "k",
-        "gateway": "g", "origin": "close",
-    });
-    if arrival.redriven {
-        stamp["redrive"] =
-            json!({"topic": "play.quarantine", "partition": 0, "offset": 0, "first_received_at": stamp["received_at"]});
-    }
-    match &arrival.what {
-        What::Garbage => return Bytes::from_static(b"no record at all"),
-        What::Hole(seq) => stamp["hole"] = json!({"session_id": arrival.session, "seq": seq, "reason": "invalid"}),
-        What::Event(raw) => {
-            let mut text = stamp.to_string();
-            text.pop();
-            return Bytes::from(format!("{text},\"event\":{raw}}}"));
-        }
-    }
-    stamp.to_string().into()
 }
 
 fn spec(topic: Topic, partitions: i32) -> TopicSpec {

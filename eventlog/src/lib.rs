@@ -17,6 +17,8 @@ mod group;
 pub mod kafka;
 mod read;
 pub mod record;
+#[cfg(feature = "simulated")]
+pub mod simulated;
 mod topic;
 
 use std::sync::Arc;

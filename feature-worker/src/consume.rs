@@ -134,8 +134,7 @@ impl Consumer<'_> {
                     self.stand()?;
                 }
                 event = self.membership.next(), if !draining && self.machine.wants_records() => {
-                    let input = self.happened(event?);
-                    for input in input {
+                    for input in self.happened(event?)? {
                         self.step(input).await?;
                     }
                 }
@@ -163,14 +162,21 @@ impl Consumer<'_> {
     }
 
     /// What the group tells, for the machine.
-    fn happened(&mut self, event: GroupEvent) -> Vec<Input> {
-        match event {
+    ///
+    /// Where partitions are lost while a commit is under way, everything is begun anew: they may come back
+    /// before it ends, and what it commits would then lie behind the state that has been restored. A new
+    /// producer fences it.
+    fn happened(&mut self, event: GroupEvent) -> Result<Vec<Input>, WorkerError> {
+        Ok(match event {
             GroupEvent::Assigned(assignments) => {
                 self.joined = true;
                 let assigned = assignments.into_iter();
                 assigned
                     .map(|told| Input::Assigned { partition: told.partition.partition, committed: told.committed })
                     .collect()
+            }
+            GroupEvent::Revoked { lost: true, .. } if self.machine.is_committing() => {
+                return Err(WorkerError::Rejoin("partitions were lost while a commit was under way".into()));
             }
             GroupEvent::Revoked { partitions, lost, release } => {
                 let token = self.releases.keys().max().map_or(0, |token| token + 1);
@@ -185,7 +191,7 @@ impl Consumer<'_> {
                 vec![Input::Batch { partition, records: batch.records, next_offset: batch.next_offset }]
             }
             GroupEvent::CaughtUp { partition, .. } => vec![Input::CaughtUp { partition: partition.partition }],
-        }
+        })
     }
 
     async fn step(&mut self, input: Input) -> Result<(), WorkerError> {

@@ -102,6 +102,7 @@ async fn find_topics(
 async fn wait(shell: &Shell, health: &daemon::Component, pause: Duration) {
     health.beat();
     tokio::select! {
+        biased;
         () = shell.shutdown.draining() => {}
         () = tokio::time::sleep(pause) => {}
     }

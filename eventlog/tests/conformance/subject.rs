@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use eventlog::EventLog;
 use eventlog::embedded::EmbeddedLog;
 use eventlog::kafka::{KafkaLog, KafkaOptions};
+use eventlog::simulated::{Cluster, Options};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
@@ -49,6 +50,12 @@ pub fn kafka() -> Box<dyn Subject> {
 /// A log in a file of its own.
 pub fn embedded() -> Box<dyn Subject> {
     Box::new(Embedded { folder: tempfile::tempdir().unwrap() })
+}
+
+/// A log in memory that takes its time, as Kafka does.
+pub fn simulated() -> Box<dyn Subject> {
+    let (latency, marking) = (Duration::from_millis(3), Duration::from_millis(10));
+    Box::new(Simulated { cluster: Cluster::open(Options { latency, marking, ..Options::default() }) })
 }
 
 pub fn kafka_options(bootstrap: &str) -> KafkaOptions {
@@ -131,5 +138,29 @@ impl Subject for Embedded {
         let log = EmbeddedLog::open(self.folder.path().join("log.sqlite")).await.unwrap();
         log.maintain(now_ms()).await.unwrap();
         log.close().await;
+    }
+}
+
+struct Simulated {
+    cluster: Arc<Cluster>,
+}
+
+#[async_trait]
+impl Subject for Simulated {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        Arc::new(self.cluster.client("conformance"))
+    }
+
+    fn address(&self) -> String {
+        unreachable!("no other process sees it")
+    }
+
+    async fn without(&self, topic: &str) -> Arc<dyn EventLog> {
+        self.cluster.delete_topic(topic);
+        self.open().await
+    }
+
+    async fn hasten(&self, topic: &str) {
+        self.cluster.clean(topic, now_ms(), true);
     }
 }

@@ -115,6 +115,11 @@ impl Machine {
         !self.partitions.values().any(Partition::is_behind)
     }
 
+    /// Whether a commit is under way.
+    pub fn is_committing(&self) -> bool {
+        self.commit == CommitState::UnderWay
+    }
+
     /// Whether every owned partition has its state.
     pub fn is_restored(&self) -> bool {
         self.partitions.values().all(Partition::is_live)

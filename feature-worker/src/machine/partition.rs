@@ -206,14 +206,17 @@ impl Partition {
         let from = self.unread.iter().filter_map(stretch).map(|(from, _)| from).min()?;
         let until = self.unread.iter().filter_map(stretch).map(|(_, until)| until).max()?;
         let asked = std::mem::take(&mut self.unread);
-        let sessions = asked.iter().cloned().collect();
+        let mut sessions: Vec<_> = asked.iter().cloned().collect();
+        sessions.sort_unstable();
         self.asked = Some(asked);
         Some(Command::ReadBack { partition: self.number, epoch: self.epoch, from, until, sessions })
     }
 
-    /// The sessions that the log was asked for.
-    pub(super) fn answered(&mut self) -> HashSet<SessionKey> {
-        self.asked.take().unwrap_or_default()
+    /// The sessions that the log was asked for, in order.
+    pub(super) fn answered(&mut self) -> Vec<SessionKey> {
+        let mut asked: Vec<_> = self.asked.take().into_iter().flatten().collect();
+        asked.sort_unstable();
+        asked
     }
 }
 

@@ -52,7 +52,10 @@ impl Partition {
         let mut layer = std::mem::take(&mut self.open);
         outputs.append(&mut layer.outputs);
         let mut too_large = Vec::new();
-        for key in layer.before.keys() {
+        // In an order of their own, so that the same inputs give the same outputs.
+        let mut touched: Vec<_> = layer.before.keys().collect();
+        touched.sort_unstable();
+        for key in touched {
             if !self.seal_session(key, moment, settings, outputs)? {
                 too_large.push(key.clone());
             }

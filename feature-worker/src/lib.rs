@@ -6,6 +6,7 @@
 mod ask;
 pub mod config;
 pub mod consume;
+pub mod cow;
 pub mod encode;
 pub mod error;
 pub mod fold;

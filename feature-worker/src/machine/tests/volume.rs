@@ -61,7 +61,7 @@ impl Load {
         let age = turn + place % EVENTS;
         let (life, seq) = (age / EVENTS, age % EVENTS);
         let seq = if life == 0 { seq - place % EVENTS } else { seq };
-        let session = uuid::Uuid::from_u128(u128::from(place) << 64 | u128::from(life) | 7 << 76);
+        let session = uuid::Uuid::from_u128(u128::from(place) << 84 | u128::from(life) | 7 << 76);
         let at = Timestamp::from_ms(BEGIN + now);
         let (kind, data) = match (age % EVENTS, seq % 5) {
             (49, _) => ("session.closed", r#"{"reason":"completed"}"#.to_owned()),

@@ -14,7 +14,7 @@ use super::{plan, shrink, try_history};
 use bug::{Bug, Planted};
 
 /// Seeds among which each bug is to be found.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 1_000;
 
 #[test]
 fn a_rewind_that_is_left_out_is_noticed() {

@@ -64,7 +64,7 @@ async fn shows(recorder: &PrometheusHandle, what: &str, seen: impl Fn(&Scrape) -
         if seen(&scrape) {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(30), "never seen: {what}\n{}", scrape.text);
+        assert!(began.elapsed() < Duration::from_secs(90), "never seen: {what}\n{}", scrape.text);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

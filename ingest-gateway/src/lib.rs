@@ -163,7 +163,7 @@ async fn work(
     let Ok(link) = gateway.link() else { return Ok(()) };
     let _tail = (config.dedup == Dedup::Shared).then(|| {
         let asked = peers::ask(Arc::clone(gateway), Arc::clone(log), link.targets.events.clone(), link.deadline);
-        let tail = tail::follow(Arc::clone(gateway), Arc::clone(log), Arc::clone(&link.appender), ends);
+        let tail = tail::follow(Arc::clone(gateway), Arc::clone(log), ends);
         (AbortOnDropHandle::new(tokio::spawn(tail)), AbortOnDropHandle::new(tokio::spawn(asked)))
     });
     healths.gateway.ready();

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eventlog::{Appender, Batch, EventLog, LogError, ReadRequest, Record, Stretch, TopicPartition};
+use eventlog::{Batch, EventLog, LogError, ReadRequest, Record, Stretch, TopicPartition};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
 use crate::gateway::Gateway;
@@ -29,11 +29,11 @@ const TURN: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(30);
 
 /// Follows the log from where the window was read back to, for ever.
-pub(crate) async fn follow(gateway: Arc<Gateway>, log: Arc<dyn EventLog>, appender: Arc<dyn Appender>, ends: Ends) {
+pub(crate) async fn follow(gateway: Arc<Gateway>, log: Arc<dyn EventLog>, ends: Ends) {
     let (partitions, known): (Vec<TopicPartition>, Vec<i64>) = ends.0.into_iter().unzip();
     let Some(topic) = partitions.first().map(|partition| Arc::clone(&partition.topic)) else { return };
     gateway.own.begin(topic, &known);
-    let tail = Tail { gateway, log, appender, partitions };
+    let tail = Tail { gateway, log, partitions };
     loop {
         metrics::tail_reads(false);
         tail.rest().await;
@@ -49,7 +49,6 @@ pub(crate) async fn follow(gateway: Arc<Gateway>, log: Arc<dyn EventLog>, append
 struct Tail {
     gateway: Arc<Gateway>,
     log: Arc<dyn EventLog>,
-    appender: Arc<dyn Appender>,
     /// All of play.events, by number.
     partitions: Vec<TopicPartition>,
 }
@@ -59,17 +58,13 @@ impl Tail {
     async fn rest(&self) {
         let count = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
         let mut turns = every(LOOK.max(LOOK_EACH.saturating_mul(count)));
-        let (mut ends, mut looked_at, mut suspected) = (self.gateway.own.known(), Instant::now(), false);
+        let (mut ends, mut suspected) = (self.gateway.own.known(), false);
         loop {
             turns.tick().await;
             let known = self.gateway.own.known();
             if ends.iter().zip(&known).any(|(end, known)| end > known) {
-                // An acknowledgement may come later than the end that it moves: whether it is this gateway's own
-                // is known when nothing waits any more of what was appended until then.
-                if self.appender.backlog().oldest >= looked_at.elapsed() {
-                    continue;
-                }
-                // And whoever waits for it has had a turn.
+                // An acknowledgement is later than the end that it moves, but mostly not by two turns. Where it is,
+                // reading costs time, and waiting would leave an append whose acknowledgement is lost unknown.
                 if suspected {
                     return;
                 }
@@ -86,7 +81,6 @@ impl Tail {
                     return;
                 }
             }
-            looked_at = Instant::now();
         }
     }
 

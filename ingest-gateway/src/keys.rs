@@ -246,7 +246,7 @@ mod tests {
         assert!(verify(&made.key).is_none());
         assert!(verify(&other.key).is_some());
         assert_eq!(list(&path).unwrap().len(), 2);
-        assert!(!fs::read_to_string(&path).unwrap().contains(other.key.rsplit('_').next().unwrap()));
+        assert!(!fs::read_to_string(&path).unwrap().contains(other.key.splitn(3, '_').nth(2).unwrap()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the file");
     }
 

@@ -266,7 +266,9 @@ async fn nothing_of_a_request_is_in_a_line_but_what_is_meant_to_be() {
     }
     let text = std::fs::read_to_string(&log.path).unwrap();
     for secret in secrets {
-        let secret = secret.rsplit('_').next().unwrap();
+        // Of a key its public id may stand there; the secret behind it may hold a `_` of its own.
+        let secret =
+            secret.strip_prefix("pl_").and_then(|key| key.split_once('_')).map_or(secret, |(_, secret)| secret);
         assert!(!text.contains(secret), "{secret} stands in {:?}", text.lines().find(|line| line.contains(secret)));
     }
     for forbidden in ["127.0.0.1", "?", "app_version", "Bearer"] {

@@ -118,6 +118,6 @@ async fn use_up(world: &World, publishable: &str) -> Vec<String> {
         let sent = http2.post(url).bearer_auth(key).json(&event()).send().await.unwrap();
         assert_eq!(sent.version(), reqwest::Version::HTTP_2);
     }
-    let secret = |key: &str| key.rsplit('_').next().unwrap().to_owned();
+    let secret = |key: &str| key.splitn(3, '_').nth(2).unwrap().to_owned();
     vec![secret(&world.key), secret(publishable), secret(&bad), token.rsplit('.').next().unwrap().to_owned()]
 }

@@ -11,6 +11,8 @@ pub mod gateway;
 pub mod key;
 pub mod latency;
 pub mod load;
+pub mod median;
+pub mod numbers;
 pub mod process;
 pub mod send;
 pub mod stages;

@@ -8,6 +8,7 @@ use super::bare::{self, Arguments as Bare};
 use super::connections::{Pace, Sent, send};
 use super::events::Play;
 use super::ground::{Gateway, Ground, PARTITIONS};
+use crate::numbers::{count, milliseconds};
 
 /// One measurement of gateways.
 pub(super) struct Measured {
@@ -117,16 +118,4 @@ pub(super) async fn stop(gateways: Vec<Gateway>) -> anyhow::Result<()> {
         gateway.process.stop().await?;
     }
     Ok(())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures to be read")]
-/// As they are read.
-pub(super) fn milliseconds(us: u64) -> f64 {
-    us as f64 / 1e3
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures to be read")]
-/// As a factor.
-pub(super) fn count(number: usize) -> f64 {
-    number as f64
 }

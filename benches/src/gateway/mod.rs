@@ -6,7 +6,6 @@ mod events;
 mod ground;
 mod idle;
 mod measure;
-mod median;
 
 use std::path::PathBuf;
 
@@ -14,10 +13,11 @@ pub use bare::{BARE, main as bare_main};
 use clap::{Parser, ValueEnum};
 use connections::Pace;
 use ground::Ground;
-use measure::{Load, count, milliseconds, stop};
-pub(crate) use median::Median;
+use measure::{Load, stop};
 
 use crate::folder::new_folder;
+use crate::median::Median;
+use crate::numbers::{count, milliseconds};
 
 /// Figures of the gateway on Kafka
 #[derive(Parser, Clone, Debug)]

@@ -22,7 +22,8 @@ use play::Play;
 use watched::{Waits, Watched};
 
 use crate::folder::new_folder;
-use crate::gateway::Median;
+use crate::median::Median;
+use crate::numbers::{count, milliseconds, ratio};
 
 /// Figures of the worker on Kafka
 #[derive(Parser, Clone, Debug)]
@@ -239,7 +240,7 @@ impl Bench<'_> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let took = waits.took();
-        let at = |share| millis(took.value_at_quantile(share));
+        let at = |share| milliseconds(took.value_at_quantile(share));
         println!(
             "close → report at {rate:.0} events/s ({made} events, commit every 200 ms): p50 {:.0} ms, p99 {:.0} ms of {} \
              (aim: 600); {} without a report",
@@ -276,19 +277,4 @@ impl Drained {
 
 fn seed() -> u64 {
     uuid::Uuid::new_v4().as_u64_pair().0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures to be read")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    part as f64 / whole.max(1) as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures to be read")]
-fn millis(us: u64) -> f64 {
-    us as f64 / 1e3
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures to be read")]
-fn count(number: usize) -> f64 {
-    number as f64
 }

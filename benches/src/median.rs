@@ -4,11 +4,11 @@ use std::fmt::{self, Display, Formatter};
 
 /// Figures, printed as the one in the middle and, where there are more, how far they lie apart.
 #[derive(Debug, Default)]
-pub(crate) struct Median(Vec<f64>);
+pub struct Median(Vec<f64>);
 
 impl Median {
     /// One more.
-    pub(crate) fn add(&mut self, figure: f64) {
+    pub fn add(&mut self, figure: f64) {
         self.0.push(figure);
     }
 }

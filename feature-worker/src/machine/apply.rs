@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eventlog::Record;
 use schemas::record::quarantine::Reason;
-use schemas::record::stamp::{Raw, Stamp, StampError};
+use schemas::record::stamp::{Names, Raw, Stamp, StampError};
 use schemas::{Event, FieldError, Timestamp};
 
 use super::Settings;
@@ -68,17 +68,10 @@ impl Partition {
             return Ok(false);
         }
         let value = record.value.clone().unwrap_or_default();
-        let stamp = match Stamp::skim(&value, &mut self.names) {
-            Ok(stamp) => stamp,
+        let (stamp, event) = match read(&value, &mut self.names) {
+            Ok(told) => told,
             Err(error) => return self.unreadable(record, error),
         };
-        let event = stamp.event.map(|raw| schemas::parse::stamped(raw.get(), stamp.origin).map(|event| (event, raw)));
-        // Skimmed, it need not be a stamp at all.
-        if let Some(Err(_)) = event
-            && let Err(error) = Stamp::parse(&value)
-        {
-            return self.unreadable(record, error);
-        }
         self.log_time = self.log_time.max(stamp.received_at.ms());
         if !self.fire(self.log_time, settings, room)? {
             return Ok(false);
@@ -296,4 +289,21 @@ impl Partition {
         })));
         Ok(())
     }
+}
+
+/// A record's stamp and the event in it, or what is wrong with that.
+pub(super) type Told<'a> = (Stamp<'a>, Option<Result<(Event<'a>, Raw<'a>), Vec<FieldError>>>);
+
+/// Reads a record of play.events.
+///
+/// # Errors
+/// When it is no stamp.
+pub(super) fn read<'a>(value: &'a [u8], names: &mut Names) -> Result<Told<'a>, StampError> {
+    let stamp = Stamp::skim(value, names)?;
+    let event = stamp.event.map(|raw| schemas::parse::stamped(raw.get(), stamp.origin).map(|event| (event, raw)));
+    if let Some(Err(_)) = event {
+        // Skimmed, it need not be a stamp at all.
+        Stamp::parse(value)?;
+    }
+    Ok((stamp, event))
 }

@@ -5,9 +5,10 @@
 
 use bytes::Bytes;
 use eventlog::Record;
-use schemas::record::stamp::{Stamp, StampError};
+use schemas::record::stamp::StampError;
 
 use super::Settings;
+use super::apply::read;
 use super::halt::Halt;
 use super::partition::{Partition, Phase, context};
 use super::slot::{Saved, Since, Slot};
@@ -93,8 +94,8 @@ impl Partition {
 
     fn replay_record(&mut self, record: &Record, settings: &Settings) -> Result<(), Halt> {
         let value = record.value.clone().unwrap_or_default();
-        let stamp = match Stamp::parse(&value) {
-            Ok(stamp) => stamp,
+        let (stamp, event) = match read(&value, &mut self.names) {
+            Ok(told) => told,
             Err(error @ StampError::Newer(_)) => {
                 return Err(Halt::Newer { partition: self.number, offset: record.offset, error });
             }
@@ -108,9 +109,7 @@ impl Partition {
             if let Some(session) = self.lacking(&key, record.offset) {
                 session.hole(hole.seq, &arrival, &context(settings, &key))?;
             }
-        } else if let Some(raw) = stamp.event
-            && let Ok(event) = schemas::parse::stamped(raw.get(), stamp.origin)
-        {
+        } else if let Some(Ok((event, raw))) = event {
             let key = of(event.session_id);
             if let Some(session) = self.lacking(&key, record.offset) {
                 session.event(&event, raw, &arrival, &context(settings, &key))?;

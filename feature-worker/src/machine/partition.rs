@@ -2,14 +2,13 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use bytes::Bytes;
 use eventlog::Record;
 
 use super::halt::Halt;
-use super::layer::Layer;
+use super::layer::{Layer, Room};
 use super::slot::Slot;
 use super::timers::Timers;
-use super::{Command, Settings};
+use super::{Command, Restored, Settings};
 use schemas::record::stamp::Names;
 
 use crate::session::told::Context;
@@ -25,8 +24,6 @@ pub struct Partition {
     pub(super) log_time: i64,
     /// By the monotonic clock, since when all that the partition holds has been read.
     pub(super) drained_at: Option<i64>,
-    /// By the same clock, since when no partition is read: what has come meanwhile is not known.
-    pub(super) halted_at: Option<i64>,
     /// The next offset to be read.
     pub(super) position: Option<i64>,
     /// Records that wait for their turn, and the position after them.
@@ -71,7 +68,6 @@ impl Partition {
             phase: Phase::Restoring,
             log_time: i64::MIN,
             drained_at: None,
-            halted_at: None,
             position: None,
             backlog: VecDeque::new(),
             backlog_end: None,
@@ -145,28 +141,30 @@ impl Partition {
         !self.backlog.is_empty()
     }
 
+    /// Whether the next commit should take no more of it.
+    pub(super) fn is_full(&self, room: Room) -> bool {
+        self.open.is_full(room)
+    }
+
     pub(super) fn is_clean(&self) -> bool {
         self.open.is_clean() && self.sealed.is_none()
     }
 
     /// Takes in records of the changelog.
-    pub(super) fn restore(&mut self, records: &[Record]) -> Result<(), Halt> {
-        for record in records {
-            match state::decode(&record.key, record.value.as_deref())? {
-                None => {}
-                Some(state::Record::Partition(Position { log_time, next_offset })) => {
+    pub(super) fn restore(&mut self, records: Vec<Restored>) {
+        for Restored { record, bytes } in records {
+            match record {
+                state::Record::Partition(Position { log_time, next_offset }) => {
                     (self.log_time, self.position) = (log_time, Some(next_offset));
                 }
-                Some(state::Record::Session(key, Some(entry))) => {
-                    let written = record.value.as_ref().map_or(0, Bytes::len);
-                    self.slots.insert(key, Slot { written, ..Slot::new(entry, 0) });
+                state::Record::Session(key, Some(entry)) => {
+                    self.slots.insert(key, Slot { written: bytes, ..Slot::new(entry, 0) });
                 }
-                Some(state::Record::Session(key, None)) => {
+                state::Record::Session(key, None) => {
                     self.slots.remove(&key);
                 }
             }
         }
-        Ok(())
     }
 
     /// The changelog has been read; answers with where to go on.

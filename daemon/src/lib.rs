@@ -111,17 +111,17 @@ mod tests {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
             let outcome = run_to_end(runtime, async {
-                let (begin, begun) = tokio::sync::oneshot::channel();
+                let (tell_begun, has_begun) = tokio::sync::oneshot::channel();
                 drop(tokio::task::spawn_blocking(move || {
-                    begin.send(()).unwrap();
+                    tell_begun.send(()).unwrap();
                     let _ = released.recv();
                 }));
-                begun.await.unwrap();
+                has_begun.await.unwrap();
                 7
             });
             tell.send(outcome).unwrap();
         });
-        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(7));
+        assert_eq!(told.recv_timeout(Duration::from_mins(1)), Ok(7));
         drop(release);
     }
 }

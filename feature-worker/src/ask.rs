@@ -280,4 +280,20 @@ mod tests {
         };
         assert_eq!(records.iter().map(|record| record.offset).collect::<Vec<_>>(), [3, 4]);
     }
+
+    #[test]
+    fn a_record_that_is_kept_keeps_no_batch() {
+        let batch = Bytes::from(vec![7; 1 << 20]);
+        let record = Record {
+            offset: 3,
+            timestamp_ms: 4,
+            key: batch.slice(..10),
+            value: Some(batch.slice(10..30)),
+            headers: Headers::new(),
+        };
+        let kept = copied(&record);
+        assert_eq!((kept.offset, kept.timestamp_ms, &kept.key, &kept.value), (3, 4, &record.key, &record.value));
+        drop(record);
+        assert!(batch.is_unique(), "nothing else holds it");
+    }
 }

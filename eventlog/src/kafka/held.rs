@@ -63,17 +63,21 @@ impl Owned {
         share.map(|share| share.fetch = fetch).is_some()
     }
 
-    /// Holds a partition or lets it go on. What the thread is to be told, if anything; none when the partition is
-    /// none of its own.
-    pub(super) fn hold(&mut self, partition: &TopicPartition, held: bool) -> Option<Option<bool>> {
-        let share = self.partitions.get_mut(partition)?;
+    /// Whether a partition is one of its own.
+    pub(super) fn has(&self, partition: &TopicPartition) -> bool {
+        self.partitions.contains_key(partition)
+    }
+
+    /// Holds a partition or lets it go on; true when the thread is to be told that it goes on.
+    pub(super) fn hold(&mut self, partition: &TopicPartition, held: bool) -> bool {
+        let Some(share) = self.partitions.get_mut(partition) else { return false };
         share.held = held;
         if held {
-            return Some(None);
+            return false;
         }
         self.bytes -= share.waiting.iter().map(|item| item.bytes).sum::<usize>();
         self.ready.append(&mut share.waiting);
-        Some(std::mem::take(&mut share.paused).then_some(false))
+        std::mem::take(&mut share.paused)
     }
 
     /// What has waited and is to be handed out first.
@@ -143,14 +147,14 @@ mod tests {
     #[test]
     fn what_is_held_waits_in_order_and_the_rest_goes_on() {
         let mut owned = two();
-        assert!(matches!(owned.hold(&partition(0), true), Some(None)));
-        assert!(owned.hold(&partition(2), true).is_none());
+        assert!(!owned.hold(&partition(0), true));
+        assert!(owned.has(&partition(0)) && !owned.has(&partition(2)));
         for next in 1..4 {
             assert!(matches!(owned.judge(item(0, 1, next, 10)), Fate::Kept));
             assert!(matches!(owned.judge(item(1, 2, next, 10)), Fate::Now(_)));
         }
         assert!(owned.next().is_none());
-        assert!(matches!(owned.hold(&partition(0), false), Some(None)));
+        assert!(!owned.hold(&partition(0), false));
         assert_eq!(owned.next().map(|item| offset(&item)), Some(1));
         // Held again in the middle, it loses nothing and keeps its order.
         owned.hold(&partition(0), true);
@@ -168,8 +172,8 @@ mod tests {
         assert!(matches!(owned.judge(item(0, 1, 1, MOST_BYTES)), Fate::Kept));
         assert!(matches!(owned.judge(item(0, 1, 2, 1)), Fate::Enough(of) if of == partition(0)));
         assert!(matches!(owned.judge(item(0, 1, 3, 1)), Fate::Kept), "it has been told");
-        assert!(matches!(owned.hold(&partition(0), false), Some(Some(false))));
-        assert!(matches!(owned.hold(&partition(0), false), Some(None)), "it has been told");
+        assert!(owned.hold(&partition(0), false));
+        assert!(!owned.hold(&partition(0), false), "it has been told");
     }
 
     #[test]

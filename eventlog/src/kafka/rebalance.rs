@@ -16,7 +16,7 @@ use super::consumer::Member;
 use super::error;
 use super::messages::Notice;
 use super::observer::CALL;
-use super::slots::State;
+use super::slots::{Stage, State};
 use crate::{Assignment, LogError, Release, TopicPartition};
 
 /// So long may the task keep revoked partitions; then they go, and the group's generation fences it.
@@ -130,7 +130,7 @@ impl Member {
             let Some(slot) = slot.filter(|slot| slot.assignment == assignment && slot.state != State::Leaving) else {
                 continue;
             };
-            slot.told = true;
+            slot.stage = Stage::Told;
             if found.committed.is_some() {
                 self.progress.insert(found.partition.clone());
             }
@@ -151,7 +151,7 @@ impl Member {
             let Some(slot) = self.slots.get(partition) else { continue };
             slot.state = State::Leaving;
             slot.builder.clear();
-            if slot.told {
+            if slot.stage != Stage::Untold {
                 told.push(partition.clone());
             }
         }

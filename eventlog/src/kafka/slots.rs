@@ -24,10 +24,7 @@ pub(super) struct Slot {
     pub(super) state: State,
     /// Which of the member's assignments brought it.
     pub(super) assignment: u64,
-    /// Whether the task has been told that it is its own.
-    pub(super) told: bool,
-    /// Whether a start that was named has been found within what the partition holds.
-    pub(super) looked_at: bool,
+    pub(super) stage: Stage,
     /// Whether librdkafka has been told not to fetch it.
     pub(super) paused: bool,
     /// Whether the task wants nothing of it for now.
@@ -37,6 +34,17 @@ pub(super) struct Slot {
     /// The next offset that may come.
     pub(super) position: i64,
     pub(super) builder: BatchBuilder,
+}
+
+/// How far a partition has come since it was assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The task has not been told of it.
+    Untold,
+    /// The task knows that it is its own.
+    Told,
+    /// A start that was named has been found within what it holds.
+    Looked,
 }
 
 /// What happens to a partition.
@@ -62,8 +70,7 @@ impl Slot {
             handle: None,
             state: State::Idle,
             assignment,
-            told: false,
-            looked_at: false,
+            stage: Stage::Untold,
             paused: true,
             held: false,
             epoch: 0,

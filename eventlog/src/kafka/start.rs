@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::consumer::Member;
 use super::error;
 use super::messages::Notice;
-use super::slots::State;
+use super::slots::{Stage, State};
 use crate::{LogError, OffsetRange, TopicPartition};
 
 /// So long may a partition take until it can be moved.
@@ -26,7 +26,7 @@ impl Member {
         slot.builder.clear();
         slot.epoch = epoch;
         slot.position = offset;
-        if slot.looked_at {
+        if slot.stage == Stage::Looked {
             // A later start is one that was read from before.
             slot.state = State::Seeking(Instant::now());
             return ControlFlow::Continue(());
@@ -48,7 +48,9 @@ impl Member {
             }
             // Where the cluster does not say, reading will tell.
             looked => {
-                slot.looked_at = looked.is_some();
+                if looked.is_some() {
+                    slot.stage = Stage::Looked;
+                }
                 slot.state = State::Seeking(Instant::now());
             }
         }

@@ -205,8 +205,7 @@ impl Transaction<'_> {
         self.open = false;
         let wanted = self.wait_for_deliveries();
         let deadline = self.transactions.commit_deadline;
-        let done =
-            wanted.and_then(|()| self.call("commit", deadline, |producer, wait| producer.commit_transaction(wait)));
+        let done = wanted.and_then(|()| self.call("commit", deadline, Producer::commit_transaction));
         match done {
             Err(CommitError::Aborted(abort)) => {
                 let deliveries = Arc::clone(&self.transactions.deliveries);
@@ -228,7 +227,7 @@ impl Transaction<'_> {
         self.open = false;
         let abandoned = self.transactions.abandoned.load(Ordering::Relaxed);
         let deadline = if abandoned { LAST_ABORT } else { CALL_DEADLINE };
-        self.call("abort", deadline, |producer, wait| producer.abort_transaction(wait)).map_err(|failed| match failed {
+        self.call("abort", deadline, Producer::abort_transaction).map_err(|failed| match failed {
             CommitError::Aborted(abort) => CommitError::Fatal(abort.why),
             failed => failed,
         })

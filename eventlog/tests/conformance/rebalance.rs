@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventlog::{AbortCause, Commit, CommitError, GroupEvent, LogError, Membership, TopicPartition};
+use eventlog::{AbortCause, Commit, CommitError, GroupEvent, GroupOptions, LogError, Membership, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -111,7 +111,7 @@ pub async fn partitions_that_stay_are_committed_while_others_wait_to_go(world: &
 pub async fn who_has_not_heard_of_a_revocation_leaves_all_the_same(world: &World) {
     let input = world.topic(2).await;
     let group = world.name("group");
-    let (mut first, _) = world.join(World::member(&group, "a", &input)).await;
+    let (first, _) = world.join(World::member(&group, "a", &input)).await;
     let joining = join_aside(world, &group, &input);
     // What goes is told, and nobody listens.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -238,6 +238,36 @@ async fn a_commit_that_is_abandoned_is_aborted_and_none_comes_after_it() {
     }
     assert_eq!(seen, [1]);
     assert_eq!(eventlog::EventLog::committed(&*log, "group", &[input]).await.unwrap(), [Some(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_end_is_late_ends_the_membership_and_leaves_nothing_torn() {
+    let world = World::new(super::subject::kafka()).await;
+    let (input, output) = (TopicPartition::new(world.topic(1).await, 0), TopicPartition::new(world.topic(1).await, 0));
+    let options = World::member(&world.name("group"), "a", &input.topic);
+    let hasty = GroupOptions { commit_deadline: Duration::from_micros(1_500), ..options.clone() };
+    for _ in 0..5 {
+        let (member, share) = world.join(hasty.clone()).await;
+        let mut next = share[0].committed.unwrap_or(0);
+        // What was not told in time may have taken effect, whole.
+        assert_eq!(numbers(&world.read_all(&output).await).len(), usize::try_from(next).unwrap() * 3);
+        let ended = loop {
+            next += 1;
+            let outputs = (0..3).map(|number| numbered(&output, number)).collect();
+            match commit(&member.committer(), outputs, &input, next).await {
+                Ok(()) if next < share[0].committed.unwrap_or(0) + 100 => {}
+                Ok(()) => panic!("a hundred commits were in time"),
+                Err(ended) => break ended,
+            }
+        };
+        assert!(matches!(ended, CommitError::Fatal(_)), "{ended:?}");
+        let again = commit(&member.committer(), vec![], &input, next).await;
+        assert!(again.is_err_and(|error| error.ends_membership()), "nothing more is committed");
+    }
+    let (member, share) = world.join(options).await;
+    let next = share[0].committed.unwrap_or(0) + 1;
+    commit(&member.committer(), (0..3).map(|number| numbered(&output, number)).collect(), &input, next).await.unwrap();
+    assert_eq!(numbers(&world.read_all(&output).await).len(), usize::try_from(next).unwrap() * 3);
 }
 
 /// The next records, which must be of this partition; nothing else may come but the news that it is read.

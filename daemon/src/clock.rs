@@ -17,12 +17,22 @@ pub struct Clock {
 struct Inner {
     /// Wall time when the clock was made.
     start_ms: i64,
-    /// Since the machine's boot, at that moment.
-    boot: Duration,
-    began: Instant,
+    source: Source,
     /// What is added to the host's wall clock, and to its clock since boot: nothing but in tests.
     wall_moved_ms: AtomicI64,
     boot_moved_ms: AtomicI64,
+}
+
+/// What carries a clock on from its start.
+#[derive(Debug)]
+enum Source {
+    Host {
+        /// Since the machine's boot, when the clock was made.
+        boot: Duration,
+        began: Instant,
+    },
+    /// The runtime's own time.
+    Runtime { began: tokio::time::Instant },
 }
 
 impl Clock {
@@ -36,12 +46,23 @@ impl Clock {
         Self::of_host(ms)
     }
 
+    /// A clock that starts at `start_ms` and goes by the time of the runtime in which it is made: where that
+    /// is paused, as in a simulation, so is the clock. Its host's clock is the real one all the same.
+    pub fn of_runtime(start_ms: i64) -> Self {
+        let inner = Inner {
+            start_ms,
+            source: Source::Runtime { began: tokio::time::Instant::now() },
+            wall_moved_ms: AtomicI64::new(0),
+            boot_moved_ms: AtomicI64::new(0),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
     fn of_host(ahead_ms: i64) -> Self {
         let began = Instant::now();
         let inner = Inner {
             start_ms: host_ms().saturating_add(ahead_ms),
-            boot: since_boot().unwrap_or_default(),
-            began,
+            source: Source::Host { boot: since_boot().unwrap_or_default(), began },
             wall_moved_ms: AtomicI64::new(ahead_ms),
             boot_moved_ms: AtomicI64::new(0),
         };
@@ -50,15 +71,23 @@ impl Clock {
 
     /// Milliseconds since the epoch: the host's clock when this one was made, carried on from there.
     pub fn now_ms(&self) -> i64 {
-        let Inner { start_ms, boot, began, boot_moved_ms, .. } = &*self.inner;
-        let passed = since_boot().map_or_else(|| began.elapsed(), |now| now.saturating_sub(*boot));
+        let Inner { start_ms, source, boot_moved_ms, .. } = &*self.inner;
+        let passed = match source {
+            Source::Host { boot, began } => {
+                since_boot().map_or_else(|| began.elapsed(), |now| now.saturating_sub(*boot))
+            }
+            Source::Runtime { began } => began.elapsed(),
+        };
         start_ms.saturating_add(millis(passed)).saturating_add(boot_moved_ms.load(Ordering::Relaxed))
     }
 
     /// Milliseconds since this clock was made, less what the machine slept: for what must not depend
     /// on wall time at all.
     pub fn monotonic_ms(&self) -> i64 {
-        millis(self.inner.began.elapsed())
+        millis(match &self.inner.source {
+            Source::Host { began, .. } => began.elapsed(),
+            Source::Runtime { began } => began.elapsed(),
+        })
     }
 
     /// What the host's clock says now, in milliseconds since the epoch. It may step: to be compared
@@ -127,6 +156,13 @@ mod tests {
         clock.sleep_host(HOUR);
         assert!(apart_ms(&clock) < MINUTE);
         assert!(clock.monotonic_ms() < monotonic + MINUTE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_of_the_runtime_goes_by_its_time_alone() {
+        let clock = Clock::of_runtime(HOUR);
+        tokio::time::advance(Duration::from_hours(5)).await;
+        assert_eq!((clock.now_ms(), clock.monotonic_ms()), (6 * HOUR, 5 * HOUR));
     }
 
     #[test]

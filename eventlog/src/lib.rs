@@ -1,7 +1,8 @@
 //! The log's seam: what the daemons need of a log, and no more.
 //!
 //! Two logs stand behind it: [`kafka`] (what production runs) and [`embedded`] (one SQLite file;
-//! what local mode and most tests run). This crate knows partitions, offsets, groups and
+//! what local mode and most tests run). A third, in memory and with faults at will, is there for tests
+//! with the feature `simulated`. This crate knows partitions, offsets, groups and
 //! transactions; it knows no word of games.
 //!
 //! Four things can be done with a log:
@@ -17,6 +18,8 @@ mod group;
 pub mod kafka;
 mod read;
 pub mod record;
+#[cfg(feature = "simulated")]
+pub mod simulated;
 mod topic;
 
 use std::sync::Arc;

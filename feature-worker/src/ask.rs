@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     Input(Input),
     /// A partition's state has been handed in to its end; when it was committed last, in ms since the epoch.
     Restored { partition: i32, epoch: u64, committed_at: Option<i64> },
+    /// The events that a partition's state lacks have been handed in to their end.
+    Replayed { partition: i32, epoch: u64 },
     /// The oldest offset that a partition of play.events has.
     Oldest { partition: i32, question: u64, offset: i64 },
 }
@@ -131,6 +133,75 @@ pub(crate) async fn oldest(log: Arc<dyn EventLog>, events: TopicPartition, quest
     let answer = outcome.map(|range| Answer::Oldest { partition, question, offset: range.low });
     // As above.
     let _ = answers.send(answer.map_err(WorkerError::from)).await;
+}
+
+/// A stretch of play.events that holds what sessions' states lack.
+pub(crate) struct Lacking {
+    pub(crate) events: TopicPartition,
+    pub(crate) epoch: u64,
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+}
+
+/// Reads a stretch of play.events again and hands in all of it.
+pub(crate) async fn replay(log: Arc<dyn EventLog>, lacking: Lacking, clock: daemon::Clock, answers: Answers) {
+    let begun = clock.monotonic_ms();
+    let outcome = loop {
+        match read_lacking(log.as_ref(), &lacking, &answers).await {
+            Err(WorkerError::Rejoin(why)) => {
+                tracing::warn!(events = %lacking.events, why, "can't read again as yet");
+                tokio::time::sleep(RETRY).await;
+            }
+            outcome => break outcome,
+        }
+    };
+    let answer = outcome.map(|records| {
+        let took = clock.monotonic_ms() - begun;
+        metrics::replayed(records, Duration::from_millis(took.unsigned_abs()));
+        tracing::info!(events = %lacking.events, records, took_ms = took, "events read again");
+        Answer::Replayed { partition: lacking.events.partition, epoch: lacking.epoch }
+    });
+    // Nobody listens any more where the membership has ended.
+    let _ = answers.send(answer).await;
+}
+
+async fn read_lacking(log: &dyn EventLog, lacking: &Lacking, answers: &Answers) -> Result<usize, WorkerError> {
+    let Lacking { events, epoch, from, until } = lacking;
+    let lost = |low: i64| {
+        WorkerError::Fatal(format!(
+            "{events} begins at offset {low}, but the states of running sessions rely on what it held from {from} on: \
+             those events are lost. Start under a new --group, which reads play.events anew"
+        ))
+    };
+    let range = log.offsets(events).await.map_err(again)?;
+    if range.low > *from {
+        return Err(lost(range.low));
+    }
+    let stretch = Stretch { partition: events.clone(), from: *from, until: Some(*until) };
+    let request = ReadRequest { stretches: vec![stretch], read_committed: true };
+    let mut reader = log.read(request).await.map_err(again)?;
+    let mut count = 0;
+    loop {
+        let batch = match reader.next().await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return Ok(count),
+            Err(LogError::OutOfRange { wanted, low, .. }) if wanted < low => return Err(lost(low)),
+            Err(error) => return Err(again(error)),
+        };
+        count += batch.records.len();
+        let records = Input::Replayed { partition: events.partition, epoch: *epoch, records: batch.records };
+        if answers.send(Ok(Answer::Input(records))).await.is_err() {
+            return Ok(count);
+        }
+    }
+}
+
+/// What is worth another try is [`WorkerError::Rejoin`] here.
+fn again(error: LogError) -> WorkerError {
+    match error {
+        LogError::Fatal(why) => WorkerError::Fatal(why),
+        error => error.into(),
+    }
 }
 
 /// A stretch of play.events that is asked for, and whose records of it.
@@ -253,9 +324,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn records_that_age_away_while_they_are_asked_for_are_missing_from_the_answer() {
-        let folder = tempfile::tempdir().unwrap();
+    /// A log of one partition with six records of a session.
+    async fn six_records(folder: &tempfile::TempDir) -> (EmbeddedLog, TopicPartition, SessionKey) {
         let log = EmbeddedLog::open(folder.path().join("log.db")).await.unwrap();
         let cleanup = Cleanup::Delete { retention: None };
         let spec = TopicSpec { name: "t".into(), partitions: 1, replication: 1, cleanup, max_message_bytes: 1 << 20 };
@@ -271,6 +341,13 @@ mod tests {
         };
         let appender = log.appender(AppendOptions::default()).await.unwrap();
         appender.append((0..6).map(record).collect()).unwrap().kept().await.unwrap();
+        (log, events, session)
+    }
+
+    #[tokio::test]
+    async fn records_that_age_away_while_they_are_asked_for_are_missing_from_the_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, events, session) = six_records(&folder).await;
         let ageing = Arc::new(Ageing { log, aged: AtomicBool::new(false) });
         let (answers, mut answered) = mpsc::channel(1);
         let question = Question { events, epoch: 7, from: 0, until: 5, sessions: vec![session] };
@@ -295,5 +372,39 @@ mod tests {
         assert_eq!((kept.offset, kept.timestamp_ms, &kept.key, &kept.value), (3, 4, &record.key, &record.value));
         drop(record);
         assert!(batch.is_unique(), "nothing else holds it");
+    }
+
+    #[tokio::test]
+    async fn what_states_lack_is_read_again_to_its_end_and_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, events, _) = six_records(&folder).await;
+        let (answers, mut answered) = mpsc::channel(8);
+        replay(Arc::new(log), Lacking { events, epoch: 7, from: 1, until: 4 }, daemon::Clock::system(), answers).await;
+        let mut offsets = Vec::new();
+        while let Some(Ok(Answer::Input(Input::Replayed { epoch: 7, records, .. }))) = answered.recv().await {
+            offsets.extend(records.iter().map(|record| record.offset));
+            if offsets.len() == 3 {
+                break;
+            }
+        }
+        assert_eq!(offsets, [1, 2, 3]);
+        assert!(matches!(answered.recv().await, Some(Ok(Answer::Replayed { partition: 0, epoch: 7 }))));
+    }
+
+    #[tokio::test]
+    async fn what_states_lack_and_the_log_has_dropped_stops_the_worker() {
+        for aged in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let (log, events, _) = six_records(&folder).await;
+            if aged {
+                log.truncate(&events, 3).await.unwrap();
+            }
+            // Else it goes between the look and the read.
+            let log = Arc::new(Ageing { log, aged: AtomicBool::new(aged) });
+            let (answers, mut answered) = mpsc::channel(8);
+            replay(log, Lacking { events, epoch: 7, from: 1, until: 6 }, daemon::Clock::system(), answers).await;
+            let Some(Err(WorkerError::Fatal(why))) = answered.recv().await else { panic!("it goes on") };
+            assert!(why.contains("begins at offset 3") && why.contains("from 1 on"), "{why}");
+        }
     }
 }

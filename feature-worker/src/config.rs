@@ -54,6 +54,13 @@ pub struct Config {
     /// How late a deadline fires while no event comes: longer than a gateway may take to append one
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
     pub late_margin: Duration,
+    /// Most records of play.events that are read again after a crash, so that running sessions' states
+    /// are written more rarely; 0 writes each at every commit
+    #[arg(long, value_name = "RECORDS", default_value_t = 500_000)]
+    pub replay_window: usize,
+    /// Writes a running session's state after so much log time, however few records came
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = positive)]
+    pub replay_age: Duration,
 }
 
 /// What the group is told when a worker is stopped.

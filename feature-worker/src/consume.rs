@@ -168,7 +168,7 @@ impl Consumer<'_> {
                     self.stand()?;
                 }
                 event = self.membership.next() => {
-                    for input in self.happened(event?) {
+                    for input in self.happened(event?)? {
                         self.step(input)?;
                     }
                     if let Ok(answer) = answered.try_recv() {
@@ -214,6 +214,10 @@ impl Consumer<'_> {
                 self.shares.restored(partition, committed_at, self.worker.shell.clock.now_ms());
                 self.step(Input::RestoreDone { partition, epoch })
             }
+            Answer::Replayed { partition, epoch } => {
+                self.shares.replayed(partition, self.worker.shell.clock.now_ms());
+                self.step(Input::ReplayDone { partition, epoch })
+            }
             Answer::Oldest { partition, question, offset } => {
                 if self.shares.answered(partition, question) {
                     self.fetch_from(partition, offset)
@@ -243,8 +247,12 @@ impl Consumer<'_> {
     }
 
     /// What the group tells, for the machine.
-    fn happened(&mut self, event: GroupEvent) -> Vec<Input> {
-        match event {
+    ///
+    /// Where partitions are lost while a commit is under way, everything is begun anew: they may come back
+    /// before it ends, and what it commits would then lie behind the state that has been restored. A new
+    /// producer fences it.
+    fn happened(&mut self, event: GroupEvent) -> Result<Vec<Input>, WorkerError> {
+        Ok(match event {
             GroupEvent::Assigned(assignments) => {
                 self.joined = true;
                 for told in &assignments {
@@ -254,6 +262,9 @@ impl Consumer<'_> {
                 assigned
                     .map(|told| Input::Assigned { partition: told.partition.partition, committed: told.committed })
                     .collect()
+            }
+            GroupEvent::Revoked { lost: true, .. } if self.machine.is_committing() => {
+                return Err(WorkerError::Rejoin("partitions were lost while a commit was under way".into()));
             }
             GroupEvent::Revoked { partitions, lost, release } => {
                 let token = self.releases.keys().max().map_or(0, |token| token + 1);
@@ -266,7 +277,7 @@ impl Consumer<'_> {
                 vec![Input::Revoked { token, partitions, lost }]
             }
             GroupEvent::Records(batch) => {
-                metrics::read(batch.records.len());
+                metrics::read(&batch.records);
                 let partition = batch.partition.partition;
                 let first = batch.records.first().map(|record| record.timestamp_ms);
                 if let Some(pause) = self.shares.read(partition, first, self.worker.shell.clock.now_ms()) {
@@ -276,7 +287,7 @@ impl Consumer<'_> {
                 vec![Input::Batch { partition, records: batch.records, next_offset: batch.next_offset }]
             }
             GroupEvent::CaughtUp { partition, .. } => vec![Input::CaughtUp { partition: partition.partition }],
-        }
+        })
     }
 
     fn step(&mut self, input: Input) -> Result<(), WorkerError> {

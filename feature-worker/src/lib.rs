@@ -7,6 +7,7 @@ mod ask;
 mod commit;
 pub mod config;
 pub mod consume;
+pub mod cow;
 pub mod encode;
 pub mod error;
 pub mod fold;
@@ -54,6 +55,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         commit_interval_ms: millis(config.commit_interval),
         margin_ms: millis(config.late_margin),
         snapshot_ms: SNAPSHOT_MS,
+        window: machine::Window { records: config.replay_window, age_ms: millis(config.replay_age) },
         worker: concat!("feature-worker ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let Some(topics) = find_topics(&config, log.as_ref(), &shell, &health).await? else { return Ok(()) };
@@ -135,6 +137,7 @@ pub(crate) async fn unless_draining<T>(
 async fn wait(shell: &Shell, health: &daemon::Component, pause: Duration) {
     health.beat();
     tokio::select! {
+        biased;
         () = shell.shutdown.draining() => {}
         () = tokio::time::sleep(pause) => {}
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use eventlog::Record;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::machine::Output;
@@ -24,6 +26,11 @@ const HANDOVER_SECONDS: &str = "playledger_worker_handover_seconds";
 const ABORTS: &str = "playledger_worker_aborts_total";
 const REJOINS: &str = "playledger_worker_rejoins_total";
 const READ_BACKS: &str = "playledger_worker_read_backs_total";
+const REPLAYED: &str = "playledger_worker_replayed_total";
+const REPLAY_SECONDS: &str = "playledger_worker_replay_seconds";
+const BEHIND: &str = "playledger_worker_replay_window_records";
+const INPUT_BYTES: &str = "playledger_worker_input_bytes_total";
+const STATE_BYTES: &str = "playledger_worker_state_bytes_total";
 
 /// Gives every metric its help text and unit.
 pub fn describe() {
@@ -54,11 +61,30 @@ pub fn describe() {
     describe_counter!(ABORTS, "Commits that came to nothing, by cause.");
     describe_counter!(REJOINS, "Times that everything was dropped to join the group anew.");
     describe_counter!(READ_BACKS, "Times that a stretch of the log was read again for a session.");
+    describe_counter!(REPLAYED, "Records of play.events read again to restore sessions, without output.");
+    describe_histogram!(REPLAY_SECONDS, Unit::Seconds, "Time to read them, for a partition.");
+    describe_gauge!(BEHIND, "Records of play.events that would be read again after a crash.");
+    describe_counter!(INPUT_BYTES, Unit::Bytes, "Bytes of the records of play.events read, keys included.");
+    describe_counter!(STATE_BYTES, Unit::Bytes, "Bytes committed to play.session-state, keys included.");
 }
 
 /// Records were read.
-pub fn read(records: usize) {
-    counter!(RECORDS).increment(records as u64);
+pub fn read(records: &[Record]) {
+    counter!(RECORDS).increment(records.len() as u64);
+    let bytes = |record: &Record| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
+    counter!(INPUT_BYTES).increment(records.iter().map(bytes).sum::<usize>() as u64);
+}
+
+/// Events were read again to restore a partition.
+pub fn replayed(records: usize, took: Duration) {
+    counter!(REPLAYED).increment(records as u64);
+    histogram!(REPLAY_SECONDS).record(took.as_secs_f64());
+}
+
+/// So many records would be read again after a crash.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+pub fn behind(records: i64) {
+    gauge!(BEHIND).set(records as f64);
 }
 
 /// A commit ended.
@@ -75,6 +101,7 @@ pub fn committed(outputs: &Tally) {
     counter!(APPLIED).increment(outputs.applied);
     counter!(REPEATS).increment(outputs.repeats);
     counter!(HOLES).increment(outputs.holes);
+    counter!(STATE_BYTES).increment(outputs.state_bytes);
     for (reason, count) in &outputs.set_aside {
         counter!(SET_ASIDE, "reason" => *reason).increment(*count);
     }
@@ -88,6 +115,7 @@ pub struct Tally {
     applied: u64,
     repeats: u64,
     holes: u64,
+    state_bytes: u64,
     set_aside: std::collections::BTreeMap<&'static str, u64>,
 }
 
@@ -105,7 +133,10 @@ impl Tally {
                     tally.holes += counts.holes;
                 }
                 Output::Quarantine(aside) => *tally.set_aside.entry(aside.reason.as_str()).or_default() += 1,
-                Output::Live(_) | Output::Gone(_) | Output::State { .. } => {}
+                Output::State { key, value, .. } => {
+                    tally.state_bytes += (key.len() + value.as_ref().map_or(0, Bytes::len)) as u64;
+                }
+                Output::Live(_) | Output::Gone(_) => {}
             }
         }
         tally

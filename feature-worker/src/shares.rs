@@ -24,7 +24,7 @@ struct Share {
 struct Arrival {
     /// When whoever had it before committed last.
     committed_at: i64,
-    /// When its state had been restored.
+    /// When its state had been restored, with the events that it lacked.
     restored_at: i64,
 }
 
@@ -73,6 +73,13 @@ impl Shares {
         }
     }
 
+    /// What a restored partition's state lacked has been read again, by the wall's clock: until now it stood still.
+    pub(crate) fn replayed(&mut self, partition: i32, now: i64) {
+        if let Some(arrival) = self.shares.get_mut(&partition).and_then(|share| share.arrival.as_mut()) {
+            arrival.restored_at = now;
+        }
+    }
+
     /// A partition is read, by the wall's clock; of its records, the first one's time, if there are any. How long it
     /// stood still, in ms, if this is the first since it came and something had waited.
     pub(crate) fn read(&mut self, partition: i32, first: Option<i64>, now: i64) -> Option<i64> {
@@ -103,6 +110,18 @@ mod tests {
         assert_eq!(told(Some(400), None, 1_100), None, "nothing was there");
         assert_eq!(told(None, Some(600), 1_100), None, "nobody had it before");
         assert_eq!(told(Some(5_000), Some(600), 1_100), None, "by another host's clock");
+    }
+
+    #[test]
+    fn what_comes_while_events_are_read_again_has_waited() {
+        let mut shares = Shares::default();
+        shares.add(3);
+        shares.replayed(3, 900);
+        shares.restored(3, Some(400), 1_000);
+        shares.replayed(3, 4_000);
+        assert_eq!(shares.read(3, Some(2_500), 4_100), Some(1_600));
+        shares.replayed(3, 5_000);
+        assert_eq!(shares.read(3, Some(4_500), 5_100), None, "it is told once");
     }
 
     #[test]

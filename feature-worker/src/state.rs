@@ -3,12 +3,15 @@
 //! One record a session, keyed `tenant/session_id`; one a partition, keyed [`PARTITION_KEY`], which
 //! no session's key can be. JSON, with `v`: a reader ignores fields that it does not know and stops
 //! at a higher version.
+//!
+//! A session's record says with `a` up to which offset of play.events it speaks. Where events of it
+//! have come since, the partition's record says from where they are to be read again, and is of
+//! version 2: a release that reads none of that would lose them.
 
 use std::fmt;
 
 use bytes::Bytes;
 use schemas::Tenant;
-use schemas::record::VERSION;
 use schemas::topics::{self, Topic};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,6 +21,13 @@ use crate::session::marker::Marker;
 
 /// The largest value of a record of play.session-state, in bytes: what stands beside it fits too.
 pub const MOST_BYTES: usize = Topic::SessionState.max_message_bytes() as usize - (64 << 10);
+
+/// The highest version that this release reads.
+const VERSION: u32 = 2;
+/// The version of a session's record, and of a partition's whose sessions are all written.
+const PLAIN: u32 = 1;
+/// The version of a partition's record while sessions are to be read again.
+const BEHIND: u32 = 2;
 
 /// Key of a partition's own state.
 pub const PARTITION_KEY: &[u8] = b"partition";
@@ -48,13 +58,35 @@ pub struct Position {
     pub log_time: i64,
     /// The next offset to be read.
     pub next_offset: i64,
+    /// Where the events begin that some session's record lacks; none where each record is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+}
+
+/// Where events are to be read again, without output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// First offset of play.events.
+    pub from: i64,
+    /// Log time at that record, in ms since the epoch.
+    pub log_time: i64,
+}
+
+/// A session as its record holds it.
+#[derive(Debug)]
+pub struct Kept {
+    /// What it is.
+    pub entry: Entry,
+    /// One past the last offset of play.events that it knows of; 0 where the record does not say:
+    /// it knew all at the time, and what is read again came later.
+    pub until: i64,
 }
 
 /// A record of play.session-state.
 #[derive(Debug)]
 pub enum Record {
     /// Of a session; none when it is forgotten.
-    Session(SessionKey, Option<Entry>),
+    Session(SessionKey, Option<Kept>),
     /// Of the partition.
     Partition(Position),
 }
@@ -78,6 +110,8 @@ pub enum StateError {
 #[derive(Serialize, Deserialize)]
 struct Versioned<T> {
     v: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    a: Option<i64>,
     state: T,
 }
 
@@ -105,12 +139,21 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// A record's value for a session's or a partition's state.
+/// A record's value for a session that knows of all records before `until`.
 ///
 /// # Errors
 /// When it can't be written as JSON, which would be a fault of the program.
-pub fn encode<T: Serialize>(state: &T) -> Result<Bytes, serde_json::Error> {
-    serde_json::to_vec(&Versioned { v: VERSION, state }).map(Bytes::from)
+pub fn encode_session(entry: &Entry, until: i64) -> Result<Bytes, serde_json::Error> {
+    serde_json::to_vec(&Versioned { v: PLAIN, a: Some(until), state: entry }).map(Bytes::from)
+}
+
+/// A record's value for a partition.
+///
+/// # Errors
+/// When it can't be written as JSON, which would be a fault of the program.
+pub fn encode_partition(position: &Position) -> Result<Bytes, serde_json::Error> {
+    let v = if position.replay.is_some() { BEHIND } else { PLAIN };
+    serde_json::to_vec(&Versioned { v, a: None, state: position }).map(Bytes::from)
 }
 
 /// Reads a record.
@@ -120,21 +163,24 @@ pub fn encode<T: Serialize>(state: &T) -> Result<Bytes, serde_json::Error> {
 pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Record>, StateError> {
     let malformed = |error: String| StateError::Malformed { key: String::from_utf8_lossy(key).into_owned(), error };
     if key == PARTITION_KEY {
-        return value.map(|value| Ok(Record::Partition(versioned(value, malformed)?))).transpose();
+        return value.map(|value| Ok(Record::Partition(versioned(value, malformed)?.state))).transpose();
     }
     let session =
         SessionKey::parse(key).ok_or_else(|| malformed("neither a session's key nor the partition's".into()))?;
-    let entry = value.map(|value| versioned(value, malformed)).transpose()?;
-    Ok(Some(Record::Session(session, entry)))
+    let kept = value.map(|value| {
+        let Versioned { a, state, .. } = versioned(value, malformed)?;
+        Ok(Kept { entry: state, until: a.unwrap_or(0) })
+    });
+    Ok(Some(Record::Session(session, kept.transpose()?)))
 }
 
 fn versioned<'a, T: Deserialize<'a>>(
     value: &'a [u8],
     malformed: impl Fn(String) -> StateError,
-) -> Result<T, StateError> {
+) -> Result<Versioned<T>, StateError> {
     match serde_json::from_slice::<Versioned<T>>(value) {
         Ok(Versioned { v, .. }) if v > VERSION => Err(StateError::Newer(v)),
-        Ok(Versioned { state, .. }) => Ok(state),
+        Ok(read) => Ok(read),
         Err(error) => Err(match serde_json::from_slice::<Version>(value) {
             Ok(Version { v }) if v > VERSION => StateError::Newer(v),
             _ => malformed(error.to_string()),
@@ -147,12 +193,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_partition_with_sessions_behind_is_of_a_version_that_the_release_before_refuses() {
+        let mut position = Position { log_time: 1, next_offset: 9, replay: None };
+        let version = |position: &Position| {
+            let value = encode_partition(position).unwrap();
+            assert!(
+                matches!(decode(PARTITION_KEY, Some(&value)), Ok(Some(Record::Partition(read))) if read == *position)
+            );
+            serde_json::from_slice::<serde_json::Value>(&value).unwrap()["v"].clone()
+        };
+        // The release before reads version 1 and no other.
+        assert_eq!(version(&position), 1);
+        position.replay = Some(Replay { from: 3, log_time: 0 });
+        assert_eq!(version(&position), 2);
+    }
+
+    #[test]
     fn a_later_releases_state_is_refused_and_unknown_fields_are_not() {
-        let newer = br#"{"v":2,"state":{"log_time":1,"next_offset":2}}"#;
-        assert!(matches!(decode(PARTITION_KEY, Some(newer)), Err(StateError::Newer(2))));
+        let newer = br#"{"v":3,"state":{"log_time":1,"next_offset":2}}"#;
+        assert!(matches!(decode(PARTITION_KEY, Some(newer)), Err(StateError::Newer(3))));
         let wider = br#"{"v":1,"more":0,"state":{"log_time":1,"next_offset":2,"other":3}}"#;
         let read = decode(PARTITION_KEY, Some(wider)).unwrap();
-        assert!(matches!(read, Some(Record::Partition(Position { log_time: 1, next_offset: 2 }))));
+        assert!(matches!(read, Some(Record::Partition(Position { log_time: 1, next_offset: 2, replay: None }))));
         assert!(matches!(decode(b"nonsense", None), Err(StateError::Malformed { .. })));
         assert!(matches!(decode(PARTITION_KEY, Some(b"{}")), Err(StateError::Malformed { .. })));
     }

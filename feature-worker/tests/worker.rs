@@ -79,6 +79,8 @@ impl World {
             idle: Duration::from_mins(1),
             commit_interval: Duration::from_millis(20),
             late_margin: Duration::from_secs(3),
+            replay_window: 1_000,
+            replay_age: Duration::from_hours(1),
         };
         let task = tokio::spawn(feature_worker::run(config, Arc::clone(&self.log), shell.clone()));
         (shell, task)

@@ -1,5 +1,7 @@
 //! What an ingest call is told: how many events had which outcome, and which. Pure.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use schemas::{FieldError, Timestamp};
 use serde::Serialize;
@@ -43,7 +45,7 @@ pub struct Outcome {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Answer {
     /// Names the request in every log line.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// When the whole body was there.
     pub received_at: Timestamp,
     /// Set where nothing was kept because nothing was to be kept.
@@ -75,7 +77,7 @@ schemas::words! {
 
 impl Answer {
     /// Counts the outcomes of a request's events; keeps those that are told.
-    pub fn new(request_id: String, received_at: Timestamp, outcomes: Vec<Outcome>, tell_all: bool) -> Self {
+    pub fn new(request_id: Arc<str>, received_at: Timestamp, outcomes: Vec<Outcome>, tell_all: bool) -> Self {
         let count = |status: Status| outcomes.iter().filter(|outcome| outcome.status == status).count();
         Self {
             request_id,

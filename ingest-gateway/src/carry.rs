@@ -98,7 +98,7 @@ pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> (Counts, Result<Vec<O
     let Cargo { facts, mut slots, records, claims } = cargo;
     let link = match gateway.link() {
         Ok(link) => link,
-        Err(problem) => return (Counts::new(), Err(problem)),
+        Err(problem) => return (Counts::default(), Err(problem)),
     };
     let kept = append(&gateway, link, records).await;
     claims.settle(match &kept {
@@ -115,8 +115,8 @@ pub async fn carry(gateway: Arc<Gateway>, cargo: Cargo) -> (Counts, Result<Vec<O
     };
     let counts = count(&slots, kept.as_ref().err(), failure.is_none());
     gateway.tally.add(&facts.credential.tenant, &facts.game, facts.received_at, &counts);
-    for (fate, count) in &counts {
-        metrics::events(fate.as_str(), *count);
+    for (fate, count) in counts.iter() {
+        gateway.measured.events(fate, count);
     }
     let told = match failure {
         None => Ok(slots.into_iter().enumerate().map(|(index, slot)| outcome(index, slot)).collect()),
@@ -166,7 +166,7 @@ async fn append(gateway: &Gateway, link: &Link, records: Vec<NewRecord>) -> Resu
     let began = Instant::now();
     let kept = append::kept(gateway, link, records, link.deadline).await;
     match &kept {
-        Ok(()) => metrics::appended(began.elapsed()),
+        Ok(()) => gateway.measured.appended(began.elapsed()),
         Err(error) => {
             append::failed(gateway, error);
             metrics::append_failed(match error {
@@ -183,7 +183,7 @@ async fn append(gateway: &Gateway, link: &Link, records: Vec<NewRecord>) -> Resu
 /// Each event has exactly one outcome, also where the request failed.
 fn count(slots: &[Slot], failure: Option<&AppendError>, late_kept: bool) -> Counts {
     use outcomes::Fate as Told;
-    let mut counts = Counts::new();
+    let mut counts = Counts::default();
     for Slot(slot) in slots {
         let told = match (slot, failure) {
             (Ok((_, Fate::Appended)), Some(AppendError::Unknown(_))) => Told::Unknown,
@@ -194,7 +194,7 @@ fn count(slots: &[Slot], failure: Option<&AppendError>, late_kept: bool) -> Coun
             (Err(_), None) => Told::Rejected,
             _ => Told::Shed,
         };
-        *counts.entry(told).or_default() += 1;
+        counts.add(told, 1);
     }
     counts
 }
@@ -210,7 +210,7 @@ fn outcome(index: usize, Slot(slot): Slot) -> Outcome {
 
 /// Why a request got no answer is told where the log fails, once; here only what its sender can't help.
 fn problem(facts: &Facts, failure: &Failure) -> Problem {
-    let request_id = &facts.request_id;
+    let request_id = &*facts.request_id;
     match failure {
         Failure::Log(AppendError::Full) => {
             Problem::new(Code::Overloaded, "the gateway is overloaded; send the same events again")

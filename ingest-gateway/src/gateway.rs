@@ -17,6 +17,7 @@ use crate::credentials_file::CredentialsFile;
 use crate::dedup::{Settled, Window};
 use crate::documents::Documents;
 use crate::limits::Limits;
+use crate::metrics::Measured;
 use crate::outcomes::Tally;
 use crate::own::Own;
 use crate::peers::Peers;
@@ -62,6 +63,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// Where requests are told one by one.
     pub access: AccessLog,
+    /// Counts what every request moves.
+    pub measured: Measured,
     /// Which events the log holds already.
     pub window: Mutex<Window<Flight>>,
     /// What of the log this gateway appended itself.
@@ -118,6 +121,7 @@ impl Gateway {
             documents: Documents::default(),
             limits: parts.limits,
             access: parts.access,
+            measured: Measured::default(),
             window: Mutex::new(parts.window),
             own: Own::default(),
             peers: Peers::default(),

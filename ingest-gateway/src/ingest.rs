@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::access::Noted;
 use crate::answer::{Answer, EventCode, Outcome, Status};
+use crate::carried::Carried;
 use crate::carry::{self, Cargo, Fate, Slot, carry};
 use crate::claims::Claims;
 use crate::dedup::{Claim, Settled};
@@ -19,7 +20,6 @@ use crate::gateway::{Flight, Gateway};
 use crate::judge::{Context, Refused, Sound, judge};
 use crate::limits::meter::Meter;
 use crate::limits::standing::Refusal;
-use crate::metrics;
 use crate::outcomes::{Counts, Fate as Told};
 use crate::problem::Problem;
 use crate::publish::{Facts, Publisher};
@@ -60,7 +60,7 @@ pub async fn ingest(
     if let Err(refusal) = gateway.limits.brings(&facts.credential, meter, items.len(), players) {
         return Err(shed(gateway, &facts, items.len(), manner, noted, refusal));
     }
-    let (request_id, received_at) = (facts.request_id.clone(), facts.received_at);
+    let (request_id, received_at) = (Arc::clone(&facts.request_id), facts.received_at);
     if manner.dry_run {
         let outcomes = dry::outcomes(gateway, &facts, verdicts);
         let answer = Answer { dry_run: true, ..Answer::new(request_id, received_at, outcomes, manner.tell_all) };
@@ -73,12 +73,8 @@ pub async fn ingest(
         cargo.claims.settle(Settled::NotKept);
         return Err(shed(gateway, &cargo.facts, items.len(), manner, noted, refusal));
     }
-    // A task of its own: what has been claimed is carried to its end, though the client may have gone.
-    let carried = gateway.work.spawn(carry(Arc::clone(gateway), cargo));
-    let (counts, outcomes) = carried.await.map_err(|error| {
-        tracing::error!(%error, "a request's task ended before its answer");
-        Problem::internal()
-    })?;
+    // What has been claimed is carried to its end, though the client may have gone.
+    let (counts, outcomes) = Carried::new(carry(Arc::clone(gateway), cargo), &gateway.work).await;
     noted.ended(counts);
     Answer::new(request_id, received_at, outcomes?, manner.tell_all).judged()
 }
@@ -86,9 +82,9 @@ pub async fn ingest(
 /// A request that is over a limit, its body split already: none of its events is taken.
 fn shed(gateway: &Gateway, facts: &Facts, events: usize, manner: Manner, noted: &Noted, refusal: Refusal) -> Problem {
     if !manner.dry_run {
-        let counts = Counts::from([(Told::Shed, events as u64)]);
+        let counts = Counts::of(Told::Shed, events as u64);
         gateway.tally.add(&facts.credential.tenant, &facts.game, facts.received_at, &counts);
-        metrics::events(Told::Shed.as_str(), events as u64);
+        gateway.measured.events(Told::Shed, events as u64);
         noted.ended(counts);
     }
     refusal.into()

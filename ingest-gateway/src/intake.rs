@@ -1,5 +1,7 @@
 //! From a request's head and decoded body to its events: in which form they come, and whose they claim to be. Pure.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use schemas::Game;
@@ -139,15 +141,17 @@ fn is_data(headers: &HeaderMap, content_type: Option<&str>) -> Result<bool, Prob
 }
 
 /// The content type in lower case, without its parameters.
-fn content_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn content_type(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
     let text = value.to_str().map_err(|_| unsupported())?;
     let mut parts = text.split(';').map(str::trim);
-    let named = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let named = parts.next().unwrap_or_default();
     let charset =
         parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
     let utf8 = |name: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known));
     let readable = charset.is_none_or(|(_, name)| utf8(name.trim().trim_matches('"')));
+    let is_lower = !named.bytes().any(|byte| byte.is_ascii_uppercase());
+    let named = if is_lower { Cow::Borrowed(named) } else { Cow::Owned(named.to_ascii_lowercase()) };
     readable.then_some(Some(named)).ok_or_else(unsupported)
 }
 

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod answer;
 pub mod append;
+mod carried;
 pub mod carry;
 pub mod claims;
 pub mod close;
@@ -89,10 +90,10 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let stop = CancellationToken::new();
     let bounds = http::listener::Bounds { header_timeout: config.header_timeout, connections: config.max_connections };
     let bounds = bounds.within(daemon::files::limit());
-    let routes = http::routes(Arc::clone(&gateway));
     let addresses = Connections::new(config.limits.max_connections_per_address, config.limits.trust());
     let stopping = stop.clone().cancelled_owned();
-    let served = http::listener::serve(listener, routes, bounds, addresses, tls.clone(), stopping, drain::HANG_UP);
+    let served =
+        http::listener::serve(listener, Arc::clone(&gateway), bounds, addresses, tls.clone(), stopping, drain::HANG_UP);
     let served = AbortOnDropHandle::new(tokio::spawn(served));
     let _watched = AbortOnDropHandle::new(tokio::spawn(gateway.credentials.clone().watch()));
     let _reopening = AbortOnDropHandle::new(tokio::spawn(gateway.access.clone().reopen_on_hangup()));

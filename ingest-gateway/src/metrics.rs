@@ -1,68 +1,43 @@
 //! Records the gateway's metrics, which [`catalogue`] declares. Labels are bounded: no tenant, no player, no path.
 
 mod catalogue;
+mod measured;
 
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Counter, Gauge, counter, gauge, histogram};
 use schemas::Timestamp;
 
 pub use catalogue::{ALL, Kind, Metric, describe};
+pub use measured::Measured;
 
 use catalogue::{
-    ACCESS_LINES, ANSWER_BYTES, APPEND_ERRORS, APPEND_SECONDS, BODY_BYTES, BYTES_IN_FLIGHT, CONNECTIONS,
-    CONNECTIONS_OPENED, CONNECTIONS_REFUSED, CREDENTIALS_GOOD, DEDUP_COVERED, DEDUP_HITS, DEDUP_IDS, EVENTS,
-    HANDSHAKE_SECONDS, HANDSHAKES, IN_FLIGHT, JWKS_BROKEN, JWKS_FETCHES, LIMITED_KEYS, OUTCOMES_DOUBTFUL,
-    QUEUE_RECORDS, QUEUE_SECONDS, REFUSED, RELOADS, REQUEST_SECONDS, REQUESTS, SCHEMAS_GOOD, TAIL_READS, TAIL_SECONDS,
-    TLS_ENDS, TLS_GOOD,
+    ACCESS_LINES, APPEND_ERRORS, BYTES_IN_FLIGHT, CONNECTIONS, CONNECTIONS_OPENED, CONNECTIONS_REFUSED,
+    CREDENTIALS_GOOD, DEDUP_COVERED, DEDUP_HITS, DEDUP_IDS, HANDSHAKE_SECONDS, HANDSHAKES, JWKS_BROKEN, JWKS_FETCHES,
+    LIMITED_KEYS, OUTCOMES_DOUBTFUL, QUEUE_RECORDS, QUEUE_SECONDS, REFUSED, RELOADS, SCHEMAS_GOOD, TAIL_READS,
+    TAIL_SECONDS, TLS_ENDS, TLS_GOOD,
 };
 
-/// A request was answered, with a body of so many bytes.
-pub fn answered(route: &'static str, status: u16, bytes: u64, took: Duration) {
-    counter!(REQUESTS, "route" => route, "status" => status.to_string()).increment(1);
-    histogram!(REQUEST_SECONDS, "route" => route).record(took.as_secs_f64());
-    counter!(ANSWER_BYTES, "route" => route).increment(bytes);
-}
-
 /// Counts a thing as open until it is dropped.
-#[derive(Debug)]
-pub struct Open(&'static str);
+pub struct Open(Gauge);
 
 impl Open {
-    /// A request without an answer.
-    pub fn request() -> Self {
-        gauge!(IN_FLIGHT).increment(1.0);
-        Self(IN_FLIGHT)
+    fn of(gauge: Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
     }
 
     /// A connection.
     pub fn connection() -> Self {
         counter!(CONNECTIONS_OPENED).increment(1);
-        gauge!(CONNECTIONS).increment(1.0);
-        Self(CONNECTIONS)
+        Self::of(gauge!(CONNECTIONS))
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        gauge!(self.0).decrement(1.0);
+        self.0.decrement(1.0);
     }
-}
-
-/// A body was read.
-pub fn body(encoded: usize, decoded: usize) {
-    counter!(BODY_BYTES, "form" => "encoded").increment(encoded as u64);
-    counter!(BODY_BYTES, "form" => "decoded").increment(decoded as u64);
-}
-
-/// So many events had that outcome.
-pub fn events(outcome: &'static str, count: u64) {
-    counter!(EVENTS, "outcome" => outcome).increment(count);
-}
-
-/// The log acknowledged a request's records.
-pub fn appended(took: Duration) {
-    histogram!(APPEND_SECONDS).record(took.as_secs_f64());
 }
 
 /// The log did not acknowledge a request's records.
@@ -167,9 +142,9 @@ pub fn access_written(lines: u64) {
     counter!(ACCESS_LINES, "result" => "written").increment(lines);
 }
 
-/// A request has no line in the access log, by chance.
-pub fn access_sampled_out() {
-    counter!(ACCESS_LINES, "result" => "sampled_out").increment(1);
+/// Counts requests that have no line in the access log, by chance: under load nearly all of them.
+pub fn access_sampled_out() -> Counter {
+    counter!(ACCESS_LINES, "result" => "sampled_out")
 }
 
 /// So many lines of the access log were lost: `queue_full` or `write_failed`.

@@ -27,6 +27,10 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Accepted, Self::Duplicate, Self::Conflict, Self::Rejected, Self::Shed, Self::Unknown];
+
     /// The word that stands for it in records, tables and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,8 +44,28 @@ impl Fate {
     }
 }
 
-/// Counts of one request.
-pub type Counts = BTreeMap<Fate, u64>;
+/// How many events had which outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u64; Fate::ALL.len()]);
+
+impl Counts {
+    /// So many with one outcome, and no others.
+    pub fn of(fate: Fate, count: u64) -> Self {
+        let mut counts = Self::default();
+        counts.add(fate, count);
+        counts
+    }
+
+    /// Counts so many more.
+    pub fn add(&mut self, fate: Fate, count: u64) {
+        self.0[fate as usize] += count;
+    }
+
+    /// The outcomes that there were, and how many of each.
+    pub fn iter(&self) -> impl Iterator<Item = (Fate, u64)> {
+        Fate::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+}
 
 type Bucket = (Tenant, Game, i64);
 
@@ -75,8 +99,8 @@ impl Tally {
     fn merge(&self, bucket: Bucket, counts: &Counts) {
         let mut buckets = self.0.lock();
         let sums = buckets.entry(bucket).or_default();
-        for (fate, count) in counts {
-            *sums.entry(*fate).or_default() += count;
+        for (fate, count) in counts.iter() {
+            sums.add(fate, count);
         }
     }
 }
@@ -98,7 +122,7 @@ impl Taken {
             tenant: tenant.clone(),
             game: game.clone(),
             minute: Timestamp::from_ms(*minute),
-            outcomes: counts.iter().map(|(fate, count)| (fate.as_str().to_owned(), *count)).collect(),
+            outcomes: counts.iter().map(|(fate, count)| (fate.as_str().to_owned(), count)).collect(),
         });
         told.map(|told| OutcomeRecord { v: VERSION, gateway: gateway.to_owned(), at, told }).collect()
     }
@@ -112,7 +136,7 @@ mod tests {
     fn counts_add_up_by_minute_and_survive_a_failed_write() {
         let tally = Tally::default();
         let (tenant, game) = (Tenant::parse("acme").unwrap(), Game::parse("runner").unwrap());
-        let add = |ms, fate, count| tally.add(&tenant, &game, Timestamp::from_ms(ms), &Counts::from([(fate, count)]));
+        let add = |ms, fate, count| tally.add(&tenant, &game, Timestamp::from_ms(ms), &Counts::of(fate, count));
         add(59_999, Fate::Accepted, 2);
         let taken = tally.take();
         add(1, Fate::Accepted, 3);

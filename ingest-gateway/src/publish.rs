@@ -39,7 +39,7 @@ pub struct Targets {
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Names the request.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// When its whole body was there.
     pub received_at: Timestamp,
     /// When the client says that it sent it.
@@ -57,7 +57,7 @@ pub struct Facts {
     /// The session that it closes, where it is a close call.
     pub closes: Option<Uuid>,
     /// W3C trace context.
-    pub traceparent: String,
+    pub traceparent: Arc<str>,
 }
 
 /// Makes the records of one request.
@@ -104,7 +104,7 @@ impl<'a> Publisher<'a> {
             received_at: facts.received_at,
             sent_at: facts.sent_at,
             app_version: facts.app_version.as_deref().map(Text::from),
-            request_id: Text::from(facts.request_id.as_str()),
+            request_id: Text::from(&*facts.request_id),
             key_id: Text::from(facts.credential.id.as_str()),
             gateway: Text::from(&*facts.gateway),
             origin: facts.origin,
@@ -151,7 +151,7 @@ impl<'a> Publisher<'a> {
         let facts = self.facts;
         let told = quarantine::Headers {
             errors,
-            request_id: Some(facts.request_id.clone()),
+            request_id: Some(facts.request_id.as_ref().to_owned()),
             event_id,
             sent_at: facts.sent_at,
             app_version: facts.app_version.clone(),

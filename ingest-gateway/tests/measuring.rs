@@ -131,7 +131,12 @@ async fn requests_are_measured(recorder: &PrometheusHandle, world: &World) {
     shows(recorder, "keys that are limited", |scrape| scrape.sum("limited_keys", &[]) >= 1.0).await;
     shows(recorder, "ids of the window", |scrape| scrape.sum("dedup_ids", &[]) >= 4.0).await;
     shows(recorder, "what the window covers", |scrape| scrape.sum("dedup_covered_seconds", &[]) > 0.0).await;
+    // As long as a gateway appends alone its tail reads nothing.
+    let named = ["--instance", "other"].map(str::to_owned).to_vec();
+    let mut other = world.beside(&Setting { flags: named, ..Setting::default() }).await;
+    other.post("/v1/events", &event()).await.accepted();
     shows(recorder, "the tail's delay", |scrape| scrape.sum("tail_delay_seconds_count", &[]) >= 1.0).await;
+    other.stop().await;
     shows(recorder, "lines of the access log", |scrape| {
         scrape.sum("access_log_lines_total", &[("result", "written")]) >= 3.0
     })

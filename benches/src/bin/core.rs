@@ -12,7 +12,7 @@ use bytes::Bytes;
 use eventlog::Record;
 use feature_worker::encode;
 use feature_worker::fold::{Bounds, Fold};
-use feature_worker::machine::{Command, Input, Machine, Output, Settings};
+use feature_worker::machine::{Command, Input, Machine, Output, Settings, Window};
 use feature_worker::topics::{Named, Topics};
 use playledger_benches::load::{Session, Waves, batch, streams};
 use playledger_benches::stamped::Stamper;
@@ -197,6 +197,7 @@ fn feed(batches: Vec<Vec<Record>>) -> anyhow::Result<Vec<Output>> {
         commit_interval_ms: 200,
         margin_ms: 60_000,
         snapshot_ms: 5_000,
+        window: Window { records: 500_000, age_ms: 3_600_000 },
         worker: "bench".to_owned(),
     });
     let (began, mut committed, mut next_offset) = (Instant::now(), Vec::new(), 0);

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::TopicPartition;
 
 /// A member, by its number within its group.
-pub(super) type MemberId = u64;
+pub(crate) type MemberId = u64;
 
 /// Gives every partition that some member wants to one that wants it.
 ///
 /// A partition stays with its owner in `current` unless another member that wants it has at least
 /// two fewer. The same input always gives the same output.
-pub(super) fn assign(
+pub(crate) fn assign(
     members: &BTreeMap<MemberId, BTreeSet<TopicPartition>>,
     current: &BTreeMap<TopicPartition, MemberId>,
 ) -> BTreeMap<TopicPartition, MemberId> {

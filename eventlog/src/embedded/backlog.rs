@@ -11,7 +11,7 @@ use crate::{AppendOptions, Backlog};
 
 /// What an appender has handed over and not heard of yet.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     state: Mutex<WaitingState>,
     /// Tells that something was settled.
     settled: Notify,
@@ -27,7 +27,7 @@ struct WaitingState {
 
 /// A place in an appender's backlog, given up when dropped.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     waiting: Arc<Waiting>,
     number: u64,
     records: usize,
@@ -36,7 +36,7 @@ pub(super) struct Ticket {
 
 impl Waiting {
     /// A place in the backlog, if there is room for so many records and bytes.
-    pub(super) fn enter(self: &Arc<Self>, records: usize, bytes: usize, options: &AppendOptions) -> Option<Ticket> {
+    pub(crate) fn enter(self: &Arc<Self>, records: usize, bytes: usize, options: &AppendOptions) -> Option<Ticket> {
         let mut state = self.state.lock();
         if state.records + records > options.max_records || state.bytes + bytes > options.max_bytes {
             return None;
@@ -50,14 +50,14 @@ impl Waiting {
     }
 
     /// How many records wait, and how old the oldest is.
-    pub(super) fn backlog(&self) -> Backlog {
+    pub(crate) fn backlog(&self) -> Backlog {
         let state = self.state.lock();
         let oldest = state.since.values().next().map_or(Duration::ZERO, Instant::elapsed);
         Backlog { records: state.records, oldest }
     }
 
     /// Waits until all that is there now has been settled.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         let until = self.state.lock().next;
         loop {
             let settled = self.settled.notified();

@@ -105,7 +105,7 @@ pub(super) async fn widen(connection: &mut SqliteConnection, spec: &TopicSpec) -
 }
 
 /// Refuses a spec that no topic can be made of.
-pub(super) fn validate(spec: &TopicSpec) -> Result<(), LogError> {
+pub(crate) fn validate(spec: &TopicSpec) -> Result<(), LogError> {
     let wrong = if spec.name.is_empty() {
         "its name is empty"
     } else if !(1..=10_000).contains(&spec.partitions) {
@@ -120,7 +120,7 @@ pub(super) fn validate(spec: &TopicSpec) -> Result<(), LogError> {
 
 /// How a topic differs from what it should be, a sentence each. Copies are not compared: there is
 /// one, whatever the spec says.
-pub(super) fn differences(is: &TopicSpec, should: &TopicSpec) -> Vec<String> {
+pub(crate) fn differences(is: &TopicSpec, should: &TopicSpec) -> Vec<String> {
     let mut found = Vec::new();
     if is.partitions != should.partitions {
         found.push(format!(

@@ -5,9 +5,9 @@
 //! processes may use one file at once; a group's members, however, live in one process.
 
 mod appender;
-mod assignment;
-mod backlog;
-mod catalog;
+pub(crate) mod assignment;
+pub(crate) mod backlog;
+pub(crate) mod catalog;
 mod chunk;
 mod committer;
 mod compact;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use eventlog::EventLog;
 use eventlog::embedded::EmbeddedLog;
 use eventlog::kafka::{KafkaLog, KafkaOptions};
+use eventlog::simulated::{Cluster, Options};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
@@ -28,6 +29,9 @@ pub trait Subject: Send + Sync {
 
     /// Sees to it that the topic is cleaned within seconds.
     async fn hasten(&self, topic: &str);
+
+    /// Whether it keeps the share of a member that falls silent, until it misses that member.
+    fn keeps_shares(&self) -> bool;
 }
 
 /// The log that [`Subject::address`] names, for a child process.
@@ -49,6 +53,12 @@ pub fn kafka() -> Box<dyn Subject> {
 /// A log in a file of its own.
 pub fn embedded() -> Box<dyn Subject> {
     Box::new(Embedded { folder: tempfile::tempdir().unwrap() })
+}
+
+/// A log in memory that takes its time, as Kafka does.
+pub fn simulated() -> Box<dyn Subject> {
+    let (latency, marking) = (Duration::from_millis(3), Duration::from_millis(10));
+    Box::new(Simulated { cluster: Cluster::open(Options { latency, marking, ..Options::default() }) })
 }
 
 pub fn kafka_options(bootstrap: &str) -> KafkaOptions {
@@ -104,6 +114,10 @@ impl Subject for Kafka {
             .fold(AlterConfig::new(ResourceSpecifier::Topic(topic)), |alter, (name, value)| alter.set(name, value));
         admin.alter_configs(&[alter], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     }
+
+    fn keeps_shares(&self) -> bool {
+        true
+    }
 }
 
 struct Embedded {
@@ -131,5 +145,37 @@ impl Subject for Embedded {
         let log = EmbeddedLog::open(self.folder.path().join("log.sqlite")).await.unwrap();
         log.maintain(now_ms()).await.unwrap();
         log.close().await;
+    }
+
+    fn keeps_shares(&self) -> bool {
+        false
+    }
+}
+
+struct Simulated {
+    cluster: Arc<Cluster>,
+}
+
+#[async_trait]
+impl Subject for Simulated {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        Arc::new(self.cluster.client("conformance"))
+    }
+
+    fn address(&self) -> String {
+        unreachable!("no other process sees it")
+    }
+
+    async fn without(&self, topic: &str) -> Arc<dyn EventLog> {
+        self.cluster.delete_topic(topic);
+        self.open().await
+    }
+
+    async fn hasten(&self, topic: &str) {
+        self.cluster.clean(topic, now_ms(), true);
+    }
+
+    fn keeps_shares(&self) -> bool {
+        true
     }
 }

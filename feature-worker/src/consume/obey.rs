@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eventlog::LogError;
 
 use super::Consumer;
-use crate::ask::{self, Question};
+use crate::ask::{self, Lacking, Question};
 use crate::commit::commit;
 use crate::error::WorkerError;
 use crate::machine::{Command, Output};
@@ -21,6 +21,17 @@ impl Consumer<'_> {
                     // It is never closed; without a turn it would only be slower.
                     let _turn = turns.acquire().await;
                     ask::restore(log, state, epoch, clock, answers).await;
+                });
+            }
+            Command::Replay { partition, epoch, from, until } => {
+                let lacking = Lacking { events: self.worker.topics.events.numbered(partition), epoch, from, until };
+                let log = Arc::clone(&self.worker.log);
+                let (clock, answers, turns) =
+                    (self.worker.shell.clock.clone(), self.answers.clone(), Arc::clone(&self.restores));
+                self.tasks.spawn(async move {
+                    // As above.
+                    let _turn = turns.acquire().await;
+                    ask::replay(log, lacking, clock, answers).await;
                 });
             }
             Command::FetchFrom { partition, offset: Some(offset) } => self.fetch_from(partition, offset)?,

@@ -6,15 +6,17 @@ use crate::metrics;
 
 impl Consumer<'_> {
     fn tell(&self) {
-        let (mut partitions, mut sessions, mut markers, mut lag_ms) = (0, 0, 0, 0);
+        let (mut partitions, mut sessions, mut markers, mut lag_ms, mut behind) = (0, 0, 0, 0, 0);
         let now = self.worker.shell.clock.now_ms();
         for (_, partition) in self.machine.partitions() {
             partitions += 1;
             sessions += partition.live_sessions();
             markers += partition.markers();
             lag_ms = lag_ms.max(partition.lag_ms(now));
+            behind += partition.behind();
         }
         metrics::standing(partitions, sessions, markers, lag_ms);
+        metrics::behind(behind);
     }
 
     /// Tells how the worker stands, to health and metrics.

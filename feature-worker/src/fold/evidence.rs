@@ -65,13 +65,13 @@ pub(super) fn evidence(fold: &Fold, emits: &[String], active_ms: i64, unpaused_m
         })
         .collect();
     pieces.sort_by(|a, b| (a.skill, &a.signal).cmp(&(b.skill, &b.signal)));
-    pieces.extend(recorded(&fold.evidence));
+    pieces.extend(recorded(fold.evidence.iter()));
     pieces
 }
 
 /// The pieces of evidence.recorded, each counted among those of its source and skill.
-fn recorded(pieces: &[Recorded]) -> Vec<Evidence> {
-    let mut ordered: Vec<_> = pieces.iter().collect();
+fn recorded<'a>(pieces: impl Iterator<Item = &'a Recorded>) -> Vec<Evidence> {
+    let mut ordered: Vec<_> = pieces.collect();
     ordered.sort_by_key(|piece| (piece.source, piece.skill));
     let mut ordinal = 0;
     let mut before = None;

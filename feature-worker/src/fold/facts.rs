@@ -161,7 +161,8 @@ fn hint_metrics(sums: &Sums, metrics: &mut Metrics) {
 fn figures(tasks: &Tasks) -> Vec<TaskFigures> {
     tasks
         .each
-        .iter()
+        .in_order()
+        .into_iter()
         .map(|(task_id, task)| TaskFigures {
             task_id: task_id.to_string(),
             starts: task.starts,

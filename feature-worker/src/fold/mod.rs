@@ -5,6 +5,7 @@
 //! this one is tested against. All sums are integers; a ratio is formed once, at the end.
 
 mod bounds;
+mod each;
 mod evidence;
 mod facts;
 mod play;
@@ -22,6 +23,7 @@ pub use bounds::{Bounds, PIECE_BYTES};
 pub use facts::Closing;
 pub use ratio::ratio;
 
+use crate::cow::Row;
 use evidence::Recorded;
 use play::Play;
 use tasks::Tasks;
@@ -36,8 +38,8 @@ pub struct Fold {
     tasks: Tasks,
     #[serde(rename = "p", default, skip_serializing_if = "Play::is_empty")]
     play: Play,
-    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
-    evidence: Vec<Recorded>,
+    #[serde(rename = "e", default, skip_serializing_if = "Row::is_empty")]
+    evidence: Row<Recorded>,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     started: Option<Started>,
     /// A bound was reached.

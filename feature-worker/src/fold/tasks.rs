@@ -1,10 +1,10 @@
 //! Tasks: starts, attempts, failures and recoveries of each, and the sums over all.
 
-use indexmap::IndexMap;
 use schemas::data::{Data, Outcome};
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{Bounds, figures_bytes};
+use super::each::Each;
 use super::time::is_zero;
 
 /// A quicker attempt is a rapid one.
@@ -20,7 +20,7 @@ const WHEEL_SPIN_STREAK: u64 = 3;
 pub(super) struct Tasks {
     /// In the order of first mention.
     #[serde(rename = "t")]
-    pub(super) each: IndexMap<Box<str>, Task>,
+    pub(super) each: Each,
     #[serde(rename = "s")]
     pub(super) sums: Sums,
     /// Bytes of their figures in a report, at most.
@@ -32,14 +32,14 @@ pub(super) struct Tasks {
 #[derive(Deserialize)]
 struct Stored {
     #[serde(rename = "t")]
-    each: IndexMap<Box<str>, Task>,
+    each: Each,
     #[serde(rename = "s")]
     sums: Sums,
 }
 
 impl From<Stored> for Tasks {
     fn from(Stored { each, sums }: Stored) -> Self {
-        let bytes = each.keys().map(|task_id| figures_bytes(task_id)).sum();
+        let bytes = each.names().map(figures_bytes).sum();
         Self { each, sums, bytes }
     }
 }
@@ -158,7 +158,7 @@ impl Tasks {
             }
             Data::StrategyChanged(told) => {
                 // Only a change between attempts counts, so an unknown task need not be made.
-                if let Some(task) = self.each.get_mut(&*told.task_id) {
+                if let Some(task) = self.each.get_mut(&told.task_id) {
                     task.changed = true;
                 }
                 true
@@ -177,7 +177,9 @@ impl Tasks {
             return false;
         }
         self.bytes = bytes;
-        change(self.each.entry(task_id.into()).or_default(), &mut self.sums);
+        let mut task = Task::default();
+        change(&mut task, &mut self.sums);
+        self.each.add(task_id, task);
         true
     }
 }

@@ -8,7 +8,7 @@ use schemas::{Event, FieldError, Timestamp};
 
 use super::Settings;
 use super::halt::Halt;
-use super::layer::Room;
+use super::layer::{Room, Start};
 use super::output::{Output, Quarantined};
 use super::partition::{Partition, context};
 use crate::session::judge::{Arrival, Judgement, Released, Verdict};
@@ -36,11 +36,11 @@ impl Partition {
     /// for the log to be read back.
     pub(super) fn work(&mut self, now: i64, settings: &Settings, room: Room) -> Result<(), Halt> {
         while let Some(record) = self.backlog.pop_front() {
-            let start = (self.log_time, self.position);
+            let start = self.start();
             let passed = self.position.is_some_and(|position| record.offset < position);
             if !passed && !self.record(&record, settings, room)? {
                 // Log time has not come to it.
-                self.log_time = start.0;
+                self.log_time = start.log_time;
                 self.backlog.push_front(record);
                 return Ok(());
             }
@@ -50,16 +50,21 @@ impl Partition {
             self.open.bytes += record.value.as_ref().map_or(0, Bytes::len);
         }
         if let Some(end) = self.backlog_end.take() {
-            self.open.start.get_or_insert((self.log_time, self.position));
+            let start = self.start();
+            self.open.start.get_or_insert(start);
             self.position = self.position.max(Some(end));
         }
         self.finished(now);
         Ok(())
     }
 
+    fn start(&self) -> Start {
+        Start { log_time: self.log_time, position: self.position, poison_run: self.poison_run }
+    }
+
     /// Applies a record; false where it has to wait, and nothing has come of it.
     fn record(&mut self, record: &Record, settings: &Settings, room: Room) -> Result<bool, Halt> {
-        if self.open.is_full(room) {
+        if self.is_full(room) {
             return Ok(false);
         }
         let value = record.value.clone().unwrap_or_default();
@@ -127,8 +132,11 @@ impl Partition {
                 self.wake(&key);
                 return Ok(false);
             }
+            let known = session.whose();
             let judgement = session.event(event, raw, &arrival, &context(settings, &key))?;
-            self.wake(&key);
+            let untold = session.whose() != known || session.readback.is_some() || arrival.redriven;
+            let closed = session.is_closed();
+            self.changed(&key, untold, closed, settings);
             judgement
         };
         self.count(stamp, event, record, raw, &judgement);
@@ -154,13 +162,24 @@ impl Partition {
         };
         if !evicted && let Some(session) = self.session(&key, &arrival, settings) {
             session.hole(seq, &arrival, &context(settings, &key))?;
-            self.wake(&key);
+            let (untold, closed) = (session.readback.is_some(), session.is_closed());
+            self.changed(&key, untold, closed, settings);
         }
         self.open.counts.of(&stamp.tenant, &stamp.game, arrival.received_at).hole();
         Ok(true)
     }
 
-    fn arrival<'a>(&self, stamp: &'a Stamp<'_>, record: &Record) -> Arrival<'a> {
+    /// A record has changed a session: `untold` where the record alone does not tell all of it.
+    fn changed(&mut self, key: &SessionKey, untold: bool, closed: bool, settings: &Settings) {
+        if untold || settings.window.records == 0 {
+            self.touch(key);
+        } else if closed {
+            self.weigh(key);
+        }
+        self.wake(key);
+    }
+
+    pub(super) fn arrival<'a>(&self, stamp: &'a Stamp<'_>, record: &Record) -> Arrival<'a> {
         Arrival {
             offset: record.offset,
             received_at: stamp.received_at.ms(),
@@ -189,7 +208,7 @@ impl Partition {
         if let Some(session) = begun {
             self.put(key, Entry::Live(Box::new(session)));
         }
-        match &mut self.touch(key)?.entry {
+        match &mut self.follow(key, arrival.offset)?.entry {
             Entry::Live(session) => Some(session),
             Entry::Marker(_) => None,
         }

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 
 use super::counts::Counts;
 use super::output::Output;
+use super::slot::Saved;
 use crate::state::{Entry, SessionKey};
 
 /// Most records of a partition in one commit.
-const MOST_RECORDS: usize = 50_000;
-/// Most sessions that one commit touches, over all partitions: it has to end in time.
-const MOST_TOUCHED: usize = 10_000;
-/// Sessions that a partition may touch in one commit, however many partitions there are.
-const LEAST_TOUCHED: usize = 500;
+pub(super) const MOST_RECORDS: usize = 50_000;
+/// Most sessions that one commit writes, over all partitions: it has to end in time.
+const MOST_WRITTEN: usize = 10_000;
+/// Sessions that a partition may write in one commit, however many partitions there are.
+const LEAST_WRITTEN: usize = 500;
+/// So many times as many may be touched and left to be read again.
+const TOUCHED: usize = 4;
 /// Most bytes that one commit writes, over all partitions, as far as they are known before.
 const MOST_BYTES: usize = 64 << 20;
 /// Bytes that a partition may write in one commit, however many partitions there are: one of the largest states.
@@ -20,19 +23,31 @@ const LEAST_BYTES: usize = 4 << 20;
 /// How much a partition may do in one commit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
-    /// Sessions that it touches.
+    /// Sessions that it writes.
     pub(super) sessions: usize,
     /// Bytes that it writes.
     pub(super) bytes: usize,
+    /// What a restore may read again.
+    pub(super) window: Window,
+}
+
+/// How much of play.events a restore may read again, so that states need not be written at every commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Records, over all partitions of a worker; 0 has every touched session written at every commit.
+    pub records: usize,
+    /// Log time, in ms.
+    pub age_ms: i64,
 }
 
 impl Room {
     /// The room of each of so many partitions.
-    pub(super) fn of(partitions: usize) -> Self {
+    pub(super) fn of(partitions: usize, window: Window) -> Self {
         let partitions = partitions.max(1);
         Self {
-            sessions: (MOST_TOUCHED / partitions).max(LEAST_TOUCHED),
+            sessions: (MOST_WRITTEN / partitions).max(LEAST_WRITTEN),
             bytes: (MOST_BYTES / partitions).max(LEAST_BYTES),
+            window: Window { records: window.records / partitions, ..window },
         }
     }
 }
@@ -41,24 +56,42 @@ impl Room {
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     /// Each session that was touched, as it was before; none where it was not there.
-    pub(super) before: HashMap<SessionKey, Option<Entry>>,
+    pub(super) before: HashMap<SessionKey, Option<Before>>,
     /// What is to be put out beside state.
     pub(super) outputs: Vec<Output>,
     /// What became of the records.
     pub(super) counts: Counts,
     /// Records folded.
     pub(super) records: usize,
-    /// Bytes to be written: the records' own, and twice what the states of touched sessions took the
+    /// Sessions to be written.
+    pub(super) sessions: usize,
+    /// Bytes to be written: the records' own, and twice what the states of those sessions took the
     /// last time, for each may bring a report.
     pub(super) bytes: usize,
-    /// Log time and position before; none where nothing has been read.
-    pub(super) start: Option<(i64, Option<i64>)>,
+    /// Where it began; none where nothing has been read.
+    pub(super) start: Option<Start>,
+}
+
+/// What a session was before.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub(super) entry: Entry,
+    pub(super) saved: Saved,
+}
+
+/// Where a partition stood before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) log_time: i64,
+    pub(super) position: Option<i64>,
+    pub(super) poison_run: u32,
 }
 
 impl Layer {
     /// Whether a commit should not grow any larger: by sessions, records or bytes.
     pub(super) fn is_full(&self, room: Room) -> bool {
-        self.before.len() >= room.sessions
+        self.sessions >= room.sessions
+            || self.before.len() >= TOUCHED * room.sessions
             || self.outputs.len() >= 2 * room.sessions
             || self.records >= MOST_RECORDS
             || self.bytes >= room.bytes

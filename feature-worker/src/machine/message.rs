@@ -32,6 +32,22 @@ pub enum Input {
         /// Of the command.
         epoch: u64,
     },
+    /// Records of play.events that some session's state lacks, in order.
+    Replayed {
+        /// Which partition.
+        partition: i32,
+        /// Of the command.
+        epoch: u64,
+        /// In order.
+        records: Vec<Record>,
+    },
+    /// They have been read to their end.
+    ReplayDone {
+        /// Which partition.
+        partition: i32,
+        /// Of the command.
+        epoch: u64,
+    },
     /// Records of play.events.
     Batch {
         /// Of which partition.
@@ -108,6 +124,17 @@ pub enum Command {
         partition: i32,
         /// To be handed back.
         epoch: u64,
+    },
+    /// Read a stretch of play.events and hand all of it in.
+    Replay {
+        /// Which partition.
+        partition: i32,
+        /// To be handed back.
+        epoch: u64,
+        /// First offset.
+        from: i64,
+        /// One past the last offset.
+        until: i64,
     },
     /// Read play.events from here on; from the oldest record if none.
     FetchFrom {

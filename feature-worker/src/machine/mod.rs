@@ -6,6 +6,7 @@
 //! drops both and goes back to what was committed.
 
 mod apply;
+mod behind;
 mod clock;
 mod counts;
 mod expire;
@@ -14,9 +15,11 @@ mod layer;
 mod message;
 mod output;
 mod partition;
+mod restore;
 mod seal;
 mod slot;
 mod timers;
+mod touch;
 
 #[cfg(test)]
 mod tests;
@@ -27,12 +30,14 @@ use schemas::games::Games;
 
 use crate::fold::Bounds;
 
+pub use layer::Window;
 pub use message::{Command, Input, Restored};
 pub use output::{Output, Quarantined};
 
 use halt::Halt;
 use layer::Room;
 pub use partition::Partition;
+use restore::Resume;
 
 /// How the machine behaves. Times in ms.
 #[derive(Clone, Debug)]
@@ -47,6 +52,8 @@ pub struct Settings {
     pub margin_ms: i64,
     /// Least time between two snapshots of a session.
     pub snapshot_ms: i64,
+    /// How much a restore may read again.
+    pub window: Window,
     /// The worker's build, for provenance.
     pub worker: String,
 }
@@ -61,9 +68,11 @@ pub struct Machine {
     /// When the last commit was begun, by the monotonic clock.
     committed_at: i64,
     commit: CommitState,
-    /// Revocations that wait for a commit.
-    leaving: Vec<(u64, Vec<i32>)>,
+    /// Revocations that wait for a commit, each with its partitions and the assignments that end.
+    leaving: Vec<(u64, Vec<(i32, u64)>)>,
     draining: bool,
+    /// Whether a drain still writes the sessions that could wait.
+    flushing: bool,
     halted: bool,
 }
 
@@ -84,6 +93,7 @@ impl Machine {
             commit: CommitState::Idle,
             leaving: Vec::new(),
             draining: false,
+            flushing: false,
             halted: false,
         }
     }
@@ -103,6 +113,11 @@ impl Machine {
     /// Whether nothing more of a partition is welcome: some of its records wait already, or the machine drains.
     pub fn waits(&self, partition: i32) -> bool {
         self.draining || self.partitions.get(&partition).is_some_and(Partition::is_behind)
+    }
+
+    /// Whether a commit is under way.
+    pub fn is_committing(&self) -> bool {
+        self.commit == CommitState::UnderWay
     }
 
     /// Whether every owned partition has its state.
@@ -129,7 +144,20 @@ impl Machine {
             }
             Input::RestoreDone { partition: number, epoch } => {
                 if let Some(partition) = self.restoring(number, epoch) {
-                    let offset = partition.restored()?;
+                    commands.push(match partition.restored()? {
+                        Resume::Live(offset) => Command::FetchFrom { partition: number, offset },
+                        Resume::Behind { from, until } => Command::Replay { partition: number, epoch, from, until },
+                    });
+                }
+            }
+            Input::Replayed { partition: number, epoch, records } => {
+                if let Some(partition) = self.partitions.get_mut(&number).filter(|known| known.is_replaying(epoch)) {
+                    partition.replay(&records, &self.settings)?;
+                }
+            }
+            Input::ReplayDone { partition: number, epoch } => {
+                if let Some(partition) = self.partitions.get_mut(&number).filter(|known| known.is_replaying(epoch)) {
+                    let offset = partition.replayed();
                     commands.push(Command::FetchFrom { partition: number, offset });
                 }
             }
@@ -155,9 +183,13 @@ impl Machine {
                 self.commit = CommitState::Idle;
                 self.partitions.values_mut().for_each(Partition::committed);
             }
-            Input::Aborted => self.aborted(commands),
+            Input::Aborted => {
+                // Where nothing can be committed any more, the next owner reads again.
+                self.flushing = false;
+                self.aborted(commands);
+            }
             Input::Revoked { token, partitions, lost } => self.revoked(token, partitions, lost, commands),
-            Input::Drain => self.draining = true,
+            Input::Drain => (self.draining, self.flushing) = (true, true),
         }
         self.turn(now, commands)
     }
@@ -184,7 +216,7 @@ impl Machine {
 
     /// Applies records and lets time go on: each partition by itself, whichever other waits.
     fn work(&mut self, now: i64) -> Result<(), Halt> {
-        let room = Room::of(self.partitions.len());
+        let room = Room::of(self.partitions.len(), self.settings.window);
         for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
             partition.work(now, &self.settings, room)?;
             partition.tick(now, &self.settings, room)?;
@@ -193,7 +225,7 @@ impl Machine {
     }
 
     fn maybe_commit(&mut self, now: i64, commands: &mut Vec<Command>) -> Result<(), Halt> {
-        let room = Room::of(self.partitions.len());
+        let room = Room::of(self.partitions.len(), self.settings.window);
         let full = |partition: &Partition| partition.is_behind() && partition.is_full(room);
         let pressed = self.draining || !self.leaving.is_empty() || self.partitions.values().any(full);
         if !pressed && now < self.committed_at.saturating_add(self.settings.commit_interval_ms) {
@@ -201,7 +233,7 @@ impl Machine {
         }
         let (mut outputs, mut offsets) = (Vec::new(), Vec::new());
         for (number, partition) in &mut self.partitions {
-            if let Some(next) = partition.seal(now, &self.settings, room, &mut outputs)? {
+            if let Some(next) = partition.seal(now, &self.settings, room, &mut outputs, self.flushing)? {
                 offsets.push((*number, next));
             }
         }
@@ -233,20 +265,28 @@ impl Machine {
             commands.push(Command::Release { token });
             return;
         }
-        for number in &partitions {
-            if let Some(partition) = self.partitions.get_mut(number) {
+        let mut ending = Vec::new();
+        for number in partitions {
+            if let Some(partition) = self.partitions.get_mut(&number) {
                 partition.leave();
+                ending.push((number, partition.epoch()));
             }
         }
-        self.leaving.push((token, partitions));
+        self.leaving.push((token, ending));
     }
 
     /// Lets revoked partitions go: those of which nothing is left to commit, or all.
     fn let_go(&mut self, all: bool, commands: &mut Vec<Command>) {
         for (token, partitions) in std::mem::take(&mut self.leaving) {
-            let clean = partitions.iter().all(|number| self.partitions.get(number).is_none_or(Partition::is_clean));
+            // One that was forced away and given back meanwhile is another assignment, and stays.
+            let of = |(number, epoch): &(i32, u64)| {
+                self.partitions.get(number).filter(|partition| partition.epoch() == *epoch)
+            };
+            let clean = partitions.iter().all(|ending| of(ending).is_none_or(Partition::is_clean));
             if all || clean {
-                for number in partitions {
+                let gone: Vec<i32> =
+                    partitions.iter().filter(|ending| of(ending).is_some()).map(|(number, _)| *number).collect();
+                for number in gone {
                     self.partitions.remove(&number);
                 }
                 commands.push(Command::Release { token });
@@ -257,6 +297,6 @@ impl Machine {
     }
 
     fn restoring(&mut self, partition: i32, epoch: u64) -> Option<&mut Partition> {
-        self.partitions.get_mut(&partition).filter(|known| known.epoch() == epoch && !known.is_live())
+        self.partitions.get_mut(&partition).filter(|known| known.epoch() == epoch && known.is_restoring())
     }
 }

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use eventlog::Record;
 
-use super::halt::Halt;
+use super::behind::Behind;
 use super::layer::{Layer, Room};
 use super::slot::Slot;
 use super::timers::Timers;
-use super::{Command, Restored, Settings};
+use super::{Command, Settings};
 use schemas::record::stamp::Names;
 
 use crate::session::told::Context;
-use crate::state::{self, Entry, Position, SessionKey};
+use crate::state::{Entry, Replay, SessionKey};
 
 /// One owned partition.
 #[derive(Debug)]
@@ -32,14 +32,20 @@ pub struct Partition {
     /// The log has nothing beyond them.
     pub(super) caught_up: bool,
     /// Where the group says to go on.
-    group_offset: Option<i64>,
+    pub(super) group_offset: Option<i64>,
+    /// While it is restored: the next event that some session's record may lack, and log time at the end.
+    pub(super) replay: Option<Replay>,
     pub(super) slots: HashMap<SessionKey, Slot>,
+    /// How many of them live.
+    pub(super) live: usize,
     /// By log time.
     pub(super) deadlines: Timers,
     /// By log time.
     pub(super) reports: Timers,
     /// By the monotonic clock.
     pub(super) snapshots: Timers,
+    /// Sessions whose record lacks events.
+    pub(super) behind: Behind,
     pub(super) open: Layer,
     pub(super) sealed: Option<Layer>,
     /// Names the open layer.
@@ -48,6 +54,7 @@ pub struct Partition {
     unread: HashSet<SessionKey>,
     /// Those of which the log has been asked, while it has not answered.
     asked: Option<HashSet<SessionKey>>,
+    /// Records in a row, up to the position, that can't be read.
     pub(super) poison_run: u32,
     /// Tenants and games that its records told.
     pub(super) names: Names,
@@ -55,7 +62,10 @@ pub struct Partition {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// The changelog is read.
     Restoring,
+    /// Events are read again that some session's record lacks.
+    Replaying,
     Live,
     Leaving,
 }
@@ -73,10 +83,13 @@ impl Partition {
             backlog_end: None,
             caught_up: false,
             group_offset,
+            replay: None,
             slots: HashMap::new(),
+            live: 0,
             deadlines: Timers::default(),
             reports: Timers::default(),
             snapshots: Timers::default(),
+            behind: Behind::default(),
             open: Layer::default(),
             sealed: None,
             layer: 1,
@@ -89,7 +102,7 @@ impl Partition {
 
     /// Sessions that live here.
     pub fn live_sessions(&self) -> usize {
-        self.slots.values().filter(|slot| matches!(slot.entry, Entry::Live(_))).count()
+        self.live
     }
 
     /// Evicted sessions that are remembered.
@@ -115,7 +128,16 @@ impl Partition {
     }
 
     pub(super) fn is_live(&self) -> bool {
-        self.phase != Phase::Restoring
+        !matches!(self.phase, Phase::Restoring | Phase::Replaying)
+    }
+
+    pub(super) fn is_restoring(&self) -> bool {
+        self.phase == Phase::Restoring
+    }
+
+    /// Whether it takes in events again, in that assignment.
+    pub(super) fn is_replaying(&self, epoch: u64) -> bool {
+        self.phase == Phase::Replaying && self.epoch == epoch
     }
 
     pub(super) fn accepts(&self) -> bool {
@@ -141,74 +163,13 @@ impl Partition {
         !self.backlog.is_empty()
     }
 
-    /// Whether the next commit should take no more of it.
+    /// Whether records have to wait until a commit has made room.
     pub(super) fn is_full(&self, room: Room) -> bool {
-        self.open.is_full(room)
+        self.open.is_full(room) || self.is_far_behind(room)
     }
 
     pub(super) fn is_clean(&self) -> bool {
         self.open.is_clean() && self.sealed.is_none()
-    }
-
-    /// Takes in records of the changelog.
-    pub(super) fn restore(&mut self, records: Vec<Restored>) {
-        for Restored { record, bytes } in records {
-            match record {
-                state::Record::Partition(Position { log_time, next_offset }) => {
-                    (self.log_time, self.position) = (log_time, Some(next_offset));
-                }
-                state::Record::Session(key, Some(entry)) => {
-                    self.slots.insert(key, Slot { written: bytes, ..Slot::new(entry, 0) });
-                }
-                state::Record::Session(key, None) => {
-                    self.slots.remove(&key);
-                }
-            }
-        }
-    }
-
-    /// The changelog has been read; answers with where to go on.
-    pub(super) fn restored(&mut self) -> Result<Option<i64>, Halt> {
-        let found = self.position.unwrap_or(0);
-        if let Some(committed) = self.group_offset.filter(|committed| *committed > found) {
-            return Err(Halt::Lost { partition: self.number, committed, found });
-        }
-        self.phase = Phase::Live;
-        let keys: Vec<SessionKey> = self.slots.keys().cloned().collect();
-        for key in keys {
-            self.wake(&key);
-        }
-        // State and offsets are committed as one; the state's own position is what it stands for.
-        Ok(self.position)
-    }
-
-    /// The session under a key, as it may be changed: what it was is kept for an abort.
-    pub(super) fn touch(&mut self, key: &SessionKey) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(key)?;
-        if slot.layer != self.layer {
-            slot.layer = self.layer;
-            self.open.bytes += 2 * slot.written;
-            self.open.before.insert(key.clone(), Some(slot.entry.clone()));
-        }
-        Some(slot)
-    }
-
-    /// Puts a session or marker under a key.
-    pub(super) fn put(&mut self, key: &SessionKey, entry: Entry) {
-        if let Some(slot) = self.touch(key) {
-            slot.entry = entry;
-            slot.queued = i64::MAX;
-        } else {
-            self.open.before.entry(key.clone()).or_insert(None);
-            self.slots.insert(key.clone(), Slot::new(entry, self.layer));
-        }
-    }
-
-    /// Forgets a key.
-    pub(super) fn forget(&mut self, key: &SessionKey) {
-        if self.touch(key).is_some() {
-            self.slots.remove(key);
-        }
     }
 
     /// Sees to it that a session's deadlines are in the queues.
@@ -219,7 +180,8 @@ impl Partition {
                 if session.readback.is_some() && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
                     self.unread.insert(key.clone());
                 }
-                if let Some(due) = session.report_due() {
+                if let Some(due) = session.report_due().filter(|due| *due < slot.report_queued) {
+                    slot.report_queued = due;
                     self.reports.push(due, key.clone());
                 }
                 session.deadline()
@@ -246,14 +208,17 @@ impl Partition {
         let from = self.unread.iter().filter_map(stretch).map(|(from, _)| from).min()?;
         let until = self.unread.iter().filter_map(stretch).map(|(_, until)| until).max()?;
         let asked = std::mem::take(&mut self.unread);
-        let sessions = asked.iter().cloned().collect();
+        let mut sessions: Vec<_> = asked.iter().cloned().collect();
+        sessions.sort_unstable();
         self.asked = Some(asked);
         Some(Command::ReadBack { partition: self.number, epoch: self.epoch, from, until, sessions })
     }
 
-    /// The sessions that the log was asked for.
-    pub(super) fn answered(&mut self) -> HashSet<SessionKey> {
-        self.asked.take().unwrap_or_default()
+    /// The sessions that the log was asked for, in order.
+    pub(super) fn answered(&mut self) -> Vec<SessionKey> {
+        let mut asked: Vec<_> = self.asked.take().into_iter().flatten().collect();
+        asked.sort_unstable();
+        asked
     }
 }
 

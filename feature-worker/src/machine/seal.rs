@@ -5,24 +5,37 @@ use schemas::report::Status;
 
 use super::Settings;
 use super::halt::Halt;
-use super::layer::Room;
+use super::layer::{Before, Room};
 use super::output::Output;
 use super::partition::{Partition, context};
-use super::slot::{Slot, Snapshot};
+use super::slot::{Saved, Slot, Snapshot};
 use crate::report::{Place, report, snapshot};
 use crate::session::Session;
 use crate::session::rebuild::Reread;
 use crate::session::told::Told;
 use crate::state::{self, Entry, Position, SessionKey};
 
+/// When a commit is made, and of what.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    /// The monotonic clock, in ms.
+    now: i64,
+    /// Log time, in ms.
+    log_time: i64,
+    /// The next offset to be read.
+    position: i64,
+}
+
 impl Partition {
-    /// Closes the open layer for a commit; answers with the position that it stands for.
+    /// Closes the open layer for a commit; answers with the position that it stands for. With `flush`
+    /// sessions are written that could wait, as many as there is room for.
     pub(super) fn seal(
         &mut self,
         now: i64,
         settings: &Settings,
         room: Room,
         outputs: &mut Vec<Output>,
+        flush: bool,
     ) -> Result<Option<i64>, Halt> {
         if !self.is_live() {
             return Ok(None);
@@ -30,28 +43,37 @@ impl Partition {
         let log_time = self.running_log_time(now);
         self.wake_reports(log_time, room);
         self.take_snapshots(now, settings, room);
+        self.catch_up(room, flush);
         let Some(position) = self.position else { return Ok(None) };
         if self.open.is_clean() {
             return Ok(None);
         }
+        let moment = Moment { now, log_time, position };
         let mut layer = std::mem::take(&mut self.open);
         outputs.append(&mut layer.outputs);
         let mut too_large = Vec::new();
-        for key in layer.before.keys() {
-            if !self.seal_session(key, now, log_time, settings, outputs)? {
+        // In an order of their own, so that the same inputs give the same outputs.
+        let mut touched: Vec<_> = layer.before.keys().collect();
+        touched.sort_unstable();
+        for key in touched {
+            if !self.seal_session(key, moment, settings, outputs)? {
                 too_large.push(key.clone());
             }
         }
         if !too_large.is_empty() {
             self.open = layer;
             for key in too_large {
-                self.cut_off(&key, log_time, settings, outputs)?;
+                self.cut_off(&key, moment, settings, outputs)?;
             }
             layer = std::mem::take(&mut self.open);
             outputs.append(&mut layer.outputs);
         }
         outputs.extend(layer.counts.drain().into_iter().map(Output::Activity));
-        let value = state::encode(&Position { log_time: self.log_time, next_offset: position })?;
+        let value = state::encode_partition(&Position {
+            log_time: self.log_time,
+            next_offset: position,
+            replay: self.behind.from(),
+        })?;
         let key = Bytes::from_static(state::PARTITION_KEY);
         outputs.push(Output::State { partition: self.number, key, value: Some(value) });
         self.sealed = Some(layer);
@@ -63,24 +85,28 @@ impl Partition {
     /// is with what records have touched, so that a stream of them keeps no revision back.
     fn wake_reports(&mut self, log_time: i64, room: Room) {
         let mut later = Vec::new();
-        let most =
-            Room { sessions: self.open.before.len() + room.sessions / 4, bytes: self.open.bytes + room.bytes / 4 };
-        while self.open.before.len() < most.sessions
-            && self.open.bytes < most.bytes
-            && let Some((_, key)) = self.reports.pop(log_time)
+        let (sessions, bytes) = (self.open.sessions + room.sessions / 4, self.open.bytes + room.bytes / 4);
+        while self.open.sessions < sessions
+            && self.open.bytes < bytes
+            && let Some((queued, key)) = self.reports.pop(log_time)
         {
-            let due = match self.slots.get(&key).map(|slot| &slot.entry) {
-                Some(Entry::Live(session)) => session.report_due(),
-                _ => None,
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            if slot.report_queued != queued {
+                continue;
+            }
+            slot.report_queued = i64::MAX;
+            let due = match &slot.entry {
+                Entry::Live(session) => session.report_due(),
+                Entry::Marker(_) => None,
             };
             match due {
-                Some(due) if due > log_time => later.push((due, key)),
+                Some(due) if due > log_time => later.push(key),
                 Some(_) => drop(self.touch(&key).map(|_| ())),
                 None => {}
             }
         }
-        for (due, key) in later {
-            self.reports.push(due, key);
+        for key in later {
+            self.wake(&key);
         }
     }
 
@@ -89,40 +115,51 @@ impl Partition {
     fn seal_session(
         &mut self,
         key: &SessionKey,
-        now: i64,
-        log_time: i64,
+        moment: Moment,
         settings: &Settings,
         outputs: &mut Vec<Output>,
     ) -> Result<bool, Halt> {
         let partition = self.number;
-        let value = match self.slots.get_mut(key) {
-            None => None,
-            Some(slot) => {
-                if let Entry::Live(session) = &mut slot.entry {
-                    let place = Place {
-                        partition,
-                        tenant: &key.tenant,
-                        session: key.session,
-                        log_time,
-                        worker: &settings.worker,
-                    };
-                    settle(session, &place, settings, key, outputs)?;
-                }
-                let due = show(slot, key, now, settings, outputs);
-                if let Some(due) = due {
-                    self.snapshots.push(due, key.clone());
-                }
-                let value = state::encode(&slot.entry)?;
-                slot.written = value.len();
-                Some(value)
-            }
+        let Some(slot) = self.slots.get_mut(key) else {
+            outputs.push(Output::State { partition, key: key.to_bytes(), value: None });
+            return Ok(true);
         };
-        if value.as_ref().is_some_and(|value| value.len() > state::MOST_BYTES) {
-            return Ok(false);
+        if let Entry::Live(session) = &mut slot.entry {
+            let place = Place {
+                partition,
+                tenant: &key.tenant,
+                session: key.session,
+                log_time: moment.log_time,
+                worker: &settings.worker,
+            };
+            let before = session.reported;
+            settle(session, &place, settings, key, outputs)?;
+            let later = show(slot, key, moment.now, settings, outputs);
+            // What was put out of it is in no record of play.events.
+            slot.due |= matches!(&slot.entry, Entry::Live(session) if session.reported != before);
+            if let Some(later) = later {
+                self.snapshots.push(later, key.clone());
+            }
         }
-        outputs.push(Output::State { partition, key: key.to_bytes(), value });
+        if slot.due {
+            let value = self.write(key, moment.position)?;
+            if value.as_ref().is_some_and(|value| value.len() > state::MOST_BYTES) {
+                return Ok(false);
+            }
+            outputs.push(Output::State { partition, key: key.to_bytes(), value });
+        }
         self.wake(key);
         Ok(true)
+    }
+
+    /// The state of a session as it stands now, to be written; none where it is forgotten.
+    fn write(&mut self, key: &SessionKey, position: i64) -> Result<Option<Bytes>, Halt> {
+        let Some(slot) = self.slots.get_mut(key) else { return Ok(None) };
+        let value = state::encode_session(&slot.entry, position)?;
+        self.behind.remove(slot.saved.since);
+        slot.saved = Saved { written: value.len(), until: position, since: None };
+        slot.due = false;
+        Ok(Some(value))
     }
 
     /// Ends a session whose state the log would refuse for ever. Its bounds see to it that it never
@@ -130,20 +167,20 @@ impl Partition {
     fn cut_off(
         &mut self,
         key: &SessionKey,
-        log_time: i64,
+        moment: Moment,
         settings: &Settings,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Halt> {
         let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
-        let Reread { released, evicted } = session.cut_off(log_time);
+        let Reread { released, evicted } = session.cut_off(moment.log_time);
         for released in released {
             self.release(key, released)?;
         }
         match evicted {
             Some(marker) => self.put(key, Entry::Marker(Box::new(marker))),
-            None => self.evict(key, log_time, settings)?,
+            None => self.evict(key, moment.log_time, settings)?,
         }
-        let value = self.slots.get(key).map(|slot| state::encode(&slot.entry)).transpose()?;
+        let value = self.write(key, moment.position)?;
         outputs.push(Output::State { partition: self.number, key: key.to_bytes(), value });
         self.wake(key);
         Ok(())
@@ -173,16 +210,15 @@ impl Partition {
     pub(super) fn roll_back(&mut self) {
         let layers = [Some(std::mem::take(&mut self.open)), self.sealed.take()];
         for layer in layers.into_iter().flatten() {
-            if let Some((log_time, position)) = layer.start {
-                (self.log_time, self.position) = (log_time, position);
+            if let Some(start) = layer.start {
+                (self.log_time, self.position) = (start.log_time, start.position);
+                self.poison_run = start.poison_run;
             }
             for (key, before) in layer.before {
                 match before {
-                    None => {
-                        self.slots.remove(&key);
-                    }
-                    Some(entry) => {
-                        self.slots.insert(key.clone(), Slot::new(entry, 0));
+                    None => self.remove(&key),
+                    Some(Before { entry, saved }) => {
+                        self.insert(key.clone(), Slot::new(entry, saved));
                         self.wake(&key);
                     }
                 }

@@ -15,6 +15,11 @@ impl Timers {
         self.0.push(Reverse((at, key)));
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Takes out the earliest that is due.
     pub(super) fn pop(&mut self, now: i64) -> Option<(i64, SessionKey)> {
         if self.0.peek()?.0.0 > now {

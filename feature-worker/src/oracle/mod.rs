@@ -6,6 +6,7 @@
 
 mod counts;
 mod evidence;
+mod facts;
 mod tasks;
 mod time;
 
@@ -16,6 +17,7 @@ use schemas::event::Event;
 use schemas::metrics::Metrics;
 
 pub use evidence::{Piece, declared, recorded};
+pub use facts::facts;
 
 /// A session's record: its distinct events in order.
 #[derive(Debug)]

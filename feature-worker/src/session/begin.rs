@@ -1,6 +1,7 @@
 //! How a session begins: the first event that is no close says whose it is. Closes and holes may come before.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemas::Event;
 use schemas::record::quarantine::Reason;
@@ -117,7 +118,7 @@ impl Session {
                 self.fold(&reread(&held.raw)?, context);
                 self.prefix.fill(seq, held.tag());
             } else {
-                self.buffer.insert(seq, Waiting::Event(held));
+                self.buffer.insert(seq, Waiting::Event(held.into()));
             }
         }
         self.advance(context)
@@ -162,7 +163,7 @@ impl Session {
         }
         for (seq, waiting) in self.buffer.drain() {
             match waiting {
-                Waiting::Event(held) => self.early.push(held),
+                Waiting::Event(held) => self.early.push(Arc::unwrap_or_clone(held)),
                 Waiting::Hole => self.buffer.insert(seq, waiting),
             }
         }

@@ -1,19 +1,41 @@
 //! What came after a gap and waits for it to close.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemas::Game;
 use schemas::record::stamp::RawBuf;
 use serde::{Deserialize, Serialize};
 
 use super::tag::Tag;
+use crate::cow::Sorted;
 
 /// Events and holes ahead of the fold, by seq.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Buffer {
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: Sorted<u64, Waiting>,
     /// Bytes of the events.
     bytes: usize,
+}
+
+/// A buffer as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    waiting: BTreeMap<u64, Waiting>,
+    bytes: usize,
+}
+
+impl From<Stored> for Buffer {
+    fn from(Stored { waiting, bytes }: Stored) -> Self {
+        Self { waiting: waiting.into_iter().collect(), bytes }
+    }
+}
+
+impl From<Buffer> for Stored {
+    fn from(Buffer { waiting, bytes }: Buffer) -> Self {
+        Self { waiting: waiting.iter().map(|(seq, waiting)| (*seq, waiting.clone())).collect(), bytes }
+    }
 }
 
 /// What waits under a seq.
@@ -21,7 +43,7 @@ pub struct Buffer {
 #[serde(rename_all = "lowercase")]
 pub enum Waiting {
     /// An event.
-    Event(Held),
+    Event(Arc<Held>),
     /// A refused event's place.
     Hole,
 }
@@ -79,7 +101,8 @@ impl Buffer {
 
     /// Takes out everything, by seq.
     pub fn drain(&mut self) -> impl Iterator<Item = (u64, Waiting)> + use<> {
-        std::mem::take(self).waiting.into_iter()
+        let waiting = std::mem::take(self).waiting;
+        waiting.iter().map(|(seq, waiting)| (*seq, waiting.clone())).collect::<Vec<_>>().into_iter()
     }
 
     /// Everything, by seq.
@@ -90,19 +113,19 @@ impl Buffer {
     /// The events, by seq.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = (u64, &Held)> {
         self.waiting.iter().filter_map(|(seq, waiting)| match waiting {
-            Waiting::Event(held) => Some((*seq, held)),
+            Waiting::Event(held) => Some((*seq, &**held)),
             Waiting::Hole => None,
         })
     }
 
     /// The lowest seq.
     pub fn first(&self) -> Option<u64> {
-        self.waiting.first_key_value().map(|(seq, _)| *seq)
+        self.waiting.iter().next().map(|(seq, _)| *seq)
     }
 
     /// The highest seq.
     pub fn last(&self) -> Option<u64> {
-        self.waiting.last_key_value().map(|(seq, _)| *seq)
+        self.waiting.iter().next_back().map(|(seq, _)| *seq)
     }
 
     /// Whether nothing waits.

@@ -93,8 +93,11 @@ impl Session {
 
     /// Why it was closed: by its last close in the order of the record, else by a deadline.
     pub fn close_reason(&self, last_close: Option<CloseReason>) -> CloseReason {
-        // Evidence alone needs no close: it is complete as it stands.
-        last_close.or(self.cause.map(|cause| cause.reason)).unwrap_or(CloseReason::Completed)
+        let ran_out = self.cause.map(|cause| cause.reason);
+        // Evidence alone needs no close: it is complete as it stands, also where it came after its time-out,
+        // which a hole or a close before it had begun.
+        let ran_out = ran_out.filter(|reason| self.play || *reason != CloseReason::Timeout);
+        last_close.or(ran_out).unwrap_or(CloseReason::Completed)
     }
 
     /// Whether it takes nothing more but what fills its gaps.

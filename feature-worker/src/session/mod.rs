@@ -251,6 +251,12 @@ impl Session {
         self.seqs().map(|(events, _)| events == self.reach())
     }
 
+    /// Whether an event has told whose it is, and whether one has told what held for the game: both go by
+    /// the settings of the day.
+    pub fn whose(&self) -> (bool, bool) {
+        (self.owner.is_some(), self.told.rules.is_some())
+    }
+
     /// Whether it has more events, skipped gaps or stretches of holes than are remembered one by one.
     pub fn is_full(&self) -> bool {
         let prefix = &self.prefix;

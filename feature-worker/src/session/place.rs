@@ -46,7 +46,7 @@ impl Session {
                 self.await_readback(seq, kept_whole(event, raw, arrival));
                 return Ok(Verdict::Held);
             }
-            Ok(Spot::Behind) => self.wait(seq, Waiting::Event(held(event, raw, arrival)), context)?,
+            Ok(Spot::Behind) => self.wait(seq, Waiting::Event(held(event, raw, arrival).into()), context)?,
         }
         Ok(Verdict::Applied)
     }

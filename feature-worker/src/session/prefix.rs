@@ -38,9 +38,8 @@ struct Stored {
 
 impl From<Stored> for Prefix {
     fn from(Stored { runs, events, span }: Stored) -> Self {
-        let len = runs.iter().map(|run| run.tags.0.len()).sum();
-        let stretches = |run: &Run| run.tags.0.chunk_by(|a, b| a == b).filter(|tags| tags[0] == Tag::HOLE).count();
-        let hole_stretches = runs.iter().map(stretches).sum();
+        let len = runs.iter().map(|run| run.tags.len()).sum();
+        let hole_stretches = runs.iter().map(|run| run.tags.hole_stretches()).sum();
         Self { runs, events, span, len, hole_stretches }
     }
 }
@@ -127,7 +126,7 @@ impl Prefix {
         if seq >= self.next() {
             return Place::Ahead;
         }
-        match self.slot(seq).map(|(run, index)| self.runs[run].tags.0[index]) {
+        match self.slot(seq).and_then(|(run, index)| self.runs[run].tags.get(index)) {
             None => Place::Skipped,
             Some(Tag::HOLE) => Place::Hole,
             Some(tag) => Place::Event(tag),
@@ -140,9 +139,9 @@ impl Prefix {
             self.runs.push(Run { from: 0, tags: Tags::default() });
         }
         if let Some(run) = self.runs.last_mut() {
-            self.hole_stretches += usize::from(tag == Tag::HOLE && run.tags.0.last() != Some(&Tag::HOLE));
+            self.hole_stretches += usize::from(tag == Tag::HOLE && run.tags.last() != Some(Tag::HOLE));
             self.len += 1;
-            run.tags.0.push(tag);
+            run.tags.push(tag);
             let end = run.end();
             if tag != Tag::HOLE {
                 self.events += 1;
@@ -183,27 +182,27 @@ impl Prefix {
             self.runs.insert(after, Run { from: seq, tags: Tags::default() });
             after
         });
-        self.runs[at].tags.0.push(tag);
+        self.runs[at].tags.push(tag);
         if self.runs.get(at + 1).is_some_and(|next| next.from == seq + 1) {
             let next = self.runs.remove(at + 1);
-            self.runs[at].tags.0.extend(next.tags.0);
+            self.runs[at].tags.append(&next.tags);
         }
     }
 
     /// Takes a filled place back to the hole, or the part of a skipped gap, that it was.
     pub fn unfill(&mut self, seq: u64, was_skipped: bool) {
         let Some((run, index)) = self.slot(seq) else { return };
-        if self.runs[run].tags.0[index] == Tag::HOLE {
+        if self.runs[run].tags.get(index) == Some(Tag::HOLE) {
             return;
         }
         if was_skipped {
             self.len -= 1;
-            let after = self.runs[run].tags.0.split_off(index + 1);
-            self.runs[run].tags.0.pop();
+            let (before, after) = self.runs[run].tags.around(index);
+            self.runs[run].tags = before;
             if !after.is_empty() {
-                self.runs.insert(run + 1, Run { from: seq + 1, tags: Tags(after) });
+                self.runs.insert(run + 1, Run { from: seq + 1, tags: after });
             }
-            if self.runs[run].tags.0.is_empty() {
+            if self.runs[run].tags.is_empty() {
                 self.runs.remove(run);
             }
         } else {
@@ -223,14 +222,15 @@ impl Prefix {
     /// Names the event under a seq that was unread.
     pub fn set(&mut self, seq: u64, tag: Tag) {
         if let Some((run, index)) = self.slot(seq) {
-            self.runs[run].tags.0[index] = tag;
+            self.runs[run].tags.set(index, tag);
         }
     }
 
     /// One past the highest seq under which an event stands.
     fn highest(&self) -> u64 {
-        let last = |run: &Run| run.tags.0.iter().rposition(|tag| *tag != Tag::HOLE).map(|at| run.from + at as u64 + 1);
-        self.runs.iter().rev().find_map(last).unwrap_or(0)
+        let last =
+            |run: &Run| (run.from..run.end()).rev().zip(run.tags.iter().rev()).find(|(_, tag)| *tag != Tag::HOLE);
+        self.runs.iter().rev().find_map(last).map_or(0, |(seq, _)| seq + 1)
     }
 
     /// The skipped gaps, in order.
@@ -248,8 +248,8 @@ impl Prefix {
     /// The holes, in order.
     pub fn holes(&self) -> Vec<Range<u64>> {
         let mut holes: Vec<Range<u64>> = Vec::new();
-        let placed = self.runs.iter().flat_map(|run| (run.from..).zip(&run.tags.0));
-        for (seq, _) in placed.filter(|(_, tag)| **tag == Tag::HOLE) {
+        let placed = self.runs.iter().flat_map(|run| (run.from..).zip(run.tags.iter()));
+        for (seq, _) in placed.filter(|(_, tag)| *tag == Tag::HOLE) {
             extend(&mut holes, seq);
         }
         holes
@@ -258,13 +258,13 @@ impl Prefix {
     fn slot(&self, seq: u64) -> Option<(usize, usize)> {
         let run = self.runs.partition_point(|run| run.from <= seq).checked_sub(1)?;
         let index = usize::try_from(seq - self.runs[run].from).ok()?;
-        (index < self.runs[run].tags.0.len()).then_some((run, index))
+        (index < self.runs[run].tags.len()).then_some((run, index))
     }
 }
 
 impl Run {
     fn end(&self) -> u64 {
-        self.from + self.tags.0.len() as u64
+        self.from + self.tags.len() as u64
     }
 }
 

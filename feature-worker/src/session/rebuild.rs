@@ -155,7 +155,7 @@ impl Session {
             } else if *seq < next {
                 filled.push((*seq, event));
             } else {
-                self.buffer.insert(*seq, Waiting::Event(held.clone()));
+                self.buffer.insert(*seq, Waiting::Event(held.clone().into()));
             }
             released.push(Released { held: held.clone(), verdict });
         }

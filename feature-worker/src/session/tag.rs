@@ -1,12 +1,12 @@
 //! Short names of event ids, for remembering many of them.
 
-use std::collections::BTreeSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+
+use crate::cow::{Row, Set};
 
 /// 32 bits of an event's id: enough to tell a repeat under one seq from another event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +37,64 @@ fn mixed(id: Uuid) -> u64 {
 
 /// Tags in a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tags(pub Vec<Tag>);
+pub struct Tags(Row<Tag>);
+
+impl Tags {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tag at a place.
+    pub fn get(&self, at: usize) -> Option<Tag> {
+        self.0.get(at).copied()
+    }
+
+    /// Puts another tag in a place.
+    pub fn set(&mut self, at: usize, tag: Tag) {
+        self.0.set(at, tag);
+    }
+
+    /// Adds a tag at the end.
+    pub fn push(&mut self, tag: Tag) {
+        self.0.push(tag);
+    }
+
+    /// The last tag.
+    pub fn last(&self) -> Option<Tag> {
+        self.0.last().copied()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Tag> {
+        self.0.iter().copied()
+    }
+
+    /// The tags before a place, and those after it.
+    pub fn around(&self, at: usize) -> (Self, Self) {
+        (Self(self.iter().take(at).collect()), Self(self.iter().skip(at + 1).collect()))
+    }
+
+    /// Adds others at the end.
+    pub fn append(&mut self, others: &Self) {
+        others.iter().for_each(|tag| self.push(tag));
+    }
+
+    /// Stretches of refused events' places.
+    pub fn hole_stretches(&self) -> usize {
+        let before = std::iter::once(None).chain(self.iter().map(Some));
+        self.iter().zip(before).filter(|(tag, before)| *tag == Tag::HOLE && *before != Some(Tag::HOLE)).count()
+    }
+}
 
 impl Serialize for Tags {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> = self.0.iter().flat_map(|tag| tag.0.to_le_bytes()).collect();
+        let bytes: Vec<u8> = self.iter().flat_map(|tag| tag.0.to_le_bytes()).collect();
         serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
     }
 }
@@ -55,12 +108,12 @@ impl<'de> Deserialize<'de> for Tags {
 
 /// The ids of a session without seq, 64 bits of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ids(BTreeSet<u64>);
+pub struct Ids(Set);
 
 impl Ids {
     /// Whether the id is among them.
     pub fn contains(&self, id: Uuid) -> bool {
-        self.0.contains(&mixed(id))
+        self.0.contains(mixed(id))
     }
 
     /// Adds an id; false when it was there.
@@ -81,7 +134,7 @@ impl Ids {
 
 impl Serialize for Ids {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> = self.0.iter().flat_map(|id| id.to_le_bytes()).collect();
+        let bytes: Vec<u8> = self.0.sorted().iter().flat_map(|id| id.to_le_bytes()).collect();
         serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
     }
 }

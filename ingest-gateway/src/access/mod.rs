@@ -7,11 +7,12 @@ mod sample;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ::metrics::Counter;
 use anyhow::Context as _;
 use clap::Args;
 use parking_lot::Mutex;
@@ -54,10 +55,9 @@ pub struct AccessFlags {
 }
 
 /// Takes requests' lines. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AccessLog(Option<Arc<Open>>);
 
-#[derive(Debug)]
 struct Open {
     queue: SyncSender<Entry>,
     /// Answers below 500.
@@ -68,6 +68,8 @@ struct Open {
     closing: Arc<AtomicBool>,
     ended: Mutex<Option<oneshot::Receiver<()>>>,
     is_file: bool,
+    /// Counts the requests that have no line.
+    sampled_out: OnceLock<Counter>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature that clap asks for")]
@@ -126,6 +128,7 @@ impl AccessFlags {
             closing,
             ended: Mutex::new(Some(ended)),
             is_file: matches!(self.access_log, Destination::File(_)),
+            sampled_out: OnceLock::new(),
         }))))
     }
 }
@@ -137,7 +140,7 @@ impl AccessLog {
         let Some(open) = &self.0 else { return };
         let sampler = if status >= 500 { &open.failures } else { &open.others };
         let Some(rate) = sampler.lock().draw(now_ms, rand::random()) else {
-            metrics::access_sampled_out();
+            open.sampled_out.get_or_init(metrics::access_sampled_out).increment(1);
             return;
         };
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = open.queue.try_send(make().sampled_at(rate))

@@ -40,6 +40,6 @@ impl Noted {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.counts.get().cloned().unwrap_or_default()
+        self.counts.get().copied().unwrap_or_default()
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Generations {
 
 impl Generations {
     pub(super) fn new(now_ms: i64) -> Self {
-        Self { young: Ids::default(), old: Ids::default(), turned_ms: now_ms }
+        Self { young: Ids::with_capacity(0), old: Ids::with_capacity(0), turned_ms: now_ms }
     }
 
     pub(super) fn get(&self, key: Key) -> Option<u64> {

@@ -9,12 +9,16 @@ use hashbrown::hash_table::Entry as Place;
 use super::key::{Key, Keys};
 
 /// Fingerprints of bodies by key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ids {
-    /// Places in `entries`.
-    index: HashTable<u32>,
+    /// Places in `entries`: many tables, each for its share of the hashes. A table that grows goes through all
+    /// that it holds while every request waits; a small one has soon done that.
+    index: [HashTable<u32>; SHARES],
     entries: Vec<Entry>,
 }
+
+/// Tables of an index.
+const SHARES: usize = 64;
 
 /// Bytes instead of numbers: nothing is lost to padding.
 #[derive(Debug)]
@@ -30,7 +34,9 @@ impl Ids {
 
     /// An empty set with room for so many.
     pub(super) fn with_capacity(ids: usize) -> Self {
-        Self { index: HashTable::with_capacity(ids), entries: Vec::with_capacity(ids) }
+        // Shares are not quite alike.
+        let share = if ids == 0 { 0 } else { ids / SHARES + ids / SHARES / 8 + 1 };
+        Self { index: std::array::from_fn(|_| HashTable::with_capacity(share)), entries: Vec::with_capacity(ids) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -46,7 +52,7 @@ impl Ids {
         if self.is_empty() {
             return None;
         }
-        let place = self.index.find(key.hash(), |place| self.entries[*place as usize].is_of(key))?;
+        let place = self.index[share(key.hash())].find(key.hash(), |place| self.entries[*place as usize].is_of(key))?;
         Some(u64::from_ne_bytes(self.entries[*place as usize].body))
     }
 
@@ -55,7 +61,7 @@ impl Ids {
         let entries = &mut self.entries;
         let is_it = |place: &u32| entries[*place as usize].is_of(key);
         let hash_of = |place: &u32| keys.hash(entries[*place as usize].tenant, entries[*place as usize].id);
-        if let Place::Vacant(vacant) = self.index.entry(key.hash(), is_it, hash_of)
+        if let Place::Vacant(vacant) = self.index[share(key.hash())].entry(key.hash(), is_it, hash_of)
             && let Ok(place) = u32::try_from(entries.len())
         {
             vacant.insert(place);
@@ -66,11 +72,16 @@ impl Ids {
     /// Puts an id in with this body, whatever is known of it.
     pub(super) fn replace(&mut self, key: Key, body: u64, keys: &Keys) {
         let entries = &mut self.entries;
-        match self.index.find(key.hash(), |place| entries[*place as usize].is_of(key)) {
+        match self.index[share(key.hash())].find(key.hash(), |place| entries[*place as usize].is_of(key)) {
             Some(place) => entries[*place as usize].body = body.to_ne_bytes(),
             None => self.insert(key, body, keys),
         }
     }
+}
+
+/// Which table a hash belongs to: by bits that the table itself makes no use of.
+fn share(hash: u64) -> usize {
+    usize::try_from(hash >> 40).unwrap_or(usize::MAX) % SHARES
 }
 
 impl Entry {

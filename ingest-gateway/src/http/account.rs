@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Method, StatusCode, Version};
+use http::StatusCode;
+use http::request::Parts;
 use tracing::Span;
 
-use super::rest::Rest;
+use super::calls::{self, Call};
+use super::marks;
+use super::rest::Lent;
 use crate::access::Noted;
 use crate::access::entry::{Entry, Target, Told};
 use crate::gateway::Gateway;
@@ -16,22 +19,23 @@ use crate::problem::Code;
 /// Stands for the status of a request that was never answered, as it does in the logs of others.
 const UNANSWERED: u16 = 499;
 
-/// A request under way. One that is dropped was not answered: its connection is gone.
-pub(super) struct Account {
-    pub(super) gateway: Arc<Gateway>,
+/// A request under way, and all that belongs to it. One that is dropped was not answered: its connection is gone.
+pub(super) struct Account<'a> {
+    pub(super) gateway: &'a Arc<Gateway>,
     pub(super) began: Instant,
+    pub(super) head: Parts,
+    pub(super) body: Lent,
+    /// By its path; none where there is no such path.
+    pub(super) call: Option<Call>,
     pub(super) request_id: Arc<str>,
     pub(super) traceparent: Arc<str>,
-    pub(super) method: Method,
-    pub(super) version: Version,
-    pub(super) route: &'static str,
+    /// Where lines are told of it; [`Span::none`] where there will be hardly any.
     pub(super) span: Span,
-    pub(super) noted: Arc<Noted>,
-    pub(super) rest: Rest,
+    pub(super) noted: Noted,
     pub(super) open: Option<metrics::Open>,
 }
 
-impl Account {
+impl Account<'_> {
     /// It was answered so.
     pub(super) fn answered(mut self, status: StatusCode, code: Option<Code>, bytes: u64) {
         self.end(status.as_u16(), code.map(Code::as_str), bytes);
@@ -41,10 +45,13 @@ impl Account {
         if self.open.take().is_none() {
             return;
         }
-        let (route, took) = (self.route, self.began.elapsed());
-        metrics::answered(route, status, bytes_out, took);
+        let took = self.began.elapsed();
+        self.gateway.measured.answered(self.call, status, bytes_out, took);
+        if self.span.is_none() && status == 500 {
+            self.span = marks::span(&self.request_id, self.call);
+        }
         self.span.in_scope(|| {
-            let (method, ms) = (&self.method, took.as_millis());
+            let (method, ms) = (&self.head.method, took.as_millis());
             // Why a 503 was given has been told where it came from; in an outage every request gets one.
             if status == 500 {
                 tracing::error!(%method, status, ms, "answered");
@@ -57,15 +64,15 @@ impl Account {
             time: self.gateway.now(),
             target: Target::Access,
             request_id: Arc::clone(&self.request_id),
-            method: self.method.clone(),
-            route,
+            method: self.head.method.clone(),
+            route: calls::route(self.call),
             status,
             code,
-            bytes_in: self.rest.bytes(),
+            bytes_in: self.body.bytes(),
             bytes_out,
             duration: took,
             noted: Told::of(&self.noted),
-            protocol: self.version,
+            protocol: self.head.version,
             // Of `00-<trace id>-…`.
             trace_id: self.traceparent.split('-').nth(1).unwrap_or_default().to_owned(),
             sample_rate: 1.0,
@@ -73,7 +80,7 @@ impl Account {
     }
 }
 
-impl Drop for Account {
+impl Drop for Account<'_> {
     fn drop(&mut self) {
         self.end(UNANSWERED, Some("unanswered"), 0);
     }

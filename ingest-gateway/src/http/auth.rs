@@ -1,14 +1,15 @@
 //! Who a request comes from.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::Query;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Uri};
 use serde::Deserialize;
 
-use crate::access::Noted;
+use super::asked::Asked;
 use crate::credentials::{Credential, PREFIX, Scope};
 use crate::gateway::Gateway;
 use crate::problem::{Code, Problem};
@@ -16,75 +17,64 @@ use crate::problem::{Code, Problem};
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The credential that a request comes with.
-pub(super) struct Caller(pub(super) Arc<Credential>);
-
-impl FromRequestParts<Arc<Gateway>> for Caller {
-    /// One and the same whatever is wrong with the credential.
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
-        let credential = match Presented::by(parts) {
-            Some(presented) => presented.verify(gateway).await,
-            None => None,
-        };
-        let detail = "this call needs a valid API key, as `Authorization: Bearer pl_…` or `X-API-Key: pl_…`; or a \
-                      valid JWT of a known issuer, as `Authorization: Bearer …`";
-        let credential = credential.ok_or_else(|| Problem::new(Code::Unauthenticated, detail))?;
-        if let Some(noted) = parts.extensions.get::<Arc<Noted>>() {
-            noted.is_of(&credential);
-        }
-        if !credential.publishable && gateway.origins.is_from_anywhere(&parts.headers) {
-            let detail = "pages of this origin may use publishable keys only; for others the operator names the origin";
-            return Err(Problem::new(Code::Forbidden, detail));
-        }
-        Ok(Self(credential))
+///
+/// # Errors
+/// One and the same whatever is wrong with the credential; or that pages may not use it.
+pub(super) async fn caller(asked: &Asked<'_>) -> Result<Arc<Credential>, Problem> {
+    let (gateway, head) = (asked.gateway, asked.head);
+    let credential = match Presented::by(head) {
+        Some(presented) => presented.verify(gateway).await,
+        None => None,
+    };
+    let detail = "this call needs a valid API key, as `Authorization: Bearer pl_…` or `X-API-Key: pl_…`; or a \
+                  valid JWT of a known issuer, as `Authorization: Bearer …`";
+    let credential = credential.ok_or_else(|| Problem::new(Code::Unauthenticated, detail))?;
+    asked.noted.is_of(&credential);
+    if !credential.publishable && gateway.origins.is_from_anywhere(&head.headers) {
+        let detail = "pages of this origin may use publishable keys only; for others the operator names the origin";
+        return Err(Problem::new(Code::Forbidden, detail));
     }
+    Ok(credential)
 }
 
-/// Whoever calls: with a credential, or without any.
-pub(super) struct Anybody(pub(super) Option<Arc<Credential>>);
-
-impl FromRequestParts<Arc<Gateway>> for Anybody {
-    /// That there is a credential, and that it is no good.
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
-        let in_headers = [AUTHORIZATION, API_KEY].iter().any(|name| parts.headers.contains_key(name));
-        if !in_headers && matches!(in_query(&parts.uri), Some(None)) {
-            return Ok(Self(None));
-        }
-        let Caller(credential) = Caller::from_request_parts(parts, gateway).await?;
-        Ok(Self(Some(credential)))
+/// The same for a call that anybody may make, with a credential or without any.
+///
+/// # Errors
+/// That there is a credential, and that it is no good.
+pub(super) async fn anybody(asked: &Asked<'_>) -> Result<Option<Arc<Credential>>, Problem> {
+    let in_headers = [AUTHORIZATION, API_KEY].iter().any(|name| asked.head.headers.contains_key(name));
+    if !in_headers && matches!(in_query(&asked.head.uri), Some(None)) {
+        return Ok(None);
     }
+    caller(asked).await.map(Some)
 }
 
-impl Caller {
-    /// The credential, if it may do `scope`.
-    ///
-    /// # Errors
-    /// That it lacks the scope.
-    pub(super) fn authorize(self, scope: Scope) -> Result<Arc<Credential>, Problem> {
-        if self.0.may(scope) {
-            return Ok(self.0);
-        }
-        let detail = format!("this credential lacks the scope `{}`", scope.as_str());
-        Err(Problem::new(Code::Forbidden, detail))
+/// The credential, if it may do `scope`.
+///
+/// # Errors
+/// As [`caller`], or that it lacks the scope.
+pub(super) async fn authorized(asked: &Asked<'_>, scope: Scope) -> Result<Arc<Credential>, Problem> {
+    let credential = caller(asked).await?;
+    if credential.may(scope) {
+        return Ok(credential);
     }
+    let detail = format!("this credential lacks the scope `{}`", scope.as_str());
+    Err(Problem::new(Code::Forbidden, detail))
 }
 
 /// What a request presents, and in which places.
-struct Presented {
-    text: String,
+struct Presented<'a> {
+    text: Cow<'a, str>,
     /// In `Authorization: Bearer`.
     as_bearer: bool,
     /// In the query, which proxies and browsers write into their logs.
     in_query: bool,
 }
 
-impl Presented {
+impl<'a> Presented<'a> {
     /// None where a request presents none, two that differ, or something else.
-    fn by(parts: &Parts) -> Option<Self> {
-        let bearer = match only(&parts.headers, &AUTHORIZATION)? {
+    fn by(head: &'a Parts) -> Option<Self> {
+        let bearer = match only(&head.headers, &AUTHORIZATION)? {
             None => None,
             Some(value) => {
                 let (scheme, key) = value.split_once(' ')?;
@@ -92,15 +82,13 @@ impl Presented {
                 Some(key.trim())
             }
         };
-        let plain = only(&parts.headers, &API_KEY)?.map(str::trim);
-        let query = in_query(&parts.uri)?;
-        let mut presented = [bearer, plain, query.as_deref()].into_iter().flatten();
+        let plain = only(&head.headers, &API_KEY)?.map(str::trim);
+        let query = in_query(&head.uri)?;
+        let (as_bearer, in_query) = (bearer.is_some(), query.is_some());
+        let presented = [bearer.map(Cow::Borrowed), plain.map(Cow::Borrowed), query.map(Cow::Owned)];
+        let mut presented = presented.into_iter().flatten();
         let text = presented.next()?;
-        presented.all(|other| other == text).then(|| Self {
-            text: text.to_owned(),
-            as_bearer: bearer.is_some(),
-            in_query: query.is_some(),
-        })
+        presented.all(|other| other == text).then_some(Self { text, as_bearer, in_query })
     }
 
     async fn verify(&self, gateway: &Gateway) -> Option<Arc<Credential>> {
@@ -108,7 +96,11 @@ impl Presented {
         if self.text.starts_with(PREFIX) {
             return file.verify_key(&self.text, now).filter(|key| key.publishable || !self.in_query);
         }
-        if self.as_bearer && !self.in_query { file.verify_token(&self.text, now).await } else { None }
+        if !self.as_bearer || self.in_query {
+            return None;
+        }
+        // Boxed, since every request would carry its size.
+        Box::pin(file.verify_token(&self.text, now)).await
     }
 }
 

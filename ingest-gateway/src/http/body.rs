@@ -1,17 +1,17 @@
 //! Takes a request's body in: in time, within its bounds, decoded.
 
+use std::fmt::Display;
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::asked::Asked;
+use super::rest::Lent;
 use crate::decode::{DecodeError, decode};
 use crate::intake::{MAX_BYTES, encoding};
-use crate::metrics;
+use crate::limits::meter::Meter;
 use crate::problem::{Code, Problem};
 
 /// A piece of a body that is smaller is copied.
@@ -21,13 +21,14 @@ const MIN_PIECE: usize = 4 << 10;
 ///
 /// # Errors
 /// 408, 413, 415, or 400 where it is not of its encoding or ends early.
-pub(super) async fn read(headers: &HeaderMap, body: Body, time: Duration) -> Result<Bytes, Problem> {
+pub(super) async fn read(asked: &mut Asked<'_>) -> Result<Bytes, Problem> {
+    let (gateway, headers) = (asked.gateway, &asked.head.headers);
     let encoding = encoding(headers)?;
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BYTES as u64) {
         return Err(too_large("the body"));
     }
-    let encoded = collect(body, time).await?;
+    let encoded = collect(asked.body, asked.meter, gateway.body_timeout).await?;
     let encoded_len = encoded.len();
     let decoded = decode(encoding, encoded, MAX_BYTES).await.map_err(|error| match error {
         DecodeError::TooLarge => too_large("the decoded body"),
@@ -36,27 +37,24 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, time: Duration) -> Res
             Problem::new(Code::MalformedBody, "the body is not of the encoding that Content-Encoding names, or is torn")
         }
     })?;
-    metrics::body(encoded_len, decoded.len());
+    gateway.measured.body(encoded_len, decoded.len());
     Ok(decoded)
 }
 
-async fn collect(mut body: Body, time: Duration) -> Result<Bytes, Problem> {
+/// The bytes, counted as they arrive.
+async fn collect(body: &mut Lent, meter: &Meter, time: Duration) -> Result<Bytes, Problem> {
     let deadline = Instant::now() + time;
     // Most bodies come in one piece, which need not be copied.
     let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
-    loop {
-        let late = |_| {
-            let detail = format!("the body did not arrive within {} s", time.as_secs_f64());
-            Problem::new(Code::RequestTimeout, detail)
-        };
-        let torn = |error| {
-            tracing::debug!(%error, "a body ended early");
-            Problem::new(Code::MalformedBody, "the body ended before its end")
-        };
-        let Some(frame) = timeout_at(deadline, body.frame()).await.map_err(late)? else {
-            return Ok(if whole.is_empty() { first } else { whole.freeze() });
-        };
-        let Ok(data) = frame.map_err(torn)?.into_data() else { continue };
+    // Told of its end beforehand, one need not wait for it.
+    while !body.is_over() {
+        let Some(piece) = timeout_at(deadline, body.piece()).await.map_err(|_| late(time))? else { break };
+        let data = piece.map_err(torn)?;
+        if data.is_empty() {
+            continue;
+        }
+        // The guard sees what went over, and says so; here it is a body that ends early.
+        meter.hold(data.len()).map_err(|problem| torn(problem.detail))?;
         if first.len().max(whole.len()) + data.len() > MAX_BYTES {
             return Err(too_large("the body"));
         }
@@ -70,6 +68,16 @@ async fn collect(mut body: Body, time: Duration) -> Result<Bytes, Problem> {
         }
         whole.extend_from_slice(&data);
     }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+fn late(time: Duration) -> Problem {
+    Problem::new(Code::RequestTimeout, format!("the body did not arrive within {} s", time.as_secs_f64()))
+}
+
+fn torn(error: impl Display) -> Problem {
+    tracing::debug!(%error, "a body ended early");
+    Problem::new(Code::MalformedBody, "the body ended before its end")
 }
 
 fn too_large(what: &str) -> Problem {

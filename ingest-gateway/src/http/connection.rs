@@ -1,25 +1,24 @@
 //! One connection, from its first byte to its end.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::response::Response;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::limit::Peer;
 use super::stream::{Headed, Patient};
-use super::{handshake, http1, http2};
+use super::{Response, Serve, handshake, http1, http2};
 use crate::tls::Tls;
 
 /// What every HTTP/2 connection begins with (RFC 9113).
@@ -28,9 +27,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) const MAX_HEAD: usize = 64 << 10;
 
 /// What is the same for all connections.
-pub(super) struct Terms {
-    /// What requests are for.
-    pub(super) routes: Router,
+pub(super) struct Terms<A> {
+    /// What answers requests.
+    pub(super) answers: Arc<A>,
     /// The certificate, where TLS is spoken.
     pub(super) tls: Option<Tls>,
     /// For so long a request's head may take, and a connection may idle.
@@ -41,23 +40,19 @@ pub(super) struct Terms {
     pub(super) lingering: Semaphore,
 }
 
-impl Terms {
+impl<A: Serve> Terms<A> {
     /// Serves requests of a peer.
     pub(super) fn service(
         &self,
         peer: IpAddr,
-    ) -> impl Service<Request<Incoming>, Response = Response, Error = std::convert::Infallible, Future: Send + 'static> + use<>
-    {
-        let routes = TowerToHyperService::new(self.routes.clone());
-        service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            routes.call(request)
-        })
+    ) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static> + use<A> {
+        let answers = Arc::clone(&self.answers);
+        service_fn(move |request| Arc::clone(&answers).serve(peer, request).map(Ok))
     }
 }
 
 /// Serves a connection until it ends. Once it drains it takes no more requests.
-pub(super) async fn serve(socket: TcpStream, peer: IpAddr, terms: &Terms) {
+pub(super) async fn serve<A: Serve>(socket: TcpStream, peer: IpAddr, terms: &Terms<A>) {
     let Some(tls) = &terms.tls else {
         return speak(Patient::new(socket, terms.header_timeout), peer, terms).await;
     };
@@ -68,10 +63,10 @@ pub(super) async fn serve(socket: TcpStream, peer: IpAddr, terms: &Terms) {
     }
 }
 
-pub(super) async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+pub(super) async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, A: Serve>(
     mut stream: S,
     peer: IpAddr,
-    terms: &Terms,
+    terms: &Terms<A>,
 ) {
     let head = tokio::select! {
         biased;

@@ -1,20 +1,20 @@
 //! The calls that describe this interface: to programs and, as a page that needs nothing but this gateway, to people.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use super::auth::Anybody;
-use crate::gateway::Gateway;
+use super::answer::{self, Response};
+use super::asked::Asked;
+use super::auth::anybody;
+use crate::problem::Problem;
 
 const STYLE: &str = include_str!("../../docs/page.css");
 const SCRIPT: &str = include_str!("../../docs/page.js");
@@ -33,39 +33,43 @@ static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
 });
 
 /// GET /openapi.json
-pub(super) async fn openapi(
-    State(gateway): State<Arc<Gateway>>,
-    Anybody(credential): Anybody,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn openapi(asked: &Asked<'_>) -> Result<Response, Problem> {
+    let credential = anybody(asked).await?;
+    let (gateway, headers) = (asked.gateway, &asked.head.headers);
     let tenant = credential.as_ref().map(|credential| &credential.tenant);
     let document = gateway.documents.of(&gateway.types.types(), tenant);
     let cache = if tenant.is_some() { "private, no-cache" } else { "no-cache" };
-    let told = [
+    let mut response = if is_known(headers, &document.tag) {
+        answer::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        answer::whole(StatusCode::OK, "application/json", document.bytes.clone())
+    };
+    response.headers_mut().extend([
         (ETAG, document.tag.clone()),
         (CACHE_CONTROL, HeaderValue::from_static(cache)),
         (VARY, HeaderValue::from_static("authorization, x-api-key")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    if is_known(&headers, &document.tag) {
-        return (StatusCode::NOT_MODIFIED, told).into_response();
-    }
-    (told, [(CONTENT_TYPE, "application/json")], document.bytes.clone()).into_response()
+    ]);
+    Ok(response)
 }
 
 /// GET /docs
-pub(super) async fn docs() -> Response {
+pub(super) fn docs() -> Result<Response, Problem> {
     let (page, policy) = &*PAGE;
-    let told = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, policy.as_str()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (CACHE_CONTROL, "no-cache"),
-    ];
-    (told, page.as_str()).into_response()
+    let policy = HeaderValue::from_str(policy).map_err(|error| {
+        tracing::error!(%error, "the page's policy is no header");
+        Problem::internal()
+    })?;
+    let mut response = answer::whole(StatusCode::OK, "text/html; charset=utf-8", page.as_str());
+    response.headers_mut().extend([
+        (CONTENT_SECURITY_POLICY, policy),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ]);
+    Ok(response)
 }
 
 /// Whether the caller has the document of that tag already.

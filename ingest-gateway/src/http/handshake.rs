@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::server::TlsStream;
 
-use super::around::new_request_id;
+use super::marks::new_request_id;
 use super::stream::Patient;
 use crate::metrics::{self, Handshake};
 use crate::problem::{Code, Problem};

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::Serve;
 use super::activity::Activity;
 use super::connection::{MAX_HEAD, Terms};
 use super::stream::Headed;
@@ -43,10 +44,10 @@ enum Verdict {
 }
 
 /// Serves a connection until it ends. Once it drains it takes no more requests.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, A: Serve>(
     mut stream: Headed<S>,
     peer: IpAddr,
-    terms: &Terms,
+    terms: &Terms<A>,
 ) {
     let mut head_by = Instant::now() + terms.header_timeout;
     loop {
@@ -66,11 +67,11 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 /// Serves requests; none once the connection has ended. The first one's head is to be whole by `head_by`.
-async fn serve_until_quiet<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn serve_until_quiet<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, A: Serve>(
     stream: Headed<S>,
     head_by: Instant,
     peer: IpAddr,
-    terms: &Terms,
+    terms: &Terms<A>,
 ) -> Option<Quiet<S>> {
     let place = terms.lingering.try_acquire();
     let linger = if place.is_ok() { LINGER } else { Duration::ZERO };

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::Serve;
 use super::connection::{MAX_HEAD, Terms};
 use super::stream::Headed;
 
@@ -18,10 +19,10 @@ use super::stream::Headed;
 const MAX_STREAMS: u32 = 128;
 
 /// Serves a connection until it ends. Once it drains it takes no more requests.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, A: Serve>(
     stream: Headed<S>,
     peer: IpAddr,
-    terms: &Terms,
+    terms: &Terms<A>,
 ) {
     let header_timeout = terms.header_timeout;
     let requests = Requests::default();

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Serve;
 use super::connection::{self, Terms};
 use super::http1::LINGERING;
 use crate::limits::connections::Connections;
@@ -50,9 +50,9 @@ impl Bounds {
 }
 
 /// Serves, over TLS where there is a certificate, until `stop` resolves; then lets open connections end, `patience` at most.
-pub async fn serve(
+pub async fn serve<A: Serve>(
     listener: TcpListener,
-    routes: Router,
+    answers: Arc<A>,
     bounds: Bounds,
     addresses: Arc<Connections>,
     tls: Option<Tls>,
@@ -62,7 +62,7 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(bounds.connections));
     let connections = TaskTracker::new();
     let terms = Arc::new(Terms {
-        routes,
+        answers,
         tls,
         header_timeout: bounds.header_timeout,
         drain: CancellationToken::new(),

@@ -1,12 +1,18 @@
-//! The public listener: routes, and what stands around every one of them.
+//! The public listener: connections, and what carries their requests through.
+//!
+//! A request's way: `around` (id, account, drain) → `limit` (address, load) → `dispatch` → `ingest`, `inform` or
+//! `document`. Each is a plain function that calls the next, all of it one future without a box.
 
 mod account;
 mod activity;
+mod answer;
 mod around;
+mod asked;
 mod auth;
 mod body;
 pub mod calls;
 mod connection;
+mod dispatch;
 mod document;
 mod handshake;
 mod http1;
@@ -15,43 +21,33 @@ mod inform;
 mod ingest;
 mod limit;
 pub mod listener;
+mod marks;
 mod rest;
 mod stream;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware;
-use axum::routing::{MethodRouter, get, post};
-use tower_http::catch_panic::CatchPanicLayer;
+use http::Request;
+use hyper::body::Incoming;
 
 use crate::gateway::Gateway;
-use calls::Call;
 
-/// All routes.
-pub fn routes(gateway: Arc<Gateway>) -> Router {
-    Call::ALL
-        .into_iter()
-        .fold(Router::new(), |router, call| router.route(call.path(), handler(call)))
-        .fallback(inform::not_found)
-        .method_not_allowed_fallback(inform::method_not_allowed)
-        .layer(CatchPanicLayer::custom(around::panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), limit::guard))
-        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), around::request))
-        .with_state(gateway)
+/// An answer, whole.
+pub type Response = http::Response<http_body_util::Full<bytes::Bytes>>;
+
+/// What answers requests.
+pub trait Serve: Send + Sync + 'static {
+    /// Answers a request of a peer.
+    fn serve(
+        self: Arc<Self>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response> + Send + 'static;
 }
 
-fn handler(call: Call) -> MethodRouter<Arc<Gateway>> {
-    match call {
-        Call::Event => post(ingest::event),
-        Call::Batch => post(ingest::batch),
-        Call::Close => post(ingest::close),
-        Call::WhoAmI => get(inform::whoami),
-        Call::Schemas => get(inform::schemas),
-        Call::Schema => get(inform::schema),
-        Call::Livez => get(inform::livez),
-        Call::Readyz => get(inform::readyz),
-        Call::OpenApi => get(document::openapi),
-        Call::Docs => get(document::docs),
+impl Serve for Gateway {
+    async fn serve(self: Arc<Self>, peer: IpAddr, request: Request<Incoming>) -> Response {
+        around::request(&self, peer, request).await
     }
 }

@@ -1,8 +1,14 @@
 //! What a client is told of its limits, and why it is refused. Pure.
 
+use std::fmt;
+use std::io::Write as _;
+
 use http::HeaderValue;
 
 use crate::problem::{Code, Problem};
+
+/// No field's value is longer: the longest name, two numbers, and what stands between them.
+const MOST_BYTES: usize = 64;
 
 /// Which limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +97,22 @@ impl Standing {
 
     /// The value of `RateLimit-Policy`.
     pub fn policy(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&format!("\"{}\";q={};w={}", self.limit.as_str(), self.burst, self.window)).ok()
+        value(format_args!("\"{}\";q={};w={}", self.limit.as_str(), self.burst, self.window))
     }
 
     /// The value of `RateLimit`.
     pub fn told(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&format!("\"{}\";r={};t={}", self.limit.as_str(), self.left, self.reset)).ok()
+        value(format_args!("\"{}\";r={};t={}", self.limit.as_str(), self.left, self.reset))
     }
+}
+
+/// Written on the stack first, since every answer has two of them.
+fn value(words: fmt::Arguments<'_>) -> Option<HeaderValue> {
+    let mut room = [0; MOST_BYTES];
+    let mut left = &mut room[..];
+    left.write_fmt(words).ok()?;
+    let length = MOST_BYTES - left.len();
+    HeaderValue::from_bytes(&room[..length]).ok()
 }
 
 impl From<Refusal> for Problem {
@@ -118,6 +133,9 @@ mod tests {
         let standing = Standing { limit: Limit::KeyRequests, burst: 100, window: 10, left: 37, reset: 7 };
         assert_eq!(standing.policy().unwrap(), "\"key-requests\";q=100;w=10");
         assert_eq!(standing.told().unwrap(), "\"key-requests\";r=37;t=7");
+        let most = u32::MAX;
+        let longest = Standing { limit: Limit::KeyAddressRequests, burst: most, window: most, left: most, reset: most };
+        assert_eq!(longest.policy().unwrap(), "\"key-address-requests\";q=4294967295;w=4294967295");
         assert!(standing.is_tighter_than(&Standing { left: 4, burst: 10, ..standing }));
         assert!(!standing.is_tighter_than(&Standing { left: 3, burst: 10, ..standing }));
     }

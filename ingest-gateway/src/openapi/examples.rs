@@ -148,5 +148,5 @@ fn outcome(index: usize, status: Status) -> Outcome {
 
 fn told(outcomes: Vec<Outcome>, tell_all: bool) -> Value {
     // Strings, numbers and lists of them: there is nothing that could fail.
-    serde_json::to_value(Answer::new(REQUEST_ID.to_owned(), received_at(), outcomes, tell_all)).unwrap_or_default()
+    serde_json::to_value(Answer::new(REQUEST_ID.into(), received_at(), outcomes, tell_all)).unwrap_or_default()
 }

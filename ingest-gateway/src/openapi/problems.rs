@@ -93,7 +93,7 @@ fn refused() -> Problem {
         code: Some(EventCode::InvalidField),
         errors: vec![FieldError::new("/data/outcome", FieldCode::Enum, "must be one of success, failure, partial")],
     };
-    let answer = Answer::new(examples::REQUEST_ID.to_owned(), examples::received_at(), vec![outcome], false);
+    let answer = Answer::new(examples::REQUEST_ID.into(), examples::received_at(), vec![outcome], false);
     // None of its events went through: that is a problem.
     answer.judged().err().unwrap_or_else(Problem::internal)
 }

@@ -72,6 +72,32 @@ async fn every_event_has_one_outcome_between_a_start_and_a_stop() {
     assert_eq!(sums, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_its_way_to_the_log_is_carried_to_its_end_though_its_client_has_gone() {
+    let log = Failing::new();
+    let mut world = World::with(log.setting(&[])).await;
+    log.set(Mode::Late);
+    let (before, sent) = (log.appends(), event());
+    let body = sent.to_string();
+    let request = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{body}",
+        world.key,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(world.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    begun(&log, before + 1).await;
+    drop(stream);
+    // Whoever sends the same meanwhile waits for the same end.
+    let told = world.post("/v1/events", &sent).await.accepted();
+    assert_eq!((&told.body["accepted"], &told.body["duplicates"]), (&json!(0), &json!(1)));
+    log.set(Mode::Sound);
+    world.stop().await;
+    let told = outcomes(&world).await;
+    let sum = |outcome: &str| told.iter().filter_map(|record| record["outcomes"][outcome].as_u64()).sum::<u64>();
+    assert_eq!((sum("accepted"), sum("duplicate")), (1, 1), "{told:?}");
+}
+
 async fn outcomes(world: &World) -> Vec<Value> {
     world.records(Topic::Outcomes).await.iter().map(value).collect()
 }

@@ -26,6 +26,8 @@ pub(crate) enum Mode {
     LateUnavailable,
     /// Will never take such a record.
     Refused,
+    /// Takes everything and says so two seconds later.
+    Late,
     /// Takes everything and says that it does not know.
     Forgets,
     /// Takes everything and never answers.
@@ -160,11 +162,16 @@ impl Appender for FailingAppender {
             Mode::LateUnavailable => Ok(ended(no_broker(), Duration::from_secs(2))),
             Mode::Loses => Ok(ended(AppendError::Unknown("cut off".into()), Duration::ZERO)),
             Mode::Mute => Ok(ended(no_broker(), Duration::from_mins(2))),
-            Mode::Forgets | Mode::Silent => {
+            Mode::Late | Mode::Forgets | Mode::Silent => {
                 let kept = self.0.append(records)?;
                 let (settle, pending) = Pending::new();
                 tokio::spawn(async move {
-                    kept.kept().await.unwrap();
+                    let offsets = kept.kept().await.unwrap();
+                    if mode == Mode::Late {
+                        tokio::time::sleep(Duration::from_secs(2)).await;
+                        let _ = settle.send(Ok(offsets));
+                        return;
+                    }
                     if mode == Mode::Silent {
                         tokio::time::sleep(Duration::from_mins(2)).await;
                     }

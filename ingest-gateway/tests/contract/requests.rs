@@ -116,7 +116,22 @@ async fn other_paths_and_methods_are_problems_too() {
     world.post("/v1/sessions/%ff/close", &json!({})).await.is(400, "malformed_body");
     let told = world.get("/v1/batch").await.is(405, "method_not_allowed");
     assert_eq!(told.headers["allow"], "POST");
-    world.send(world.request(Method::DELETE, "/v1/whoami")).await.is(405, "method_not_allowed");
+    let told = world.send(world.request(Method::DELETE, "/v1/whoami")).await.is(405, "method_not_allowed");
+    assert_eq!(told.headers["allow"], "GET,HEAD");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_told_what_get_is_told_but_for_the_body() {
+    let world = World::new().await;
+    for path in ["/livez", "/docs", "/openapi.json", "/v1/whoami", "/v1/nothing", "/v1/events"] {
+        let ask = |method| world.request(method, path).header("x-request-id", "same").send();
+        let (get, head) = (ask(Method::GET).await.unwrap(), ask(Method::HEAD).await.unwrap());
+        assert_eq!(head.status(), get.status(), "{path}");
+        for name in ["content-length", "content-type", "etag", "allow"] {
+            assert_eq!(head.headers().get(name), get.headers().get(name), "{path} {name}");
+        }
+        assert!(get.headers()["content-length"] != "0" && head.bytes().await.unwrap().is_empty(), "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -125,6 +125,104 @@ fn state_that_is_lost_stops_the_worker() {
 }
 
 #[test]
+fn a_late_events_flood_does_not_grow_the_queue_of_reports() {
+    let mut world = World::new();
+    world.put(&attempt(0), BEGIN);
+    world.put(&close(Some(500), "completed"), BEGIN);
+    world.run();
+    for seq in 1..400 {
+        world.put(&attempt(seq), BEGIN);
+    }
+    world.run();
+    let queued = world.machine.partitions().map(|(_, partition)| partition.reports.len()).sum::<usize>();
+    assert!(queued <= 2, "{queued} entries of one session");
+}
+
+#[test]
+fn live_sessions_and_markers_are_counted_through_aborts_restores_and_evictions() {
+    let mut world = World::new();
+    let counted = |world: &World| {
+        let (_, partition) = world.machine.partitions().next().unwrap();
+        let live = partition.slots.values().filter(|slot| matches!(slot.entry, crate::state::Entry::Live(_))).count();
+        assert_eq!((partition.live_sessions(), partition.markers()), (live, partition.slots.len() - live));
+        (partition.live_sessions(), partition.markers())
+    };
+    world.put(&attempt(0), BEGIN);
+    world.fate = Fate::Open;
+    world.run();
+    assert_eq!(counted(&world), (1, 0));
+    world.settle(Fate::Aborted);
+    assert_eq!(counted(&world), (0, 0));
+    world.run();
+    assert_eq!(counted(&world), (1, 0));
+    world.crash(settings());
+    assert_eq!(counted(&world), (1, 0));
+    world.run();
+    world.wait(3 * HOUR);
+    assert_eq!(counted(&world), (0, 1));
+    world.crash(settings());
+    assert_eq!(counted(&world), (0, 1));
+    let mut other = attempt(0);
+    other["session_id"] = "8f14e45f-0000-4000-8000-000000000002".into();
+    world.put(&other, BEGIN + 40 * 24 * HOUR);
+    world.fate = Fate::Open;
+    world.run();
+    assert_eq!(counted(&world), (1, 0));
+    world.settle(Fate::Aborted);
+    assert_eq!(counted(&world), (0, 1));
+    world.run();
+    assert_eq!(counted(&world), (1, 0));
+}
+
+#[test]
+fn an_abort_forgets_nothing_of_how_much_states_weigh() {
+    let mut world = World::with(Settings { window: Window { records: 0, age_ms: HOUR }, ..settings() });
+    world.put(&attempt(0), BEGIN);
+    world.run();
+    let written = |world: &World| {
+        let (_, partition) = world.machine.partitions().next().unwrap();
+        partition.slots.values().map(|slot| slot.saved.written).sum::<usize>()
+    };
+    let before = written(&world);
+    assert!(before > 100);
+    world.put(&attempt(1), BEGIN);
+    world.fate = Fate::Open;
+    world.run();
+    assert!(written(&world) > before);
+    world.settle(Fate::Aborted);
+    assert_eq!(written(&world), before);
+}
+
+#[test]
+fn poison_that_is_read_again_after_an_abort_counts_once_towards_a_flood() {
+    let mut world = World::new();
+    for _ in 0..6_000 {
+        world.put_raw(SESSION, "no JSON".into(), BEGIN);
+    }
+    world.fate = Fate::Aborted;
+    world.run();
+    world.run();
+    assert_eq!(world.stopped, None);
+    assert_eq!(world.quarantine.len(), 6_000);
+}
+
+#[test]
+fn a_partition_given_back_before_its_release_stays() {
+    let mut world = World::new();
+    world.put(&attempt(0), BEGIN);
+    world.fate = Fate::Open;
+    world.run();
+    world.step(Input::Revoked { token: 1, partitions: vec![0], lost: false });
+    // The release took too long: the partition was forced away, and came back.
+    world.step(Input::Assigned { partition: 0, committed: None });
+    world.settle(Fate::Aborted);
+    assert_eq!(world.released, [1]);
+    world.put(&attempt(1), BEGIN);
+    world.run();
+    assert_eq!(world.applied(), 2);
+}
+
+#[test]
 fn nothing_new_means_no_commit() {
     let mut world = World::new();
     world.put(&attempt(0), BEGIN);

@@ -8,12 +8,14 @@ mod commits;
 mod early;
 mod events;
 mod holes;
+mod lazy;
 mod lifecycle;
 mod property;
 mod reach;
 mod setting_aside;
 mod speed;
 mod upgrade;
+mod volume;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,7 +30,7 @@ use schemas::report::Report;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 
-use super::{Command, Input, Machine, Output, Quarantined, Restored, Settings};
+use super::{Command, Input, Machine, Output, Quarantined, Restored, Settings, Window};
 use crate::fold::Bounds;
 pub(super) use events::{attempt, close, event, event_at, expected};
 
@@ -52,6 +54,7 @@ pub(super) enum Fate {
 type UnderWay = (Vec<Output>, Vec<(i32, i64)>);
 
 pub(super) struct World {
+    pub(super) settings: Settings,
     pub(super) machine: Machine,
     /// The monotonic clock.
     pub(super) now: i64,
@@ -66,6 +69,8 @@ pub(super) struct World {
     pub(super) low: i64,
     /// How often the log was asked.
     pub(super) asked: usize,
+    /// How often events were read again to restore.
+    pub(super) replayed: usize,
     pub(super) state: BTreeMap<Bytes, Bytes>,
     pub(super) committed: Option<i64>,
     pub(super) reports: Vec<Report>,
@@ -90,6 +95,7 @@ pub(super) fn settings() -> Settings {
         commit_interval_ms: 200,
         margin_ms: MARGIN,
         snapshot_ms: 5 * SECOND,
+        window: Window { records: 20, age_ms: HOUR },
         worker: "test".into(),
     }
 }
@@ -101,7 +107,8 @@ impl World {
 
     pub(super) fn with(settings: Settings) -> Self {
         let mut world = Self {
-            machine: Machine::new(settings),
+            machine: Machine::new(settings.clone()),
+            settings,
             now: 0,
             fate: Fate::Kept,
             events: Vec::new(),
@@ -111,6 +118,7 @@ impl World {
             held_back: VecDeque::new(),
             low: 0,
             asked: 0,
+            replayed: 0,
             state: BTreeMap::new(),
             committed: None,
             reports: Vec::new(),
@@ -137,11 +145,20 @@ impl World {
 
     /// The process dies and another takes over: only what was committed is left.
     pub(super) fn crash(&mut self, settings: Settings) {
-        self.machine = Machine::new(settings);
+        self.machine = Machine::new(settings.clone());
+        self.settings = settings;
         self.under_way = None;
         self.held_back.clear();
         self.fetched = None;
         self.step(Input::Assigned { partition: 0, committed: self.committed });
+    }
+
+    /// The log takes what was put out last, and the process dies before it hears of it.
+    pub(super) fn crash_after_commit(&mut self, settings: Settings) {
+        if let Some((outputs, offsets)) = self.under_way.take() {
+            self.keep(outputs, &offsets);
+        }
+        self.crash(settings);
     }
 
     /// Appends an event as the gateway would.
@@ -231,6 +248,15 @@ impl World {
                         inputs.push_back(Input::Restored { partition, epoch, records });
                         inputs.push_back(Input::RestoreDone { partition, epoch });
                     }
+                    Command::Replay { partition, epoch, from, until } => {
+                        self.replayed += 1;
+                        let asked = |record: &&Record| (from..until).contains(&record.offset);
+                        let records: Vec<Record> = self.events.iter().filter(asked).cloned().collect();
+                        for records in records.chunks(7) {
+                            inputs.push_back(Input::Replayed { partition, epoch, records: records.to_vec() });
+                        }
+                        inputs.push_back(Input::ReplayDone { partition, epoch });
+                    }
                     Command::FetchFrom { partition: 0, offset } => self.fetched = Some(offset.unwrap_or(0)),
                     Command::FetchFrom { .. } => {}
                     Command::ReadBack { partition, epoch, from, until, sessions } => {
@@ -263,6 +289,12 @@ impl World {
             }
             Fate::Kept => {}
         }
+        self.keep(outputs, &offsets);
+        self.step(Input::Committed);
+    }
+
+    /// What a commit puts out stands in the log.
+    fn keep(&mut self, outputs: Vec<Output>, offsets: &[(i32, i64)]) {
         self.commits += 1;
         self.largest = self.largest.max(outputs.len());
         self.heaviest = self.heaviest.max(outputs.iter().map(bytes).sum());
@@ -278,7 +310,6 @@ impl World {
                 Output::State { key, value: None, .. } => drop(self.state.remove(&key)),
             }
         }
-        self.step(Input::Committed);
     }
 
     /// The latest report of the session.

@@ -3,14 +3,15 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::to_bytes;
-use axum::extract::Request;
+use http::Request;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::super::Response;
 use super::super::connection::speak;
 use super::*;
 
@@ -22,20 +23,24 @@ const PAUSE: Duration = Duration::from_secs(3);
 struct Peer {
     stream: DuplexStream,
     read: Vec<u8>,
-    terms: Arc<Terms>,
+    terms: Arc<Terms<Echo>>,
     served: JoinHandle<()>,
 }
 
 /// Answers with what came; at `/big` with much, whatever came.
-fn routes() -> Router {
-    Router::new().fallback(async |request: Request| {
-        if request.uri().path() == "/big" {
-            return "big ".repeat(1_000);
-        }
+struct Echo;
+
+impl Serve for Echo {
+    async fn serve(self: Arc<Self>, _: IpAddr, request: Request<Incoming>) -> Response {
         let path = request.uri().path().to_owned();
-        let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
-        format!("{path} {}", String::from_utf8(body.to_vec()).unwrap())
-    })
+        let told = if path == "/big" {
+            "big ".repeat(1_000)
+        } else {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            format!("{path} {}", String::from_utf8(body.to_vec()).unwrap())
+        };
+        Response::new(told.into())
+    }
 }
 
 impl Peer {
@@ -43,7 +48,7 @@ impl Peer {
     fn connect(room: usize, lingering: usize) -> Self {
         let (stream, other) = duplex(room);
         let terms = Arc::new(Terms {
-            routes: routes(),
+            answers: Arc::new(Echo),
             tls: None,
             header_timeout: HEADER_TIMEOUT,
             drain: CancellationToken::new(),

@@ -1,0 +1,90 @@
+//! A session's facts, computed from the events of the topic that count.
+
+use std::collections::BTreeSet;
+
+use feature_worker::fold::Closing;
+use feature_worker::oracle::{self, Session};
+use schemas::data::{CloseReason, Data};
+use schemas::report::{Facts, Flag, Kind, Report};
+use schemas::{Event, canonical};
+use serde_json::{Map, Value};
+
+use super::same;
+use super::topic::Told;
+
+/// The facts to the byte, from the events that count.
+pub(super) fn check(report: &Report, told: &[&Told<'_>], has_holes: bool) -> Result<(), String> {
+    let session = report.session;
+    let events: Vec<Event<'_>> = distinct(told).map(|told| told.event.clone()).collect();
+    same(&format!("events of {session}"), &(events.len() as u64), &report.facts.metrics.event_count)?;
+    let expected = facts(report, &events, has_holes);
+    let bytes = |facts| canonical::to_vec(facts).map_err(|error| error.to_string());
+    if bytes(&expected)? == bytes(&report.facts)? {
+        return Ok(());
+    }
+    let members = |facts| serde_json::to_value(facts).map_err(|error| error.to_string());
+    let (expected, found) = (members(&expected)?, members(&report.facts)?);
+    let names: BTreeSet<&String> =
+        [&expected, &found].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    for name in names {
+        same(&format!("`{name}` of {session}"), &expected[name], &found[name])?;
+    }
+    Err(format!("the facts of {session} differ in their bytes alone"))
+}
+
+/// The first copy of each event. In a counted session another event under a taken seq is set aside as long as
+/// the session remembers ids, and afterwards a repeat by its seq alone.
+fn distinct<'t, 'a>(told: &'t [&'t Told<'a>]) -> impl Iterator<Item = &'t Told<'a>> {
+    let is_counted = told.iter().any(|told| told.event.seq.is_some() && !told.event.is_close());
+    let (mut ids, mut seqs) = (BTreeSet::new(), BTreeSet::new());
+    told.iter().copied().filter(move |told| {
+        ids.insert(told.event.event_id) && told.event.seq.filter(|_| is_counted).is_none_or(|seq| seqs.insert(seq))
+    })
+}
+
+fn facts(report: &Report, events: &[Event<'_>], has_holes: bool) -> Facts {
+    let found = &report.facts;
+    let session = Session::new(events, found.idle_ms);
+    let seqs: BTreeSet<u64> = events.iter().filter_map(|event| event.seq).collect();
+    let complete = seqs.last().map(|last| seqs.len() as u64 == last + 1);
+    let emits = ["strategy.changed".to_owned(), "task.abandoned".to_owned()];
+    // That a gap was skipped shows in nothing that the topic holds; the run without faults has to agree.
+    let flags: Vec<Flag> = found.flags.iter().copied().filter(|flag| *flag == Flag::GapSkipped).collect();
+    oracle::facts(
+        &session,
+        &Closing {
+            reason: close_reason(report, events),
+            complete: if has_holes { found.complete } else { complete },
+            seqs: None,
+            flags: &flags,
+            idle_ms: 60_000,
+            emits: &emits,
+        },
+    )
+}
+
+/// By the last close of the record; without one, evidence is complete and play has run out in one of two ways.
+fn close_reason(report: &Report, events: &[Event<'_>]) -> CloseReason {
+    let by_seq = events.iter().any(|event| event.seq.is_some() && !event.is_close());
+    let mut closes: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event.data {
+            Data::SessionClosed(reason) => {
+                Some((event.seq.is_none(), event.seq.filter(|_| by_seq), event.event_id, reason))
+            }
+            _ => None,
+        })
+        .collect();
+    if by_seq {
+        closes.sort_by_key(|close| (close.0, close.1, close.2));
+    } else {
+        closes.sort_by_key(|close| (close.0, close.0.then_some(close.2)));
+    }
+    let ran_out = matches!(report.facts.close_reason, CloseReason::Timeout | CloseReason::TooLong);
+    match closes.last() {
+        Some(close) => close.3,
+        None if report.kind == Kind::Play && ran_out => report.facts.close_reason,
+        None if report.kind == Kind::Play => CloseReason::Timeout,
+        None => CloseReason::Completed,
+    }
+}

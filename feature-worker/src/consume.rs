@@ -192,10 +192,11 @@ impl Consumer<'_> {
         self.releases.clear();
     }
 
-    /// Has the log hold back what the machine has no room for, partition by partition.
+    /// Has the log hold back what the machine has no room for, partition by partition; and all of one whose start is
+    /// not known yet, for what came before it would be taken for read.
     fn hold(&mut self) -> Result<(), WorkerError> {
         for (number, _) in self.machine.partitions() {
-            let held = self.machine.waits(number);
+            let held = self.machine.waits(number) || self.shares.is_asked_for(number);
             if self.shares.hold(number, held) {
                 match self.membership.hold(&self.worker.topics.events.numbered(number), held) {
                     // It has gone; the group tells so next.

@@ -53,6 +53,11 @@ impl Shares {
         self.questions
     }
 
+    /// Whether a partition's oldest offset is being asked for.
+    pub(crate) fn is_asked_for(&self, partition: i32) -> bool {
+        self.shares.get(&partition).is_some_and(|share| share.question.is_some())
+    }
+
     /// Whether an answer is still wanted; it is wanted once.
     pub(crate) fn answered(&mut self, partition: i32, question: u64) -> bool {
         let share = self.shares.get_mut(&partition).filter(|share| share.question == Some(question));
@@ -129,7 +134,8 @@ mod tests {
         let mut shares = Shares::default();
         shares.add(1);
         let (old, new) = (shares.question(1), shares.question(1));
-        assert!(!shares.answered(1, old) && shares.answered(1, new) && !shares.answered(1, new));
+        assert!(!shares.answered(1, old) && shares.is_asked_for(1));
+        assert!(shares.answered(1, new) && !shares.is_asked_for(1) && !shares.answered(1, new));
         let asked = shares.question(1);
         shares.starts(1);
         assert!(!shares.answered(1, asked));

@@ -15,6 +15,7 @@ pub mod telemetry;
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -23,6 +24,9 @@ pub use config::{Daemon, Loaded};
 pub use health::{Component, Health};
 pub use lifecycle::Shutdown;
 pub use ready::Ready;
+
+/// How long the end of a process waits for blocking calls that are still under way.
+const LAST: Duration = Duration::from_secs(1);
 
 /// What a daemon gets from the process that it runs in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -76,7 +80,7 @@ where
     ready.forget().context("--ready-file: can't remove the one of an earlier run")?;
     let recorder = ops::install_recorder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    run_to_end(runtime, async {
         let shell = Shell { shutdown: Shutdown::on_signals()?, health: Health::new(), ready, clock: Clock::system() };
         let ops = ops::serve(&loaded.common.ops, recorder, &shell).await?;
         shell.ready.listening("ops", ops);
@@ -84,4 +88,40 @@ where
         shell.health.draining();
         outcome
     })
+}
+
+/// Runs something to its end. Blocking calls that are still under way then are left to themselves: they hold up
+/// neither the process's end nor what is told by its status.
+fn run_to_end<T>(runtime: tokio::runtime::Runtime, work: impl Future<Output = T>) -> T {
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST);
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_blocking_call_under_way_does_not_hold_up_the_end() {
+        let (release, released) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+            let outcome = run_to_end(runtime, async {
+                let (tell_begun, has_begun) = tokio::sync::oneshot::channel();
+                drop(tokio::task::spawn_blocking(move || {
+                    tell_begun.send(()).unwrap();
+                    let _ = released.recv();
+                }));
+                has_begun.await.unwrap();
+                7
+            });
+            tell.send(outcome).unwrap();
+        });
+        assert_eq!(told.recv_timeout(Duration::from_mins(1)), Ok(7));
+        drop(release);
+    }
 }

@@ -57,7 +57,7 @@ pub enum AppendError {
 pub enum CommitError {
     /// Nothing of it is or will be seen; go back to the committed offsets.
     #[error("the commit was aborted: {0}")]
-    Aborted(String),
+    Aborted(Abort),
     /// Nothing of it is seen, and the same commit will never be taken (a record too large, no such
     /// partition): a person or the caller must change it.
     #[error("the log refuses the commit: {0}")]
@@ -70,11 +70,71 @@ pub enum CommitError {
     /// heartbeats it says [`LogError::Invalid`] where another has the name.
     #[error("the commit is refused, this member is fenced: {0}")]
     Fenced(String),
+    /// No outcome came at all, long after every deadline: the log's client hangs and cannot be had back.
+    /// The process is to end, so that another takes over from what is committed.
+    #[error("the log's client hangs over a commit: {0}")]
+    Hung(String),
+}
+
+/// An aborted commit.
+#[derive(Clone, Debug, Error)]
+#[error("{why}")]
+pub struct Abort {
+    /// What kind of thing it was, for metrics.
+    pub cause: AbortCause,
+    /// What happened, for people.
+    pub why: String,
+}
+
+/// Why a commit was aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AbortCause {
+    /// The group is being shared out anew: this member's generation is not the newest, or it is not in the group
+    /// for the moment.
+    Rebalance,
+    /// One of the partitions is not this member's any more.
+    NotOwned,
+    /// An output was not acknowledged in time.
+    Delivery,
+    /// The member gave it up itself ([`crate::Committer::abandon`]).
+    Abandoned,
+    /// Anything else.
+    Other,
+}
+
+impl AbortCause {
+    /// Its name as a label of metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rebalance => "rebalance",
+            Self::NotOwned => "not_owned",
+            Self::Delivery => "delivery",
+            Self::Abandoned => "abandoned",
+            Self::Other => "other",
+        }
+    }
 }
 
 impl CommitError {
+    /// An aborted commit.
+    pub fn aborted(cause: AbortCause, why: impl Into<String>) -> Self {
+        Self::Aborted(Abort { cause, why: why.into() })
+    }
+
     /// Whether the member can commit nothing any more.
     pub fn ends_membership(&self) -> bool {
-        matches!(self, Self::Fatal(_) | Self::Fenced(_))
+        matches!(self, Self::Fatal(_) | Self::Fenced(_) | Self::Hung(_))
+    }
+
+    /// What kind of failure it is, as a label of metrics: the cause of an abort, else `refused`, `fatal`, `fenced`
+    /// or `hung`.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Aborted(abort) => abort.cause.as_str(),
+            Self::Refused(_) => "refused",
+            Self::Fatal(_) => "fatal",
+            Self::Fenced(_) => "fenced",
+            Self::Hung(_) => "hung",
+        }
     }
 }

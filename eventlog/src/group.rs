@@ -1,6 +1,7 @@
 //! Groups: owning partitions, reading them, committing what came of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -21,6 +22,14 @@ pub struct GroupOptions {
     /// Whether records of open and aborted transactions are hidden. Only off where the topic's
     /// writers use no transactions.
     pub read_committed: bool,
+    /// So long may the end of a commit take; then its outcome counts as unknown ([`CommitError::Fatal`]). At most
+    /// what the log itself gives a transaction: 10 s on Kafka.
+    pub commit_deadline: Duration,
+}
+
+impl GroupOptions {
+    /// How long the end of a commit may take unless somebody says otherwise.
+    pub const COMMIT_DEADLINE: Duration = Duration::from_secs(4);
 }
 
 /// A member of a group: owns partitions and reads them.
@@ -48,11 +57,26 @@ pub trait Membership: Send {
     /// membership has ended.
     fn fetch_from(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), LogError>;
 
+    /// Holds an owned partition's records back, or lets them come again. While it is held [`Membership::next`] hands
+    /// out neither records nor [`GroupEvent::CaughtUp`] of it; everything else goes on, and nothing is lost or read
+    /// twice. Its start may be named meanwhile; a partition that goes and comes back is held no more.
+    ///
+    /// # Errors
+    /// As [`Membership::fetch_from`].
+    fn hold(&mut self, partition: &TopicPartition, held: bool) -> Result<(), LogError>;
+
     /// What commits for this member; valid as long as the membership.
     fn committer(&self) -> Arc<dyn Committer>;
 
-    /// Leaves the group at once instead of being missed after the session time-out.
+    /// Leaves the group at once instead of being missed after the session time-out. What it still holds goes,
+    /// whether revocations were heard of or not.
     async fn leave(self: Box<Self>) -> Result<(), LogError>;
+
+    /// Ends without leaving the group: whoever joins under the same name within the session time-out has the same
+    /// partitions at once, and no other member's move. A log that has no such time-out leaves.
+    async fn stay(self: Box<Self>) -> Result<(), LogError> {
+        self.leave().await
+    }
 }
 
 /// What happens to a member of a group.
@@ -62,7 +86,8 @@ pub enum GroupEvent {
     /// The first may be empty: the member has joined and there is no share for it now.
     Assigned(Vec<Assignment>),
     /// These partitions go. They stay this member's until `release` is dropped or called, so that
-    /// a commit under way can end; then another member gets them.
+    /// a commit under way can end; then another member gets them. A log may hand out nothing of the
+    /// others meanwhile (Kafka's client does not), so let them go soon; commits go on.
     Revoked {
         /// What goes.
         partitions: Vec<TopicPartition>,
@@ -138,5 +163,11 @@ pub trait Committer: Send + Sync {
     /// are, with [`Membership::fetch_from`]. [`CommitError::Refused`]: neither, and the same
     /// commit will never be taken. [`CommitError::Fatal`] and [`CommitError::Fenced`]: the outcome
     /// is unknown, or it is refused for good; drop the membership and all state, join again.
+    /// [`CommitError::Hung`]: end the process.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
+
+    /// Gives up the commit under way, for a member that has no more time: it is aborted unless its end has been
+    /// asked for already. Answers when nothing is under way any more; [`Committer::commit`] tells what became of it.
+    /// No commit is taken afterwards. Where commits end by themselves at once there is nothing to do.
+    async fn abandon(&self) {}
 }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use append::{AppendOptions, Appender, Backlog, Pending};
-pub use error::{AppendError, CommitError, LogError};
+pub use error::{Abort, AbortCause, AppendError, CommitError, LogError};
 pub use group::{Assignment, Commit, Committer, GroupEvent, GroupOptions, Membership, Release};
 pub use read::{ReadRequest, Reader, Stretch};
 pub use record::{Batch, Headers, NewRecord, Record, TopicPartition};

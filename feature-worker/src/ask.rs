@@ -5,19 +5,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{EventLog, LogError, ReadRequest, Record, Stretch, TopicPartition};
+use eventlog::{EventLog, Headers, LogError, ReadRequest, Record, Stretch, TopicPartition};
 use tokio::sync::mpsc;
 
 use crate::error::WorkerError;
-use crate::machine::Input;
+use crate::machine::{Input, Restored};
 use crate::metrics;
-use crate::state::SessionKey;
+use crate::state::{self, SessionKey, StateError};
 
 /// Pause before a read is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// Where answers go.
-pub(crate) type Answers = mpsc::Sender<Result<Input, WorkerError>>;
+pub(crate) type Answers = mpsc::Sender<Result<Answer, WorkerError>>;
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Something for the machine.
+    Input(Input),
+    /// A partition's state has been handed in to its end; when it was committed last, in ms since the epoch.
+    Restored { partition: i32, epoch: u64, committed_at: Option<i64> },
+    /// The events that a partition's state lacks have been handed in to their end.
+    Replayed { partition: i32, epoch: u64 },
+    /// The oldest offset that a partition of play.events has.
+    Oldest { partition: i32, question: u64, offset: i64 },
+}
 
 /// Reads a partition's state up to what it holds now, open transactions included, and hands it in.
 pub(crate) async fn restore(
@@ -31,38 +44,95 @@ pub(crate) async fn restore(
     let begun = clock.monotonic_ms();
     let outcome = loop {
         match read_state(log.as_ref(), &state, epoch, &answers).await {
-            Err(LogError::Unavailable(why)) => {
+            Err(Unread::Log(LogError::Unavailable(why))) => {
                 tracing::warn!(%state, why, "can't restore as yet");
                 tokio::time::sleep(RETRY).await;
             }
-            outcome => break outcome,
+            outcome => break outcome.map_err(WorkerError::from),
         }
     };
     let answer = match outcome {
-        Ok(()) => {
+        Ok(read) => {
             let took = clock.monotonic_ms() - begun;
-            metrics::restored(Duration::from_millis(took.unsigned_abs()));
-            tracing::info!(%state, took_ms = took, "state restored");
-            Ok(Input::RestoreDone { partition, epoch })
+            metrics::restored(Duration::from_millis(took.unsigned_abs()), read.bytes);
+            tracing::info!(%state, took_ms = took, bytes = read.bytes, records = read.records, "state restored");
+            Ok(Answer::Restored { partition, epoch, committed_at: read.committed_at })
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     // Nobody listens any more where the membership has ended.
     let _ = answers.send(answer).await;
 }
 
-async fn read_state(log: &dyn EventLog, state: &TopicPartition, epoch: u64, answers: &Answers) -> Result<(), LogError> {
+/// What a restore has read.
+#[derive(Debug, Default)]
+struct Read {
+    records: usize,
+    bytes: usize,
+    /// When the partition's own state was written.
+    committed_at: Option<i64>,
+}
+
+/// Why a partition's state was not read.
+enum Unread {
+    Log(LogError),
+    State(StateError),
+}
+
+impl From<LogError> for Unread {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl From<Unread> for WorkerError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Log(error) => error.into(),
+            Unread::State(error) => Self::Fatal(error.to_string()),
+        }
+    }
+}
+
+async fn read_state(log: &dyn EventLog, state: &TopicPartition, epoch: u64, answers: &Answers) -> Result<Read, Unread> {
     // The end is asked for first, and counts records of open transactions: reading waits for them.
     let range = log.offsets(state).await?;
     let stretch = Stretch { partition: state.clone(), from: range.low, until: Some(range.high) };
     let mut reader = log.read(ReadRequest { stretches: vec![stretch], read_committed: true }).await?;
+    let mut read = Read::default();
     while let Some(batch) = reader.next().await? {
-        let restored = Input::Restored { partition: state.partition, epoch, records: batch.records };
-        if answers.send(Ok(restored)).await.is_err() {
-            return Ok(());
+        read.records += batch.records.len();
+        for record in &batch.records {
+            read.bytes += record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
+            if record.key == state::PARTITION_KEY {
+                read.committed_at = Some(record.timestamp_ms);
+            }
+        }
+        // Here, so that the loop has only to put them in their place.
+        let records = Restored::of(&batch.records).map_err(Unread::State)?;
+        let restored = Input::Restored { partition: state.partition, epoch, records };
+        if answers.send(Ok(Answer::Input(restored))).await.is_err() {
+            break;
         }
     }
-    Ok(())
+    Ok(read)
+}
+
+/// Asks for the oldest offset of a partition.
+pub(crate) async fn oldest(log: Arc<dyn EventLog>, events: TopicPartition, question: u64, answers: Answers) {
+    let outcome = loop {
+        match log.offsets(&events).await {
+            Err(LogError::Unavailable(why)) => {
+                tracing::warn!(%events, why, "can't ask for the oldest offset as yet");
+                tokio::time::sleep(RETRY).await;
+            }
+            outcome => break outcome,
+        }
+    };
+    let partition = events.partition;
+    let answer = outcome.map(|range| Answer::Oldest { partition, question, offset: range.low });
+    // As above.
+    let _ = answers.send(answer.map_err(WorkerError::from)).await;
 }
 
 /// A stretch of play.events that holds what sessions' states lack.
@@ -89,7 +159,7 @@ pub(crate) async fn replay(log: Arc<dyn EventLog>, lacking: Lacking, clock: daem
         let took = clock.monotonic_ms() - begun;
         metrics::replayed(records, Duration::from_millis(took.unsigned_abs()));
         tracing::info!(events = %lacking.events, records, took_ms = took, "events read again");
-        Input::ReplayDone { partition: lacking.events.partition, epoch: lacking.epoch }
+        Answer::Replayed { partition: lacking.events.partition, epoch: lacking.epoch }
     });
     // Nobody listens any more where the membership has ended.
     let _ = answers.send(answer).await;
@@ -120,7 +190,7 @@ async fn read_lacking(log: &dyn EventLog, lacking: &Lacking, answers: &Answers) 
         };
         count += batch.records.len();
         let records = Input::Replayed { partition: events.partition, epoch: *epoch, records: batch.records };
-        if answers.send(Ok(records)).await.is_err() {
+        if answers.send(Ok(Answer::Input(records))).await.is_err() {
             return Ok(count);
         }
     }
@@ -160,10 +230,9 @@ pub(crate) async fn read_back(log: Arc<dyn EventLog>, question: Question, answer
             outcome => break outcome,
         }
     };
-    let answer = outcome.map_err(WorkerError::from).map(|records| Input::ReadBack {
-        partition: question.events.partition,
-        epoch: question.epoch,
-        records,
+    let answer = outcome.map_err(WorkerError::from).map(|records| {
+        let (partition, epoch) = (question.events.partition, question.epoch);
+        Answer::Input(Input::ReadBack { partition, epoch, records })
     });
     // As above.
     let _ = answers.send(answer).await;
@@ -178,9 +247,20 @@ async fn read_sessions(log: &dyn EventLog, question: &Question) -> Result<Vec<Re
     let mut reader = log.read(ReadRequest { stretches: vec![stretch], read_committed: true }).await?;
     let mut found = Vec::new();
     while let Some(batch) = reader.next().await? {
-        found.extend(batch.records.into_iter().filter(|record| keys.contains(&record.key)));
+        found.extend(batch.records.iter().filter(|record| keys.contains(&record.key)).map(copied));
     }
     Ok(found)
+}
+
+/// A record that shares no buffer: one that is kept would keep its whole batch.
+fn copied(record: &Record) -> Record {
+    Record {
+        key: Bytes::copy_from_slice(&record.key),
+        value: record.value.as_ref().map(|value| Bytes::copy_from_slice(value)),
+        // Nothing of a session is in them.
+        headers: Headers::new(),
+        ..*record
+    }
 }
 
 #[cfg(test)]
@@ -272,8 +352,26 @@ mod tests {
         let (answers, mut answered) = mpsc::channel(1);
         let question = Question { events, epoch: 7, from: 0, until: 5, sessions: vec![session] };
         read_back(ageing, question, answers).await;
-        let Some(Ok(Input::ReadBack { epoch: 7, records, .. })) = answered.recv().await else { panic!("no answer") };
+        let Some(Ok(Answer::Input(Input::ReadBack { epoch: 7, records, .. }))) = answered.recv().await else {
+            panic!("no answer")
+        };
         assert_eq!(records.iter().map(|record| record.offset).collect::<Vec<_>>(), [3, 4]);
+    }
+
+    #[test]
+    fn a_record_that_is_kept_keeps_no_batch() {
+        let batch = Bytes::from(vec![7; 1 << 20]);
+        let record = Record {
+            offset: 3,
+            timestamp_ms: 4,
+            key: batch.slice(..10),
+            value: Some(batch.slice(10..30)),
+            headers: Headers::new(),
+        };
+        let kept = copied(&record);
+        assert_eq!((kept.offset, kept.timestamp_ms, &kept.key, &kept.value), (3, 4, &record.key, &record.value));
+        drop(record);
+        assert!(batch.is_unique(), "nothing else holds it");
     }
 
     #[tokio::test]
@@ -283,14 +381,14 @@ mod tests {
         let (answers, mut answered) = mpsc::channel(8);
         replay(Arc::new(log), Lacking { events, epoch: 7, from: 1, until: 4 }, daemon::Clock::system(), answers).await;
         let mut offsets = Vec::new();
-        while let Some(Ok(Input::Replayed { epoch: 7, records, .. })) = answered.recv().await {
+        while let Some(Ok(Answer::Input(Input::Replayed { epoch: 7, records, .. }))) = answered.recv().await {
             offsets.extend(records.iter().map(|record| record.offset));
             if offsets.len() == 3 {
                 break;
             }
         }
         assert_eq!(offsets, [1, 2, 3]);
-        assert!(matches!(answered.recv().await, Some(Ok(Input::ReplayDone { partition: 0, epoch: 7 }))));
+        assert!(matches!(answered.recv().await, Some(Ok(Answer::Replayed { partition: 0, epoch: 7 }))));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use schemas::games::{GameSettings, Games};
 
 /// What the worker needs to run, whichever log it reads.
@@ -29,6 +29,10 @@ pub struct Config {
     /// Name of this worker, stable over restarts; two on one host need names [default: host name]
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
+    /// What the group is told when this worker is stopped: `leave` gives its partitions to the others at once, `stay`
+    /// keeps them for whoever starts under this name within 10 s [default: `stay` with --instance, else `leave`]
+    #[arg(long, value_name = "leave|stay", value_enum, hide_possible_values = true)]
+    pub on_stop: Option<OnStop>,
     /// Settings by tenant and game; an entry overrides the flags
     #[arg(long, value_name = "FILE")]
     pub games: Option<PathBuf>,
@@ -44,6 +48,9 @@ pub struct Config {
     /// Time between two commits
     #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = positive)]
     pub commit_interval: Duration,
+    /// The end of a commit that takes longer counts as unknown: everything is dropped and restored; at most 10s on Kafka
+    #[arg(long, value_name = "DURATION", default_value = "4s", value_parser = positive)]
+    pub commit_deadline: Duration,
     /// How late a deadline fires while no event comes: longer than a gateway may take to append one
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
     pub late_margin: Duration,
@@ -56,7 +63,23 @@ pub struct Config {
     pub replay_age: Duration,
 }
 
+/// What the group is told when a worker is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnStop {
+    /// It leaves: the others get its partitions at once.
+    Leave,
+    /// Nothing: whoever starts under the same name within the session time-out has its partitions back, and no
+    /// other's move.
+    Stay,
+}
+
 impl Config {
+    /// What the group is told when this worker is stopped. A name that was given is one that comes back; a host's
+    /// name, which may be a new one each time, is not.
+    pub fn on_stop(&self) -> OnStop {
+        self.on_stop.unwrap_or(if self.instance.is_some() { OnStop::Stay } else { OnStop::Leave })
+    }
+
     /// Judges what no single value shows; reads the file of games.
     ///
     /// # Errors
@@ -108,5 +131,25 @@ fn positive(word: &str) -> Result<Duration, String> {
         Ok(duration) if duration.as_millis() > 0 => Ok(duration),
         Ok(_) => Err("must be at least 1ms".into()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_whose_name_was_given_stays_and_any_other_leaves() {
+        let told = |flags: &[&str]| {
+            let command = Config::augment_args(clap::Command::new("feature-worker"));
+            let matches = command.get_matches_from([&["feature-worker"], flags].concat());
+            Config::from_arg_matches(&matches).unwrap().on_stop()
+        };
+        assert_eq!(told(&[]), OnStop::Leave);
+        assert_eq!(told(&["--instance", "worker-0"]), OnStop::Stay);
+        assert_eq!(told(&["--instance", "worker-0", "--on-stop", "leave"]), OnStop::Leave);
+        assert_eq!(told(&["--on-stop", "stay"]), OnStop::Stay);
     }
 }

@@ -1,34 +1,43 @@
 //! One membership of the group, from joining to leaving: what the log tells goes into the machine,
 //! and what the machine wants is done.
 
+mod obey;
+mod stand;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eventlog::{
-    Commit, CommitError, Committer, EventLog, GroupEvent, GroupOptions, LogError, Membership, Release, TopicPartition,
-};
-use tokio::sync::mpsc;
+use eventlog::{Committer, EventLog, GroupEvent, GroupOptions, LogError, Membership, Release};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::ask::{self, Answers, Lacking, Question};
-use crate::encode;
+use crate::ask::{Answer, Answers};
+use crate::config::OnStop;
 use crate::error::WorkerError;
-use crate::machine::{Command, Input, Machine, Output, Settings};
-use crate::metrics::{self, Tally};
+use crate::machine::{Input, Machine, Settings};
+use crate::metrics;
+use crate::shares::Shares;
 use crate::topics::Topics;
+use crate::unless_draining;
 
 /// How often the machine learns that time goes on.
 const TICK: Duration = Duration::from_millis(20);
-/// A drain that takes longer leaves the rest to the next owner.
+/// A drain that takes longer leaves the rest to the next owner. With the two below it ends within 25 s.
 const DRAIN: Duration = Duration::from_secs(15);
+/// So long a commit that a drain has not seen the end of may take to be aborted.
+const ABANDON: Duration = Duration::from_secs(4);
 /// How often the metrics are told how the worker stands.
 const STANDING_MS: i64 = 1_000;
 /// So long the group is listened to when a commit was fenced: some heartbeats.
 const HEED: Duration = Duration::from_secs(4);
 /// Leaving the group takes no longer.
-const LEAVE: Duration = Duration::from_secs(5);
+const LEAVE: Duration = Duration::from_secs(4);
+/// Partitions restored at the same time; each takes memory of its own to read ahead.
+const RESTORES: usize = 4;
+/// Answers of the log that may wait for the loop, each of a batch at most.
+const ANSWERS: usize = 4;
 
 /// What a membership needs.
 pub struct Worker {
@@ -40,6 +49,10 @@ pub struct Worker {
     pub group: String,
     /// The name to join under.
     pub instance: String,
+    /// What its group is told when the process drains.
+    pub on_stop: OnStop,
+    /// So long may the end of a commit take.
+    pub commit_deadline: Duration,
     /// The machine's settings.
     pub settings: Settings,
     /// The process.
@@ -55,6 +68,10 @@ struct Consumer<'a> {
     membership: Box<dyn Membership>,
     committer: Arc<dyn Committer>,
     answers: Answers,
+    /// Where the outcome of a commit goes: nothing that is read stands in its way.
+    outcomes: mpsc::Sender<Result<Input, WorkerError>>,
+    restores: Arc<Semaphore>,
+    shares: Shares,
     /// Reads and commits under way; they end with the membership.
     tasks: JoinSet<()>,
     releases: HashMap<u64, Release>,
@@ -77,15 +94,22 @@ pub async fn work(worker: &Worker) -> Result<(), WorkerError> {
         transactional: true,
         // The gateways' appends are no transactions, but a replay into this topic may be.
         read_committed: true,
+        commit_deadline: worker.commit_deadline,
     };
-    let membership = worker.log.join(options).await?;
-    let (answers, mut answered) = mpsc::channel(64);
+    let joining = worker.log.join(options);
+    let Some(membership) = unless_draining(&worker.shell, &worker.health, joining).await else { return Ok(()) };
+    let membership = membership?;
+    let (answers, answered) = mpsc::channel(ANSWERS);
+    let (outcomes, ended) = mpsc::channel(1);
     let mut consumer = Consumer {
         worker,
         machine: Machine::new(worker.settings.clone()),
         committer: membership.committer(),
         membership,
         answers,
+        outcomes,
+        restores: Arc::new(Semaphore::new(RESTORES)),
+        shares: Shares::default(),
         tasks: JoinSet::new(),
         releases: HashMap::new(),
         joined: false,
@@ -93,11 +117,15 @@ pub async fn work(worker: &Worker) -> Result<(), WorkerError> {
         stopped: false,
         told_at: i64::MIN / 2,
     };
-    match consumer.run(&mut answered).await {
+    match consumer.run(answered, ended).await {
         Err(WorkerError::Fenced(why)) => return Err(consumer.fenced(why).await),
         ended => ended?,
     }
-    match tokio::time::timeout(LEAVE, consumer.membership.leave()).await {
+    let leaving = match worker.on_stop {
+        OnStop::Leave => consumer.membership.leave(),
+        OnStop::Stay => consumer.membership.stay(),
+    };
+    match tokio::time::timeout(LEAVE, leaving).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "could not leave the group"),
         Err(_) => tracing::warn!("leaving the group took too long; it will miss this worker by time-out"),
@@ -106,7 +134,13 @@ pub async fn work(worker: &Worker) -> Result<(), WorkerError> {
 }
 
 impl Consumer<'_> {
-    async fn run(&mut self, answered: &mut mpsc::Receiver<Result<Input, WorkerError>>) -> Result<(), WorkerError> {
+    /// Hears, in this order: what became of a commit, time, the group, what was read of the log. Neither of the last
+    /// two can keep the other from being heard.
+    async fn run(
+        &mut self,
+        mut answered: mpsc::Receiver<Result<Answer, WorkerError>>,
+        mut ended: mpsc::Receiver<Result<Input, WorkerError>>,
+    ) -> Result<(), WorkerError> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = self.worker.shell.shutdown.clone();
@@ -122,25 +156,77 @@ impl Consumer<'_> {
                 biased;
                 () = shutdown.draining(), if !draining => {
                     draining = true;
-                    self.step(Input::Drain).await?;
+                    self.step(Input::Drain)?;
                 }
                 () = &mut deadline => {
-                    tracing::warn!("the drain took too long; what is not committed is the next owner's to do");
+                    self.abandon().await;
                     return Ok(());
                 }
-                Some(answer) = answered.recv() => self.step(answer?).await?,
+                Some(outcome) = ended.recv() => self.step(outcome?)?,
                 _ = tick.tick() => {
-                    self.step(Input::Tick).await?;
+                    self.step(Input::Tick)?;
                     self.stand()?;
                 }
-                event = self.membership.next(), if !draining && self.machine.wants_records() => {
+                event = self.membership.next() => {
                     for input in self.happened(event?)? {
-                        self.step(input).await?;
+                        self.step(input)?;
                     }
+                    if let Ok(answer) = answered.try_recv() {
+                        self.answered(answer?)?;
+                    }
+                }
+                Some(answer) = answered.recv() => self.answered(answer?)?,
+            }
+            self.hold()?;
+        }
+        Ok(())
+    }
+
+    /// The drain has taken too long: what is not committed is the next owner's to do.
+    async fn abandon(&mut self) {
+        tracing::warn!("the drain took too long; the commit under way is given up");
+        if tokio::time::timeout(ABANDON, self.committer.abandon()).await.is_err() {
+            tracing::warn!("it could not be aborted in time; the log does so by itself");
+        }
+        // What they waited for does not come any more.
+        self.releases.clear();
+    }
+
+    /// Has the log hold back what the machine has no room for, partition by partition; and all of one whose start is
+    /// not known yet, for what came before it would be taken for read.
+    fn hold(&mut self) -> Result<(), WorkerError> {
+        for (number, _) in self.machine.partitions() {
+            let held = self.machine.waits(number) || self.shares.is_asked_for(number);
+            if self.shares.hold(number, held) {
+                match self.membership.hold(&self.worker.topics.events.numbered(number), held) {
+                    // It has gone; the group tells so next.
+                    Err(LogError::NotFound(_)) => {}
+                    outcome => outcome?,
                 }
             }
         }
         Ok(())
+    }
+
+    fn answered(&mut self, answer: Answer) -> Result<(), WorkerError> {
+        match answer {
+            Answer::Input(input) => self.step(input),
+            Answer::Restored { partition, epoch, committed_at } => {
+                self.shares.restored(partition, committed_at, self.worker.shell.clock.now_ms());
+                self.step(Input::RestoreDone { partition, epoch })
+            }
+            Answer::Replayed { partition, epoch } => {
+                self.shares.replayed(partition, self.worker.shell.clock.now_ms());
+                self.step(Input::ReplayDone { partition, epoch })
+            }
+            Answer::Oldest { partition, question, offset } => {
+                if self.shares.answered(partition, question) {
+                    self.fetch_from(partition, offset)
+                } else {
+                    Ok(())
+                }
+            }
+        }
     }
 
     /// Why a commit was fenced: another has this worker's name, which the group tells a moment later,
@@ -170,6 +256,9 @@ impl Consumer<'_> {
         Ok(match event {
             GroupEvent::Assigned(assignments) => {
                 self.joined = true;
+                for told in &assignments {
+                    self.shares.add(told.partition.partition);
+                }
                 let assigned = assignments.into_iter();
                 assigned
                     .map(|told| Input::Assigned { partition: told.partition.partition, committed: told.committed })
@@ -181,146 +270,32 @@ impl Consumer<'_> {
             GroupEvent::Revoked { partitions, lost, release } => {
                 let token = self.releases.keys().max().map_or(0, |token| token + 1);
                 self.releases.insert(token, release);
-                let partitions = partitions.into_iter().map(|gone| gone.partition).collect();
+                let partitions: Vec<i32> = partitions.into_iter().map(|gone| gone.partition).collect();
+                for number in &partitions {
+                    self.shares.remove(*number);
+                }
                 tracing::info!(?partitions, lost, "partitions go");
                 vec![Input::Revoked { token, partitions, lost }]
             }
             GroupEvent::Records(batch) => {
                 metrics::read(&batch.records);
                 let partition = batch.partition.partition;
+                let first = batch.records.first().map(|record| record.timestamp_ms);
+                if let Some(pause) = self.shares.read(partition, first, self.worker.shell.clock.now_ms()) {
+                    metrics::handed_over(pause);
+                    tracing::info!(partition, pause_ms = pause, "read on after a hand-over");
+                }
                 vec![Input::Batch { partition, records: batch.records, next_offset: batch.next_offset }]
             }
             GroupEvent::CaughtUp { partition, .. } => vec![Input::CaughtUp { partition: partition.partition }],
         })
     }
 
-    async fn step(&mut self, input: Input) -> Result<(), WorkerError> {
+    fn step(&mut self, input: Input) -> Result<(), WorkerError> {
         let now = self.worker.shell.clock.monotonic_ms();
         for command in self.machine.step(now, input) {
-            self.obey(command).await?;
+            self.obey(command)?;
         }
         Ok(())
-    }
-
-    async fn obey(&mut self, command: Command) -> Result<(), WorkerError> {
-        match command {
-            Command::Restore { partition, epoch } => {
-                let (log, state) = (Arc::clone(&self.worker.log), self.worker.topics.state.numbered(partition));
-                let clock = self.worker.shell.clock.clone();
-                self.tasks.spawn(ask::restore(log, state, epoch, clock, self.answers.clone()));
-            }
-            Command::Replay { partition, epoch, from, until } => {
-                let events = self.worker.topics.events.numbered(partition);
-                let lacking = Lacking { events, epoch, from, until };
-                let (log, clock) = (Arc::clone(&self.worker.log), self.worker.shell.clock.clone());
-                self.tasks.spawn(ask::replay(log, lacking, clock, self.answers.clone()));
-            }
-            Command::FetchFrom { partition, offset } => {
-                let events = self.worker.topics.events.numbered(partition);
-                let offset = match offset {
-                    Some(offset) => offset,
-                    None => self.worker.log.offsets(&events).await?.low,
-                };
-                match self.membership.fetch_from(&events, offset) {
-                    // It has gone since; the group tells so next.
-                    Err(LogError::NotFound(_)) => tracing::debug!(%events, "no longer owned"),
-                    outcome => outcome?,
-                }
-            }
-            Command::ReadBack { partition, epoch, from, until, sessions } => {
-                let events = self.worker.topics.events.numbered(partition);
-                let question = Question { events, epoch, from, until, sessions };
-                self.tasks.spawn(ask::read_back(Arc::clone(&self.worker.log), question, self.answers.clone()));
-            }
-            Command::Commit { outputs, offsets } => self.commit(outputs, offsets),
-            Command::Release { token } => drop(self.releases.remove(&token)),
-            Command::Stop { error: None } => self.stopped = true,
-            Command::Stop { error: Some(error) } => return Err(WorkerError::Fatal(error)),
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, outputs: Vec<Output>, offsets: Vec<(i32, i64)>) {
-        let events = &self.worker.topics.events;
-        let offsets = offsets.into_iter().map(|(number, next)| (events.numbered(number), next)).collect();
-        let committer = Arc::clone(&self.committer);
-        let (topics, clock) = (self.worker.topics.clone(), self.worker.shell.clock.clone());
-        let answers = self.answers.clone();
-        self.tasks.spawn(async move {
-            let answer = commit(outputs, offsets, committer.as_ref(), &topics, &clock).await;
-            // Nobody listens any more where the membership has ended.
-            let _ = answers.send(answer).await;
-        });
-    }
-
-    fn tell(&self) {
-        let (mut partitions, mut sessions, mut markers, mut lag_ms, mut behind) = (0, 0, 0, 0, 0);
-        let now = self.worker.shell.clock.now_ms();
-        for (_, partition) in self.machine.partitions() {
-            partitions += 1;
-            sessions += partition.live_sessions();
-            markers += partition.markers();
-            lag_ms = lag_ms.max(partition.lag_ms(now));
-            behind += partition.behind();
-        }
-        metrics::standing(partitions, sessions, markers, lag_ms);
-        metrics::behind(behind);
-    }
-
-    /// Tells how the worker stands, to health and metrics.
-    fn stand(&mut self) -> Result<(), WorkerError> {
-        while let Some(ended) = self.tasks.try_join_next() {
-            // It will not answer, and a commit that does not answer would wait for ever.
-            ended.map_err(|error| WorkerError::Rejoin(format!("a task of the worker ended: {error}")))?;
-        }
-        let now = self.worker.shell.clock.monotonic_ms();
-        if now >= self.told_at + STANDING_MS {
-            self.told_at = now;
-            self.tell();
-        }
-        match (self.joined, self.machine.is_restored()) {
-            (true, true) => {
-                self.worker.health.ready();
-                if !std::mem::replace(&mut self.announced, true)
-                    && let Err(error) = self.worker.shell.ready.announce()
-                {
-                    tracing::error!(%error, "--ready-file: can't write it");
-                }
-            }
-            (true, false) => self.worker.health.not_ready("restoring state"),
-            (false, _) => self.worker.health.not_ready("joining the group"),
-        }
-        Ok(())
-    }
-}
-
-async fn commit(
-    outputs: Vec<Output>,
-    offsets: Vec<(TopicPartition, i64)>,
-    committer: &dyn Committer,
-    topics: &Topics,
-    clock: &daemon::Clock,
-) -> Result<Input, WorkerError> {
-    let tally = Tally::of(&outputs);
-    let records = encode::records(outputs, topics, clock.now_ms());
-    let outputs = records.map_err(|error| WorkerError::Fatal(format!("an output can't be written: {error}")))?;
-    let begun = clock.monotonic_ms();
-    let outcome = committer.commit(Commit { outputs, offsets }).await;
-    let took = Duration::from_millis((clock.monotonic_ms() - begun).unsigned_abs());
-    match outcome {
-        Ok(()) => {
-            metrics::commit("ok", took);
-            metrics::committed(&tally);
-            Ok(Input::Committed)
-        }
-        Err(CommitError::Aborted(why)) => {
-            metrics::commit("aborted", took);
-            tracing::warn!(why, "commit aborted: going back to what was committed");
-            Ok(Input::Aborted)
-        }
-        Err(error) => {
-            metrics::commit("failed", took);
-            Err(error.into())
-        }
     }
 }

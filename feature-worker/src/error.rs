@@ -34,6 +34,9 @@ impl From<CommitError> for WorkerError {
             CommitError::Aborted(_) | CommitError::Fatal(_) => Self::Rejoin(error.to_string()),
             CommitError::Fenced(_) => Self::Fenced(error.to_string()),
             CommitError::Refused(_) => Self::Fatal(error.to_string()),
+            CommitError::Hung(_) => {
+                Self::Fatal(format!("{error}; this process ends, so that another goes on from what is committed"))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`report`] tells what came of it; reports, counts, state and offsets commit as one.
 
 mod ask;
+mod commit;
 pub mod config;
 pub mod consume;
 pub mod cow;
@@ -15,6 +16,7 @@ pub mod metrics;
 pub mod oracle;
 pub mod report;
 pub mod session;
+mod shares;
 pub mod state;
 pub mod topics;
 
@@ -33,6 +35,8 @@ use topics::Topics;
 
 /// Least time between two snapshots of a session, in ms.
 const SNAPSHOT_MS: i64 = 5_000;
+/// How often the worker says that it lives while it waits for the log.
+const BEAT: Duration = Duration::from_secs(1);
 /// First pause before joining again; it doubles from one to the next.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause before joining again.
@@ -55,8 +59,17 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         worker: concat!("feature-worker ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let Some(topics) = find_topics(&config, log.as_ref(), &shell, &health).await? else { return Ok(()) };
-    let instance = config.instance()?;
-    let worker = Worker { log, topics, group: config.group, instance, settings, shell: shell.clone(), health };
+    let worker = Worker {
+        log,
+        topics,
+        instance: config.instance()?,
+        on_stop: config.on_stop(),
+        commit_deadline: config.commit_deadline,
+        group: config.group,
+        settings,
+        shell: shell.clone(),
+        health,
+    };
     let mut pause = FIRST_PAUSE;
     while !shell.shutdown.is_draining() {
         let begun = shell.clock.monotonic_ms();
@@ -85,7 +98,10 @@ async fn find_topics(
     health: &daemon::Component,
 ) -> anyhow::Result<Option<Topics>> {
     loop {
-        match Topics::find(log, &config.topic_prefix).await {
+        let Some(found) = unless_draining(shell, health, Topics::find(log, &config.topic_prefix)).await else {
+            return Ok(None);
+        };
+        match found {
             Ok(topics) => return Ok(Some(topics)),
             Err(error) if topics::is_passing(&error) => {
                 tracing::warn!(error = format!("{error:#}"), "waiting for the log");
@@ -96,6 +112,24 @@ async fn find_topics(
         }
         if shell.shutdown.is_draining() {
             return Ok(None);
+        }
+    }
+}
+
+/// What comes of something that may take long; none when the process drains meanwhile. The part counts as living.
+pub(crate) async fn unless_draining<T>(
+    shell: &Shell,
+    health: &daemon::Component,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut beat = tokio::time::interval(BEAT);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            () = shell.shutdown.draining() => return None,
+            outcome = &mut work => return Some(outcome),
+            _ = beat.tick() => health.beat(),
         }
     }
 }

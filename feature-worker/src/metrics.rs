@@ -21,6 +21,9 @@ const PARTITIONS: &str = "playledger_worker_partitions";
 const SESSIONS: &str = "playledger_worker_sessions";
 const MARKERS: &str = "playledger_worker_markers";
 const RESTORE_SECONDS: &str = "playledger_worker_restore_seconds";
+const RESTORED_BYTES: &str = "playledger_worker_restored_bytes_total";
+const HANDOVER_SECONDS: &str = "playledger_worker_handover_seconds";
+const ABORTS: &str = "playledger_worker_aborts_total";
 const REJOINS: &str = "playledger_worker_rejoins_total";
 const READ_BACKS: &str = "playledger_worker_read_backs_total";
 const REPLAYED: &str = "playledger_worker_replayed_total";
@@ -48,6 +51,14 @@ pub fn describe() {
     describe_gauge!(SESSIONS, "Sessions in memory.");
     describe_gauge!(MARKERS, "Markers of evicted sessions in memory.");
     describe_histogram!(RESTORE_SECONDS, Unit::Seconds, "Time to restore a partition's state.");
+    describe_counter!(RESTORED_BYTES, Unit::Bytes, "State read to restore partitions.");
+    describe_histogram!(
+        HANDOVER_SECONDS,
+        Unit::Seconds,
+        "Time that a partition stood still when it came: from the last commit of whoever had it before, or from the \
+         first event after it, until it was read on."
+    );
+    describe_counter!(ABORTS, "Commits that came to nothing, by cause.");
     describe_counter!(REJOINS, "Times that everything was dropped to join the group anew.");
     describe_counter!(READ_BACKS, "Times that a stretch of the log was read again for a session.");
     describe_counter!(REPLAYED, "Records of play.events read again to restore sessions, without output.");
@@ -142,8 +153,20 @@ pub fn standing(partitions: usize, sessions: usize, markers: usize, lag_ms: i64)
 }
 
 /// A partition's state was restored.
-pub fn restored(took: Duration) {
+pub fn restored(took: Duration, bytes: usize) {
     histogram!(RESTORE_SECONDS).record(took.as_secs_f64());
+    counter!(RESTORED_BYTES).increment(bytes as u64);
+}
+
+/// A partition that stood still for so many ms is read on.
+#[expect(clippy::cast_precision_loss, reason = "2^53 ms are many years")]
+pub fn handed_over(pause_ms: i64) {
+    histogram!(HANDOVER_SECONDS).record(pause_ms as f64 / 1_000.0);
+}
+
+/// A commit came to nothing.
+pub fn not_committed(cause: &'static str) {
+    counter!(ABORTS, "cause" => cause).increment(1);
 }
 
 /// Everything was dropped.

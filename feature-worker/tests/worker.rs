@@ -4,6 +4,11 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "worker/faulty.rs"]
+mod faulty;
+#[path = "worker/standing_still.rs"]
+mod standing_still;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,11 +63,16 @@ impl World {
 
     /// Starts a worker under this name.
     fn worker(&self, instance: &str) -> (Shell, JoinHandle<anyhow::Result<()>>) {
-        let shell = Shell::detached();
+        self.worker_in(instance, Shell::detached())
+    }
+
+    fn worker_in(&self, instance: &str, shell: Shell) -> (Shell, JoinHandle<anyhow::Result<()>>) {
         let config = Config {
             topic_prefix: self.prefix.clone(),
             group: format!("{}workers", self.prefix),
             instance: Some(instance.into()),
+            on_stop: Some(feature_worker::config::OnStop::Leave),
+            commit_deadline: Duration::from_secs(4),
             games: None,
             session_timeout: Duration::from_mins(30),
             grace: Duration::from_hours(1),
@@ -282,18 +292,6 @@ async fn of_two_workers_of_one_name_the_first_ends_and_says_why() {
     assert_equal(&reports, &sessions);
     stop(second.unwrap()).await;
     assert_eq!(world.books().await, (events.len() as u64, 0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn readiness_is_told_only_when_state_is_restored() {
-    let world = World::new().await;
-    let (shell, task) = world.worker("w1");
-    let begun = Instant::now();
-    while !shell.health.readiness().ok {
-        assert!(begun.elapsed() < PATIENCE, "{:?}", shell.health.readiness());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    stop((shell, task)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use eventlog::{Headers, Record};
 use feature_worker::fold::Bounds;
-use feature_worker::machine::{Command, Input, Machine, Output, Settings, Window};
+use feature_worker::machine::{Command, Input, Machine, Output, Restored, Settings, Window};
 use playledger_benches::usage::cpu_of_thread;
 use schemas::games::{GameSettings, Games};
 use schemas::topics::session_key;
@@ -134,9 +134,9 @@ impl Load {
                     }
                 }
             }
-            if !self.machine.wants_records() {
+            if self.machine.waits(0) {
                 // It waits for room: the commit ends first.
-                while !self.machine.wants_records() {
+                while self.machine.waits(0) {
                     let used = cpu_of_thread()?;
                     let commands = self.machine.step(self.now, Input::Committed);
                     cpu += cpu_of_thread()?.saturating_sub(used);
@@ -181,6 +181,7 @@ impl Load {
         let states = records.len() - 1;
         machine.step(0, Input::Assigned { partition: 0, committed: None });
         let began = cpu_of_thread()?;
+        let records = Restored::of(&records)?;
         machine.step(0, Input::Restored { partition: 0, epoch: 1, records });
         let asked = machine.step(0, Input::RestoreDone { partition: 0, epoch: 1 });
         let decoded = cpu_of_thread()?.saturating_sub(began);

@@ -185,6 +185,7 @@ async fn consume(log: &dyn EventLog, input: &str, output: &str, args: &Args) -> 
         topics: vec![input.to_owned()],
         transactional: true,
         read_committed: true,
+        commit_deadline: GroupOptions::COMMIT_DEADLINE,
     };
     let mut member = log.join(options).await?;
     let committer = member.committer();

@@ -16,7 +16,7 @@ use super::appender::request_bytes;
 use super::failure::Failure;
 use super::queue::{Author, COMMIT_PATIENCE, Request, Settle, Work};
 use super::store::Store;
-use crate::{Commit, CommitError, Committer, GroupOptions, LogError, TopicPartition};
+use crate::{AbortCause, Commit, CommitError, Committer, GroupOptions, LogError, TopicPartition};
 
 /// A member as the file knows it.
 #[derive(Debug)]
@@ -152,10 +152,8 @@ impl Member {
         let mut claims = Vec::with_capacity(commit.offsets.len());
         for (partition, offset) in &commit.offsets {
             let claim = owned.get(partition).ok_or_else(|| {
-                CommitError::Aborted(format!(
-                    "{partition} is no longer {}'s: nothing may be committed for it",
-                    self.instance
-                ))
+                let why = format!("{partition} is no longer {}'s: nothing may be committed for it", self.instance);
+                CommitError::aborted(AbortCause::NotOwned, why)
             })?;
             claims.push((claim.part, claim.epoch, *offset));
         }
@@ -188,17 +186,14 @@ impl Committer for EmbeddedCommitter {
         let group = Arc::clone(&self.member.group);
         let ended = |_| Err(CommitError::Fatal("the log ended without a word".to_owned()));
         let outcome = outcome.await.unwrap_or_else(ended);
-        let cause = match &outcome {
+        match &outcome {
             Ok(()) => {
                 histogram!("playledger_log_commit_seconds", "group" => group).record(now.elapsed().as_secs_f64());
-                return outcome;
             }
-            Err(CommitError::Aborted(_)) => "aborted",
-            Err(CommitError::Refused(_)) => "refused",
-            Err(CommitError::Fatal(_)) => "fatal",
-            Err(CommitError::Fenced(_)) => "fenced",
-        };
-        counter!("playledger_log_aborts_total", "group" => group, "cause" => cause).increment(1);
+            Err(error) => {
+                counter!("playledger_log_aborts_total", "group" => group, "cause" => error.cause()).increment(1);
+            }
+        }
         outcome
     }
 }

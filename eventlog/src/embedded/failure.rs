@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{AppendError, CommitError, LogError};
+use crate::{AbortCause, AppendError, CommitError, LogError};
 
 /// An error of the file, in a sentence.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl Failure {
 
     /// As the outcome of a commit that failed before its COMMIT.
     pub(super) fn into_commit_error(self) -> CommitError {
-        CommitError::Aborted(self.sentence)
+        CommitError::aborted(AbortCause::Other, self.sentence)
     }
 
     /// Whether a COMMIT that ended like this may have taken effect all the same: the last page may

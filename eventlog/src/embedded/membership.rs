@@ -1,6 +1,6 @@
 //! A member of a group: claims partitions in the file, reads them, lets them go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ pub(super) struct EmbeddedMembership {
     tails: watch::Receiver<u64>,
     /// What is being read; a partition is here from [`Membership::fetch_from`] on.
     feeds: Vec<Reading>,
+    /// Partitions that nothing is handed out of for now.
+    held: HashSet<TopicPartition>,
     /// How often a start was named.
     fetches: u64,
     /// Whose turn it is.
@@ -51,6 +53,8 @@ struct Reading {
     /// Which of the starts named this is.
     fetch: u64,
     feed: Feed,
+    /// What was read when the partition was held already.
+    waiting: Option<Batch>,
     /// It has been told that the end was reached, and nothing came since.
     told: bool,
     /// The last read brought nothing, while the end seen by anybody was this: until that changes, or a
@@ -106,7 +110,18 @@ impl EmbeddedMembership {
         let (changes, tails) = (group.subscribe(), handle.store.tails.subscribe());
         let id = group.join(Arc::clone(&member.instance), wants, Instant::now());
         let seat = Arc::new(Seat { group, id, member });
-        Ok(Self { handle, seat, changes, tails, feeds: Vec::new(), fetches: 0, turn: 0, work: None, told_share: false })
+        Ok(Self {
+            handle,
+            seat,
+            changes,
+            tails,
+            feeds: Vec::new(),
+            held: HashSet::new(),
+            fetches: 0,
+            turn: 0,
+            work: None,
+            told_share: false,
+        })
     }
 
     /// Does what the group orders; tells of it what is known at once.
@@ -121,7 +136,7 @@ impl EmbeddedMembership {
                 None
             }
             Order::Give(partitions) => {
-                self.feeds.retain(|reading| !partitions.contains(&reading.feed.partition));
+                self.forget(&partitions);
                 let (release, released) = Release::new();
                 let (seat, given) = (Arc::clone(&self.seat), partitions.clone());
                 // Apart, because it may be let go while nobody asks for the next event.
@@ -134,12 +149,17 @@ impl EmbeddedMembership {
                 Some(GroupEvent::Revoked { partitions, lost: false, release })
             }
             Order::Lost(partitions) => {
-                self.feeds.retain(|reading| !partitions.contains(&reading.feed.partition));
+                self.forget(&partitions);
                 self.seat.member.disown(&partitions);
                 let (release, _) = Release::new();
                 Some(GroupEvent::Revoked { partitions, lost: true, release })
             }
         }
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.feeds.retain(|reading| !partitions.contains(&reading.feed.partition));
+        self.held.retain(|partition| !partitions.contains(partition));
     }
 
     fn start(&mut self, work: impl Future<Output = Done> + Send + 'static) {
@@ -158,6 +178,10 @@ impl EmbeddedMembership {
                 let batch = batch?;
                 reading.told &= batch.is_none();
                 reading.vain = batch.is_none().then_some(known);
+                if self.held.contains(&reading.feed.partition) {
+                    reading.waiting = batch;
+                    return Ok(None);
+                }
                 Ok(batch.map(GroupEvent::Records))
             }
         }
@@ -184,6 +208,12 @@ impl EmbeddedMembership {
             let turn = self.turn % self.feeds.len();
             self.turn = turn + 1;
             let reading = &mut self.feeds[turn];
+            if self.held.contains(&reading.feed.partition) {
+                continue;
+            }
+            if let Some(batch) = reading.waiting.take() {
+                return Some(GroupEvent::Records(batch));
+            }
             if reading.has_news(&self.handle.store) {
                 let (handle, fetch, mut feed) = (Arc::clone(&self.handle), reading.fetch, reading.feed.clone());
                 let known = handle.store.tails.end(feed.part);
@@ -254,7 +284,19 @@ impl Membership for EmbeddedMembership {
         self.feeds.retain(|reading| reading.feed.partition != *partition);
         self.fetches += 1;
         let feed = Feed::new(partition.clone(), part, offset, None);
-        self.feeds.push(Reading { fetch: self.fetches, feed, told: false, vain: None });
+        self.feeds.push(Reading { fetch: self.fetches, feed, waiting: None, told: false, vain: None });
+        Ok(())
+    }
+
+    fn hold(&mut self, partition: &TopicPartition, held: bool) -> Result<(), LogError> {
+        if self.seat.member.claim_of(partition).is_none() {
+            return Err(LogError::NotFound(format!("{partition} among those of {}", self.seat.member.instance)));
+        }
+        if held {
+            self.held.insert(partition.clone());
+        } else {
+            self.held.remove(partition);
+        }
         Ok(())
     }
 

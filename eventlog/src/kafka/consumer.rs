@@ -16,15 +16,18 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::context::MemberContext;
-use super::link::Link;
 use super::message::Message;
+use super::messages::{Command, Content, Item, MemberLink, Notice};
 use super::native::{Event, EventQueue};
 use super::observer::Observer;
+use super::rebalance::{Going, Rebalance};
 use super::slots::{Slots, State};
-use crate::{Batch, CommitError, LogError, Release, TopicPartition};
+use crate::{Abort, AbortCause, CommitError, LogError, TopicPartition};
 
 /// How long the thread sleeps when nothing happens; a command wakes it.
 const IDLE: Duration = Duration::from_millis(200);
+/// The same while it waits for something that does not wake it.
+const WATCH: Duration = Duration::from_millis(5);
 /// So many events are taken in before commands are looked at again.
 const BURST: usize = 1_000;
 /// When the task takes nothing for so long, partitions are paused and polling goes on.
@@ -32,43 +35,6 @@ const HOLD_AFTER: Duration = Duration::from_millis(500);
 
 /// So long may it take until the group has been told that a member leaves.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// What the task asks of the thread.
-pub(super) enum Command {
-    /// Read an owned partition from here on.
-    Fetch { partition: TopicPartition, offset: i64, epoch: u64 },
-    /// The group metadata for a commit of these partitions, or why there is none.
-    Metadata { partitions: Vec<TopicPartition>, reply: std::sync::mpsc::Sender<Result<super::Metadata, String>> },
-    /// These partitions have been committed.
-    Progressed(Vec<TopicPartition>),
-    /// Commit offsets without outputs.
-    Commit { offsets: Vec<(TopicPartition, i64)>, reply: oneshot::Sender<Result<(), CommitError>> },
-    /// Leave the group and end.
-    Leave,
-    /// End; the group misses this member after the session time-out.
-    Stop,
-}
-
-/// What the thread tells the task, at once.
-pub(super) enum Notice {
-    Assigned(Vec<crate::Assignment>),
-    Revoked { partitions: Vec<TopicPartition>, lost: bool, release: Release },
-    Failed(LogError),
-}
-
-/// What the thread hands to the task, in order.
-pub(super) struct Item {
-    /// The answer to which [`Command::Fetch`] this is.
-    pub(super) epoch: u64,
-    pub(super) content: Content,
-}
-
-pub(super) enum Content {
-    Records(Batch),
-    CaughtUp { partition: TopicPartition, position: i64 },
-}
-
-pub(super) type MemberLink = Link<Command, Notice, Item>;
 
 /// A member's consumer and what the thread knows of its share.
 pub(super) struct Member {
@@ -82,6 +48,12 @@ pub(super) struct Member {
     /// What it has subscribed to.
     pub(super) topics: Vec<String>,
     pub(super) slots: Slots,
+    /// Counts what was assigned, so that an answer about an earlier share is known.
+    pub(super) assignments: u64,
+    /// What the group wants, in order, while partitions are being let go.
+    pub(super) rebalances: VecDeque<Rebalance>,
+    /// Partitions that the task has yet to let go.
+    pub(super) going: Option<Going>,
     /// Partitions that the group is known to have committed.
     pub(super) progress: HashSet<TopicPartition>,
     /// Who waits for the outcome of an offset commit, in order.
@@ -109,11 +81,13 @@ impl Member {
         if self.has_left() {
             return ControlFlow::Break(());
         }
+        self.follow()?;
         self.start_fetching()?;
         if self.make_room().is_none() {
             return ControlFlow::Continue(());
         }
-        let mut wait = if self.slots.any_waits_for_seek() { Duration::from_millis(5) } else { IDLE };
+        let watching = self.slots.any_waits_for_seek() || self.going.is_some();
+        let mut wait = if watching { WATCH } else { IDLE };
         if self.held || self.leaving.is_some() {
             wait = wait.min(Duration::from_millis(20));
         }
@@ -141,12 +115,12 @@ impl Member {
         match event {
             Event::Message(message) => self.take_message(&message),
             Event::End { partition, offset } => self.take_end(&partition, offset),
-            Event::Assign(partitions) => return self.assign(&partitions),
-            Event::Revoke(partitions) => return self.revoke(&partitions),
+            Event::Assign(partitions) => return self.rebalance(Rebalance::Assign(partitions)),
+            Event::Revoke(partitions) => return self.rebalance(Rebalance::Revoke(partitions)),
             Event::Error { code, fatal, text, partition } => return self.take_error(code, fatal, &text, partition),
             Event::Committed(outcome) => {
                 if let Some(reply) = self.commits.pop_front() {
-                    let outcome = outcome.map_err(|code| CommitError::Aborted(code.to_string()));
+                    let outcome = outcome.map_err(aborted);
                     // Who asked may be gone.
                     let _ = reply.send(outcome);
                 }
@@ -179,12 +153,14 @@ impl Member {
         slot.hand_over(&self.link);
         slot.position = offset;
         let content = Content::CaughtUp { partition: partition.clone(), position: offset };
-        self.link.item(0, Item { epoch: slot.epoch, content });
+        self.link.item(0, Item { epoch: slot.epoch, bytes: 0, content });
     }
 
     pub(super) fn obey(&mut self, command: Command) -> ControlFlow<()> {
         match command {
-            Command::Fetch { partition, offset, epoch } => self.fetch(&partition, offset, epoch),
+            Command::Fetch { partition, offset, epoch } => return self.fetch(&partition, offset, epoch),
+            Command::Hold { partition, held } => self.hold(&partition, held),
+            Command::Found(found) => return self.found(found),
             Command::Metadata { partitions, reply } => {
                 let _ = reply.send(self.metadata(&partitions));
             }
@@ -209,18 +185,22 @@ impl Member {
         ControlFlow::Break(())
     }
 
-    fn metadata(&self, partitions: &[TopicPartition]) -> Result<super::Metadata, String> {
+    fn metadata(&self, partitions: &[TopicPartition]) -> Result<super::Metadata, Abort> {
+        let not = |cause, why: &str| Abort { cause, why: why.to_owned() };
         if self.consumer.assignment_lost() {
-            return Err("the group has taken this member's partitions away".into());
+            return Err(not(AbortCause::NotOwned, "the group has taken this member's partitions away"));
         }
         if let Some(stranger) = partitions.iter().find(|partition| !self.slots.owns(partition)) {
-            return Err(format!("{stranger} is not this member's any more"));
+            return Err(not(AbortCause::NotOwned, &format!("{stranger} is not this member's any more")));
         }
-        let metadata = self.consumer.group_metadata().ok_or("the group's metadata is not known")?;
+        let metadata = self
+            .consumer
+            .group_metadata()
+            .ok_or_else(|| not(AbortCause::Rebalance, "the group's metadata is not known"))?;
         // Asked after the metadata were taken: what is negative now may have been so then, and the
         // broker does not fence who names no generation.
         if super::native::generation(self.consumer.client().native_ptr()) < 0 {
-            return Err("this member is not in the group at the moment".into());
+            return Err(not(AbortCause::Rebalance, "this member is not in the group at the moment"));
         }
         Ok(metadata)
     }
@@ -238,13 +218,31 @@ impl Member {
             self.commits.push_back(reply);
         } else {
             // Who asked may be gone.
-            let _ = reply.send(Err(CommitError::Aborted(code.to_string())));
+            let _ = reply.send(Err(aborted(code)));
         }
     }
 
     fn hand_over_all(&mut self) {
         for slot in self.slots.iter() {
             slot.hand_over(&self.link);
+        }
+    }
+
+    /// Has librdkafka fetch nothing of a partition while the task wants nothing of it.
+    fn hold(&mut self, partition: &TopicPartition, held: bool) {
+        let Some(slot) = self.slots.get(partition).filter(|slot| slot.state != State::Leaving) else { return };
+        slot.held = held;
+        if !held {
+            if !self.held {
+                self.resume();
+            }
+        } else if !slot.paused {
+            slot.paused = true;
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&partition.topic, partition.partition);
+            if let Err(error) = self.consumer.pause(&list) {
+                tracing::warn!(%error, %partition, "a partition could not be paused");
+            }
         }
     }
 
@@ -272,7 +270,7 @@ impl Member {
     }
 
     fn pause(&mut self) {
-        let reading = self.slots.list(|slot| slot.state == State::Reading && !slot.paused);
+        let reading = self.slots.list(|slot| slot.state == State::Reading && !slot.paused && !slot.held);
         match self.consumer.pause(&reading) {
             Ok(()) => self.slots.set_paused(true),
             Err(error) => tracing::warn!(%error, "partitions could not be paused"),
@@ -282,7 +280,7 @@ impl Member {
     /// Lets flow what is to be read and was paused. What was not paused is left alone: librdkafka
     /// would drop what it has fetched of it.
     pub(super) fn resume(&mut self) {
-        let paused = self.slots.list(|slot| slot.state == State::Reading && slot.paused);
+        let paused = self.slots.list(|slot| slot.state == State::Reading && slot.paused && !slot.held);
         if paused.count() == 0 {
             return;
         }
@@ -291,4 +289,9 @@ impl Member {
             Err(error) => tracing::warn!(%error, "partitions could not be resumed"),
         }
     }
+}
+
+/// What it means that offsets were not committed.
+fn aborted(code: Code) -> CommitError {
+    CommitError::aborted(super::error::cause(Some(code)), code.to_string())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use crate::{AppendError, LogError, OffsetRange, TopicPartition};
+use crate::{AbortCause, AppendError, LogError, OffsetRange, TopicPartition};
 
 /// What to do about an error within a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,21 @@ pub(super) fn judge(error: &KafkaError) -> Verdict {
         KafkaError::Transaction(error) if error.txn_requires_abort() => Verdict::Abort,
         KafkaError::Transaction(error) if error.is_retriable() => Verdict::Retry,
         _ => Verdict::Fatal,
+    }
+}
+
+/// What kind of thing aborts a transaction with this code.
+pub(super) fn cause(code: Option<Code>) -> AbortCause {
+    match code {
+        Some(
+            Code::IllegalGeneration
+            | Code::RebalanceInProgress
+            | Code::UnknownMemberId
+            | Code::MemberIdRequired
+            | Code::AssignmentLost,
+        ) => AbortCause::Rebalance,
+        Some(code) if is_time_out(code) => AbortCause::Delivery,
+        _ => AbortCause::Other,
     }
 }
 
@@ -57,7 +72,10 @@ pub(super) fn of_code(code: Code, what: &str) -> LogError {
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
             LogError::NotFound(what.to_owned())
         }
-        Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed => {
             LogError::Invalid(format!("the credentials do not allow this on {what}: {code}; grant it with kafka-acls"))
         }
         Code::Authentication | Code::SaslAuthenticationFailed => {

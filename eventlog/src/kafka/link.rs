@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 
 use super::native::EventQueue;
 
-/// So many bytes may wait for the task.
-const ROOM_BYTES: usize = 32 << 20;
+/// So many bytes may wait for the task, unless somebody says otherwise.
+pub(super) const ROOM_BYTES: usize = 32 << 20;
 /// So many items may wait for the task.
 const ROOM_ITEMS: usize = 256;
 
@@ -30,6 +30,8 @@ struct State<Command, Notice, Item> {
     notices: VecDeque<Notice>,
     items: VecDeque<(usize, Item)>,
     bytes: usize,
+    /// So many bytes may wait.
+    room: usize,
     /// Wakes the thread where it waits for the cluster; none when the thread has ended, because the
     /// queue must go before its client does.
     queue: Option<Arc<EventQueue>>,
@@ -46,12 +48,14 @@ pub(super) enum Received<Notice, Item> {
 }
 
 impl<Command, Notice, Item> Link<Command, Notice, Item> {
-    pub(super) fn new(queue: Arc<EventQueue>) -> Self {
+    /// A link on which so many bytes may wait for the task.
+    pub(super) fn new(queue: Arc<EventQueue>, room: usize) -> Self {
         let state = State {
             commands: VecDeque::new(),
             notices: VecDeque::new(),
             items: VecDeque::new(),
             bytes: 0,
+            room,
             queue: Some(queue),
         };
         Self { state: Mutex::new(state), for_thread: Condvar::new(), for_task: Notify::new() }
@@ -67,6 +71,16 @@ impl<Command, Notice, Item> Link<Command, Notice, Item> {
         drop(state);
         self.for_thread.notify_one();
         true
+    }
+
+    /// Task: something urgent, if there is any.
+    pub(super) fn next_notice(&self) -> Option<Notice> {
+        self.state.lock().notices.pop_front()
+    }
+
+    /// Whether the thread has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.lock().queue.is_none()
     }
 
     /// Task: the next thing from the thread. Cancel safe.
@@ -97,15 +111,6 @@ impl<Command, Notice, Item> Link<Command, Notice, Item> {
     /// Thread: the next command.
     pub(super) fn next_command(&self) -> Option<Command> {
         self.state.lock().commands.pop_front()
-    }
-
-    /// Thread: waits until a command comes, at most so long.
-    pub(super) fn wait_for_command(&self, wait: Duration) -> Option<Command> {
-        let mut state = self.state.lock();
-        if state.commands.is_empty() {
-            self.for_thread.wait_for(&mut state, wait);
-        }
-        state.commands.pop_front()
     }
 
     /// Thread: hands a notice to the task.
@@ -166,6 +171,6 @@ impl<Command, Notice, Item> Drop for Ending<'_, Command, Notice, Item> {
 
 impl<Command, Notice, Item> State<Command, Notice, Item> {
     fn has_room(&self) -> bool {
-        self.bytes < ROOM_BYTES && self.items.len() < ROOM_ITEMS
+        self.bytes < self.room && self.items.len() < ROOM_ITEMS
     }
 }

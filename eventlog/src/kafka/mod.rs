@@ -4,8 +4,9 @@
 //! - `flags`: how a program is told of a cluster; `options`: settings of the clients; `error`: what their errors mean;
 //! - `observer`, `admin`, `topic_id`: questions about topics and offsets, and the making of topics;
 //! - `appender`, `acknowledge`: records and their acknowledgements (`produce`: a record as librdkafka takes it);
-//! - `membership`: a member of a group as the task sees it; `consumer`, `rebalance`, `slots`: its
-//!   thread; `transaction`: its commits;
+//! - `membership`: a member of a group as the task sees it; `held`: what it keeps of partitions that are held;
+//!   `consumer`, `rebalance`, `start`, `slots`: its thread; `question`: what that asks aside; `transaction`,
+//!   `deliveries`: its commits; `messages`: what task and thread tell each other;
 //! - `reader`: stretches without a group; `reading`: its thread;
 //! - `link`, `batch`: what passes between thread and task; `native`, `message`: how events are read.
 
@@ -15,20 +16,25 @@ mod appender;
 mod batch;
 mod consumer;
 mod context;
+mod deliveries;
 mod error;
 mod flags;
+mod held;
 mod link;
 mod membership;
 mod message;
+mod messages;
 mod native;
 mod observer;
 mod options;
 mod produce;
+mod question;
 mod reader;
 mod reading;
 mod rebalance;
 mod sender;
 mod slots;
+mod start;
 mod topic_id;
 mod transaction;
 

@@ -102,6 +102,13 @@ impl KafkaOptions {
         config
     }
 
+    /// A consumer that reads stretches without a group: many at once, so each reads ahead only a little.
+    pub(super) fn reader(&self, read_committed: bool) -> ClientConfig {
+        let mut config = self.consumer(read_committed);
+        config.set("queued.min.messages", "20000").set("queued.max.messages.kbytes", "8192");
+        config
+    }
+
     /// A consumer that is a member of a group.
     pub(super) fn member(&self, group: &str, instance: &str, read_committed: bool) -> ClientConfig {
         let mut config = self.consumer(read_committed);

@@ -17,6 +17,9 @@ use super::options::KafkaOptions;
 use super::reading::{Progress, ReaderLink, Reading, Stop};
 use crate::{Batch, LogError, ReadRequest, Reader, Stretch};
 
+/// So many bytes may wait for the task: several readers run at once, each for a short while.
+const ROOM: usize = 8 << 20;
+
 /// The task's end.
 pub(super) struct KafkaReader {
     link: Arc<ReaderLink>,
@@ -48,7 +51,7 @@ pub(super) fn open(
         stretches.push(progress);
     }
     let failed = |failed: rdkafka::error::KafkaError| error::of_call(&failed, "the reader");
-    let mut config = kafka.consumer(request.read_committed);
+    let mut config = kafka.reader(request.read_committed);
     // librdkafka assigns only where there is a group's name; it joins none and commits nothing.
     config.set("group.id", "playledger-reader");
     let consumer = BaseConsumer::from_config_and_context(&config, LogContext).map_err(failed)?;
@@ -56,7 +59,7 @@ pub(super) fn open(
         .ok_or_else(|| LogError::Fatal("the consumer has no queue".into()))?;
     consumer.assign(&list).map_err(failed)?;
     let queue = Arc::new(queue);
-    let link = Arc::new(Link::new(Arc::clone(&queue)));
+    let link = Arc::new(Link::new(Arc::clone(&queue), ROOM));
     let positions = stretches.iter().map(|progress| progress.position).collect();
     let ends = stretches.iter().map(|progress| progress.stretch.until).collect();
     let reading =

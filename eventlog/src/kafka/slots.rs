@@ -5,8 +5,8 @@ use std::time::Instant;
 use rdkafka::TopicPartitionList;
 
 use super::batch::BatchBuilder;
-use super::consumer::{Content, Item, MemberLink};
 use super::message::Message;
+use super::messages::{Content, Item, MemberLink};
 use crate::TopicPartition;
 
 /// All partitions of a consumer. Few, so a list that remembers where it last looked.
@@ -22,8 +22,13 @@ pub(super) struct Slot {
     /// The topic as librdkafka's messages name it; learned from the first.
     handle: Option<usize>,
     pub(super) state: State,
+    /// Which of the member's assignments brought it.
+    pub(super) assignment: u64,
+    pub(super) stage: Stage,
     /// Whether librdkafka has been told not to fetch it.
     pub(super) paused: bool,
+    /// Whether the task wants nothing of it for now.
+    pub(super) held: bool,
     /// The answer to which fetch is being read.
     pub(super) epoch: u64,
     /// The next offset that may come.
@@ -31,11 +36,24 @@ pub(super) struct Slot {
     pub(super) builder: BatchBuilder,
 }
 
+/// How far a partition has come since it was assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The task has not been told of it.
+    Untold,
+    /// The task knows that it is its own.
+    Told,
+    /// A start that was named has been found within what it holds.
+    Looked,
+}
+
 /// What happens to a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing: no start has been named, or it could not be read there.
     Idle,
+    /// It is being asked whether the partition holds the position.
+    Looking,
     /// It is to be read from the position on, since then.
     Seeking(Instant),
     /// It is being read.
@@ -46,9 +64,19 @@ pub(super) enum State {
 
 impl Slot {
     /// A partition just assigned; it is paused until its start is named.
-    fn new(partition: TopicPartition) -> Self {
-        let builder = BatchBuilder::default();
-        Self { partition, handle: None, state: State::Idle, paused: true, epoch: 0, position: 0, builder }
+    fn new(partition: TopicPartition, assignment: u64) -> Self {
+        Self {
+            partition,
+            handle: None,
+            state: State::Idle,
+            assignment,
+            stage: Stage::Untold,
+            paused: true,
+            held: false,
+            epoch: 0,
+            position: 0,
+            builder: BatchBuilder::default(),
+        }
     }
 
     /// Hands what has been gathered to the task.
@@ -58,7 +86,7 @@ impl Slot {
         }
         let size = self.builder.bytes();
         let batch = self.builder.take(self.partition.clone(), self.position);
-        link.item(size, Item { epoch: self.epoch, content: Content::Records(batch) });
+        link.item(size, Item { epoch: self.epoch, bytes: size, content: Content::Records(batch) });
     }
 }
 
@@ -103,9 +131,9 @@ impl Slots {
         Some(found)
     }
 
-    pub(super) fn add(&mut self, partition: TopicPartition) {
+    pub(super) fn add(&mut self, partition: TopicPartition, assignment: u64) {
         self.slots.retain(|slot| slot.partition != partition);
-        self.slots.push(Slot::new(partition));
+        self.slots.push(Slot::new(partition, assignment));
         self.forget_handles();
     }
 
@@ -126,9 +154,9 @@ impl Slots {
         self.slots.iter().any(|slot| matches!(slot.state, State::Seeking(_)))
     }
 
-    /// Notes that librdkafka has been told to fetch what is being read, or not to.
+    /// Notes that librdkafka has been told to fetch what is being read and not held, or not to.
     pub(super) fn set_paused(&mut self, paused: bool) {
-        for slot in self.slots.iter_mut().filter(|slot| slot.state == State::Reading) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.state == State::Reading && !slot.held) {
             slot.paused = paused;
         }
     }

@@ -12,7 +12,7 @@ use super::appender::refusal;
 use super::client::{Effect, Point};
 use super::producers::{Offsets, fenced};
 use crate::embedded::assignment::MemberId;
-use crate::{Commit, CommitError, Committer, GroupOptions, NewRecord, TopicPartition};
+use crate::{AbortCause, Commit, CommitError, Committer, GroupOptions, NewRecord, TopicPartition};
 
 /// A member's place in its group, shared by its ends.
 #[derive(Debug)]
@@ -63,7 +63,8 @@ impl SimulatedCommitter {
         let owned = self.seat.owned.lock();
         match offsets.iter().find(|(partition, _)| !owned.contains(partition)) {
             Some((partition, _)) => {
-                Err(CommitError::Aborted(format!("{partition} is not {}'s", self.seat.options.instance)))
+                let why = format!("{partition} is not {}'s", self.seat.options.instance);
+                Err(CommitError::aborted(AbortCause::NotOwned, why))
             }
             None => Ok(()),
         }
@@ -79,7 +80,7 @@ impl SimulatedCommitter {
                 Ok(())
             }
             Some(Effect::Fatal | Effect::Unknown) => Err(CommitError::Fatal("so it was to be".into())),
-            Some(Effect::Abort) => Err(CommitError::Aborted("so it was to be".into())),
+            Some(Effect::Abort) => Err(CommitError::aborted(AbortCause::Other, "so it was to be")),
             Some(Effect::Late(by)) => {
                 let (cluster, id, epoch) = (Arc::clone(&self.log.cluster), self.id(), self.seat.epoch);
                 tokio::spawn(async move {
@@ -115,7 +116,7 @@ impl SimulatedCommitter {
             let is_current = state.groups.get(&group).is_some_and(|known| known.is_current(member));
             let Some(open) = state.begin(id, epoch)? else { return Err(fenced(id)) };
             if !is_current && !unchecked {
-                return Err(CommitError::Aborted("the group's generation has changed".into()));
+                return Err(CommitError::aborted(AbortCause::Rebalance, "the group's generation has changed"));
             }
             open.offsets = Some(Offsets { group, of });
             Ok(())
@@ -139,7 +140,7 @@ impl SimulatedCommitter {
         self.log.cluster.change(|state| {
             let group = state.groups.entry(group.clone()).or_default();
             if !group.is_current(member) {
-                return Err(CommitError::Aborted("the group's generation has changed".into()));
+                return Err(CommitError::aborted(AbortCause::Rebalance, "the group's generation has changed"));
             }
             group.committed.extend(of);
             Ok(())
@@ -179,9 +180,9 @@ impl Committer for SimulatedCommitter {
         begun.await?;
         match self.send(commit).await {
             Ok(()) => {}
-            Err(CommitError::Aborted(why)) => {
+            Err(CommitError::Aborted(abort)) => {
                 self.end(false)?;
-                return Err(CommitError::Aborted(why));
+                return Err(CommitError::Aborted(abort));
             }
             Err(error) => return Err(error),
         }

@@ -23,6 +23,8 @@ pub(super) struct SimulatedMembership {
     seat: Arc<Seat>,
     wants: BTreeSet<TopicPartition>,
     feeds: Vec<Feed>,
+    /// Partitions that nothing is handed out of for now.
+    held: BTreeSet<TopicPartition>,
     turn: usize,
     told_share: bool,
 }
@@ -57,7 +59,7 @@ impl SimulatedMembership {
             epoch,
             is_over: AtomicBool::new(false),
         });
-        Ok(Self { log: log.clone(), seat, wants, feeds: Vec::new(), turn: 0, told_share: false })
+        Ok(Self { log: log.clone(), seat, wants, feeds: Vec::new(), held: BTreeSet::new(), turn: 0, told_share: false })
     }
 
     /// What the group wants of this member, if anything.
@@ -102,7 +104,7 @@ impl SimulatedMembership {
     }
 
     fn give(&mut self, partitions: Vec<TopicPartition>) -> GroupEvent {
-        self.feeds.retain(|feed| !partitions.contains(&feed.partition));
+        self.forget(&partitions);
         let (release, released) = Release::new();
         let (log, seat, given) = (self.log.clone(), Arc::clone(&self.seat), partitions.clone());
         let member = *seat.id.lock();
@@ -123,10 +125,15 @@ impl SimulatedMembership {
     }
 
     fn lose(&mut self, partitions: Vec<TopicPartition>) -> GroupEvent {
-        self.feeds.retain(|feed| !partitions.contains(&feed.partition));
+        self.forget(&partitions);
         self.seat.owned.lock().retain(|partition| !partitions.contains(partition));
         let (release, _) = Release::new();
         GroupEvent::Revoked { partitions, lost: true, release }
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.feeds.retain(|feed| !partitions.contains(&feed.partition));
+        self.held.retain(|partition| !partitions.contains(partition));
     }
 
     /// The next batch that is ready, or word that a partition has been read to its end.
@@ -136,6 +143,9 @@ impl SimulatedMembership {
             let turn = self.turn % self.feeds.len();
             self.turn = turn + 1;
             let feed = &mut self.feeds[turn];
+            if self.held.contains(&feed.partition) {
+                continue;
+            }
             let read_committed = self.seat.options.read_committed;
             let (range, end) = cluster.look(|state| {
                 state.found(&feed.partition).map(|known| (known.range(), known.end_of(read_committed)))
@@ -173,7 +183,7 @@ impl SimulatedMembership {
 
     /// When the next of what has come is handed out.
     fn due(&self) -> Option<Instant> {
-        self.feeds.iter().filter_map(|feed| feed.ready).min()
+        self.feeds.iter().filter(|feed| !self.held.contains(&feed.partition)).filter_map(|feed| feed.ready).min()
     }
 }
 
@@ -230,6 +240,18 @@ impl Membership for SimulatedMembership {
         Ok(())
     }
 
+    fn hold(&mut self, partition: &TopicPartition, held: bool) -> Result<(), LogError> {
+        if !self.seat.owned.lock().contains(partition) {
+            return Err(LogError::NotFound(format!("{partition} among those of {}", self.seat.options.instance)));
+        }
+        if held {
+            self.held.insert(partition.clone());
+        } else {
+            self.held.remove(partition);
+        }
+        Ok(())
+    }
+
     fn committer(&self) -> Arc<dyn Committer> {
         Arc::new(SimulatedCommitter { log: self.log.clone(), seat: Arc::clone(&self.seat) })
     }
@@ -243,6 +265,12 @@ impl Membership for SimulatedMembership {
                 group.leave(member);
             }
         });
+        Ok(())
+    }
+
+    /// Dropped, it falls silent: it is missed in time, unless another joins under its name before.
+    async fn stay(self: Box<Self>) -> Result<(), LogError> {
+        self.log.client.awake().await;
         Ok(())
     }
 }

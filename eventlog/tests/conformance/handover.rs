@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eventlog::{Commit, CommitError, GroupEvent, LogError, Membership, NewRecord, Release, TopicPartition};
+use eventlog::{AbortCause, Commit, CommitError, GroupEvent, LogError, Membership, NewRecord, Release, TopicPartition};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -70,7 +70,11 @@ pub async fn a_released_partition_can_no_longer_be_committed(world: &World) {
     commit(&second.committer(), vec![numbered(&output, 1)], &gone[0], 0).await.unwrap();
 
     let late = commit(&committer, vec![numbered(&output, 2)], &gone[0], 0).await;
-    assert!(matches!(late, Err(CommitError::Aborted(_) | CommitError::Fatal(_) | CommitError::Fenced(_))), "{late:?}");
+    match late {
+        Err(CommitError::Aborted(abort)) => assert_eq!(abort.cause, AbortCause::NotOwned, "{abort}"),
+        Err(CommitError::Fatal(_) | CommitError::Fenced(_)) => {}
+        late => panic!("{late:?}"),
+    }
     assert_eq!(numbers(&world.read_all(&output).await), [1]);
 }
 
@@ -115,7 +119,7 @@ pub async fn what_is_committed_before_the_release_counts(world: &World) {
 }
 
 /// A second member joins while the first goes on.
-fn join_aside(world: &World, group: &str, input: &str) -> JoinHandle<(Box<dyn Membership>, Vec<TopicPartition>)> {
+pub fn join_aside(world: &World, group: &str, input: &str) -> JoinHandle<(Box<dyn Membership>, Vec<TopicPartition>)> {
     let (log, options) = (Arc::clone(&world.log), World::member(group, "b", input));
     tokio::spawn(async move {
         let mut member = log.join(options).await.unwrap();
@@ -129,7 +133,7 @@ fn join_aside(world: &World, group: &str, input: &str) -> JoinHandle<(Box<dyn Me
     })
 }
 
-async fn revocation(member: &mut dyn Membership) -> (Vec<TopicPartition>, Release) {
+pub async fn revocation(member: &mut dyn Membership) -> (Vec<TopicPartition>, Release) {
     within(60, async {
         loop {
             if let GroupEvent::Revoked { partitions, lost, release } = member.next().await.unwrap() {

@@ -13,6 +13,7 @@ mod group;
 mod handover;
 mod outage;
 mod read;
+mod rebalance;
 mod subject;
 mod topics;
 mod world;
@@ -76,6 +77,12 @@ promises! {
             who_leaves_is_not_missed_first
             a_released_partition_can_no_longer_be_committed
             what_is_committed_before_the_release_counts;
+        rebalance:
+            a_held_partition_waits_and_the_others_go_on
+            more_than_there_is_room_for_waits_in_the_log_while_it_is_held
+            partitions_that_stay_are_committed_while_others_wait_to_go
+            who_has_not_heard_of_a_revocation_leaves_all_the_same
+            who_stays_away_for_a_moment_has_its_share_back;
         read:
             ends_are_exact_where_markers_take_offsets
             several_stretches_are_read_at_once

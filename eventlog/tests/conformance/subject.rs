@@ -29,6 +29,9 @@ pub trait Subject: Send + Sync {
 
     /// Sees to it that the topic is cleaned within seconds.
     async fn hasten(&self, topic: &str);
+
+    /// Whether it keeps the share of a member that falls silent, until it misses that member.
+    fn keeps_shares(&self) -> bool;
 }
 
 /// The log that [`Subject::address`] names, for a child process.
@@ -111,6 +114,10 @@ impl Subject for Kafka {
             .fold(AlterConfig::new(ResourceSpecifier::Topic(topic)), |alter, (name, value)| alter.set(name, value));
         admin.alter_configs(&[alter], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     }
+
+    fn keeps_shares(&self) -> bool {
+        true
+    }
 }
 
 struct Embedded {
@@ -139,6 +146,10 @@ impl Subject for Embedded {
         log.maintain(now_ms()).await.unwrap();
         log.close().await;
     }
+
+    fn keeps_shares(&self) -> bool {
+        false
+    }
 }
 
 struct Simulated {
@@ -162,5 +173,9 @@ impl Subject for Simulated {
 
     async fn hasten(&self, topic: &str) {
         self.cluster.clean(topic, now_ms(), true);
+    }
+
+    fn keeps_shares(&self) -> bool {
+        true
     }
 }

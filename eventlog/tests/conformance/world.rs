@@ -92,6 +92,7 @@ impl World {
             topics: vec![topic.into()],
             transactional: true,
             read_committed: true,
+            commit_deadline: GroupOptions::COMMIT_DEADLINE,
         }
     }
 

@@ -64,7 +64,7 @@ impl Partition {
 
     /// Applies a record; false where it has to wait, and nothing has come of it.
     fn record(&mut self, record: &Record, settings: &Settings, room: Room) -> Result<bool, Halt> {
-        if self.open.is_full(room) || self.is_far_behind(room) {
+        if self.is_full(room) {
             return Ok(false);
         }
         let value = record.value.clone().unwrap_or_default();

@@ -23,21 +23,8 @@ impl Partition {
         (self.drained_at, self.caught_up) = (None, false);
     }
 
-    /// No partition is read for now: its clock stands still.
-    pub(super) fn halt(&mut self, now: i64) {
-        self.halted_at.get_or_insert(now);
-    }
-
-    /// Partitions are read again: its clock goes on from where it stood.
-    pub(super) fn go_on(&mut self, now: i64) {
-        if let Some(halted) = self.halted_at.take() {
-            self.drained_at = self.drained_at.map(|at| now - (halted - at).max(0));
-        }
-    }
-
     /// Log time as it goes on while the partition is drained.
     pub(super) fn running_log_time(&self, now: i64) -> i64 {
-        let now = self.halted_at.unwrap_or(now);
         let since = self.drained_at.map_or(0, |at| now.saturating_sub(at).max(0));
         if self.log_time == i64::MIN { i64::MIN } else { self.log_time.saturating_add(since) }
     }

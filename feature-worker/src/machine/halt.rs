@@ -2,7 +2,6 @@
 
 use crate::report::NoBytes;
 use crate::session::told::Unreadable;
-use crate::state::StateError;
 
 /// Why the machine can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +9,6 @@ pub(super) enum Halt {
     /// State of a session.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    /// State of the partition.
-    #[error(transparent)]
-    State(#[from] StateError),
     /// A report.
     #[error(transparent)]
     Report(#[from] NoBytes),

@@ -1,9 +1,10 @@
 //! What goes into the machine, and what it wants done.
 
+use bytes::Bytes;
 use eventlog::Record;
 
 use super::output::Output;
-use crate::state::SessionKey;
+use crate::state::{self, SessionKey, StateError};
 
 /// What happens to the machine.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub enum Input {
         partition: i32,
         /// Of the command.
         epoch: u64,
-        /// Records of play.session-state.
-        records: Vec<Record>,
+        /// What play.session-state says.
+        records: Vec<Restored>,
     },
     /// The partition's state has been read to its end.
     RestoreDone {
@@ -87,6 +88,31 @@ pub enum Input {
     },
     /// The process ends: commit what is there and stop.
     Drain,
+}
+
+/// A record of play.session-state, read.
+#[derive(Debug)]
+pub struct Restored {
+    /// What it says.
+    pub record: state::Record,
+    /// How many bytes its value takes.
+    pub bytes: usize,
+}
+
+impl Restored {
+    /// Reads records: much work, to be done beside the machine's loop.
+    ///
+    /// # Errors
+    /// [`StateError`] where this release can't take one up.
+    pub fn of(records: &[Record]) -> Result<Vec<Self>, StateError> {
+        let mut restored = Vec::with_capacity(records.len());
+        for record in records {
+            if let Some(read) = state::decode(&record.key, record.value.as_deref())? {
+                restored.push(Self { record: read, bytes: record.value.as_ref().map_or(0, Bytes::len) });
+            }
+        }
+        Ok(restored)
+    }
 }
 
 /// What the machine wants done.

@@ -31,13 +31,13 @@ use schemas::games::Games;
 use crate::fold::Bounds;
 
 pub use layer::Window;
-pub use message::{Command, Input};
+pub use message::{Command, Input, Restored};
 pub use output::{Output, Quarantined};
 
 use halt::Halt;
 use layer::Room;
 pub use partition::Partition;
-use restore::Restored;
+use restore::Resume;
 
 /// How the machine behaves. Times in ms.
 #[derive(Clone, Debug)]
@@ -110,9 +110,9 @@ impl Machine {
         commands
     }
 
-    /// Whether more records are welcome: not while some wait for a commit to make room.
-    pub fn wants_records(&self) -> bool {
-        !self.partitions.values().any(Partition::is_behind)
+    /// Whether nothing more of a partition is welcome: some of its records wait already, or the machine drains.
+    pub fn waits(&self, partition: i32) -> bool {
+        self.draining || self.partitions.get(&partition).is_some_and(Partition::is_behind)
     }
 
     /// Whether a commit is under way.
@@ -139,14 +139,14 @@ impl Machine {
             }
             Input::Restored { partition, epoch, records } => {
                 if let Some(partition) = self.restoring(partition, epoch) {
-                    partition.restore(&records)?;
+                    partition.restore(records);
                 }
             }
             Input::RestoreDone { partition: number, epoch } => {
                 if let Some(partition) = self.restoring(number, epoch) {
                     commands.push(match partition.restored()? {
-                        Restored::Live(offset) => Command::FetchFrom { partition: number, offset },
-                        Restored::Behind { from, until } => Command::Replay { partition: number, epoch, from, until },
+                        Resume::Live(offset) => Command::FetchFrom { partition: number, offset },
+                        Resume::Behind { from, until } => Command::Replay { partition: number, epoch, from, until },
                     });
                 }
             }
@@ -214,31 +214,24 @@ impl Machine {
         Ok(())
     }
 
-    /// Applies records, and lets time go on while all that comes is read.
+    /// Applies records and lets time go on: each partition by itself, whichever other waits.
     fn work(&mut self, now: i64) -> Result<(), Halt> {
         let room = Room::of(self.partitions.len(), self.settings.window);
         for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
             partition.work(now, &self.settings, room)?;
-        }
-        let halted = !self.wants_records();
-        for partition in self.partitions.values_mut().filter(|partition| partition.is_live()) {
-            if halted {
-                partition.halt(now);
-            } else {
-                partition.go_on(now);
-                partition.tick(now, &self.settings, room)?;
-            }
+            partition.tick(now, &self.settings, room)?;
         }
         Ok(())
     }
 
     fn maybe_commit(&mut self, now: i64, commands: &mut Vec<Command>) -> Result<(), Halt> {
-        let pressed = self.draining || !self.leaving.is_empty() || !self.wants_records();
+        let room = Room::of(self.partitions.len(), self.settings.window);
+        let full = |partition: &Partition| partition.is_behind() && partition.is_full(room);
+        let pressed = self.draining || !self.leaving.is_empty() || self.partitions.values().any(full);
         if !pressed && now < self.committed_at.saturating_add(self.settings.commit_interval_ms) {
             return Ok(());
         }
         let (mut outputs, mut offsets) = (Vec::new(), Vec::new());
-        let room = Room::of(self.partitions.len(), self.settings.window);
         for (number, partition) in &mut self.partitions {
             if let Some(next) = partition.seal(now, &self.settings, room, &mut outputs, self.flushing)? {
                 offsets.push((*number, next));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use eventlog::Record;
 
 use super::behind::Behind;
-use super::layer::Layer;
+use super::layer::{Layer, Room};
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
@@ -24,8 +24,6 @@ pub struct Partition {
     pub(super) log_time: i64,
     /// By the monotonic clock, since when all that the partition holds has been read.
     pub(super) drained_at: Option<i64>,
-    /// By the same clock, since when no partition is read: what has come meanwhile is not known.
-    pub(super) halted_at: Option<i64>,
     /// The next offset to be read.
     pub(super) position: Option<i64>,
     /// Records that wait for their turn, and the position after them.
@@ -80,7 +78,6 @@ impl Partition {
             phase: Phase::Restoring,
             log_time: i64::MIN,
             drained_at: None,
-            halted_at: None,
             position: None,
             backlog: VecDeque::new(),
             backlog_end: None,
@@ -164,6 +161,11 @@ impl Partition {
     /// Whether records wait for a commit to make room.
     pub(super) fn is_behind(&self) -> bool {
         !self.backlog.is_empty()
+    }
+
+    /// Whether records have to wait until a commit has made room.
+    pub(super) fn is_full(&self, room: Room) -> bool {
+        self.open.is_full(room) || self.is_far_behind(room)
     }
 
     pub(super) fn is_clean(&self) -> bool {

@@ -3,21 +3,20 @@
 //! Those are read again without output: what came of them was committed. It comes to the same, for a
 //! session is written in the commit that does to it what its records alone do not tell.
 
-use bytes::Bytes;
 use eventlog::Record;
 use schemas::record::stamp::StampError;
 
-use super::Settings;
 use super::apply::read;
 use super::halt::Halt;
 use super::partition::{Partition, Phase, context};
 use super::slot::{Saved, Since, Slot};
+use super::{Restored, Settings};
 use crate::session::Session;
 use crate::state::{self, Entry, Replay, SessionKey};
 
 /// How a partition goes on when its changelog has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Restored {
+pub(super) enum Resume {
     /// With new records, from there; from the oldest if none.
     Live(Option<i64>),
     /// With events that are to be read again.
@@ -26,26 +25,23 @@ pub(super) enum Restored {
 
 impl Partition {
     /// Takes in records of the changelog.
-    pub(super) fn restore(&mut self, records: &[Record]) -> Result<(), Halt> {
-        for record in records {
-            match state::decode(&record.key, record.value.as_deref())? {
-                None => {}
-                Some(state::Record::Partition(read)) => {
+    pub(super) fn restore(&mut self, records: Vec<Restored>) {
+        for Restored { record, bytes } in records {
+            match record {
+                state::Record::Partition(read) => {
                     (self.log_time, self.position, self.replay) = (read.log_time, Some(read.next_offset), read.replay);
                 }
-                Some(state::Record::Session(key, Some(kept))) => {
-                    let written = record.value.as_ref().map_or(0, Bytes::len);
-                    let saved = Saved { written, until: kept.until, since: None };
+                state::Record::Session(key, Some(kept)) => {
+                    let saved = Saved { written: bytes, until: kept.until, since: None };
                     self.insert(key, Slot::new(kept.entry, saved));
                 }
-                Some(state::Record::Session(key, None)) => self.remove(&key),
+                state::Record::Session(key, None) => self.remove(&key),
             }
         }
-        Ok(())
     }
 
     /// The changelog has been read; answers with where to go on.
-    pub(super) fn restored(&mut self) -> Result<Restored, Halt> {
+    pub(super) fn restored(&mut self) -> Result<Resume, Halt> {
         let found = self.position.unwrap_or(0);
         if let Some(committed) = self.group_offset.filter(|committed| *committed > found) {
             return Err(Halt::Lost { partition: self.number, committed, found });
@@ -53,13 +49,13 @@ impl Partition {
         let Some(replay) = self.replay.filter(|replay| replay.from < found) else {
             self.go_live();
             // State and offsets are committed as one; the state's own position is what it stands for.
-            return Ok(Restored::Live(self.position));
+            return Ok(Resume::Live(self.position));
         };
         self.phase = Phase::Replaying;
         let end = self.log_time;
         self.log_time = replay.log_time;
         self.replay = Some(Replay { log_time: end, ..replay });
-        Ok(Restored::Behind { from: replay.from, until: found })
+        Ok(Resume::Behind { from: replay.from, until: found })
     }
 
     /// Takes in records of play.events again.

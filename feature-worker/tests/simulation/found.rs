@@ -46,6 +46,19 @@ fn evidence_is_complete_however_long_after_its_hole_it_comes() {
     assert_eq!(lived(steps), Ok(()));
 }
 
+/// The first commit of a partition was aborted, so that it had to be read anew from its oldest record. While
+/// the log was asked which that is, what came next was read on, and all before it was then passed over.
+#[test]
+fn what_comes_while_the_oldest_record_is_looked_for_passes_nothing_over() {
+    let abort = Fault { at: Point::Sent, skip: 0, effect: Effect::Abort };
+    let slow = Fault { at: Point::Read, skip: 0, effect: Effect::Delay(Duration::from_millis(40)) };
+    let faults = [abort, slow].map(|fault| step(300, Action::Arm(0, fault)));
+    let mut steps = vec![step(0, Action::Start(0))];
+    steps.extend(faults);
+    steps.extend((0..40).map(|seq| step(310 + 5 * seq, event(seq))));
+    assert_eq!(lived(steps), Ok(()));
+}
+
 fn lived(steps: Vec<Step>) -> Result<(), String> {
     let history = History {
         seed: 1,

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use daemon::{Clock, Shell};
 use eventlog::simulated::{Cluster, Defects, Options, SimulatedLog};
-use eventlog::{AppendOptions, Appender, Cleanup, EventLog, NewRecord, Record, TopicPartition, TopicSpec};
+use eventlog::{
+    AppendOptions, Appender, Cleanup, EventLog, GroupOptions, NewRecord, Record, TopicPartition, TopicSpec,
+};
 use feature_worker::Config;
+use feature_worker::config::OnStop;
 use schemas::topics::{Kept, Topic};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -213,11 +216,14 @@ impl<'a> World<'a> {
             topic_prefix: PREFIX.into(),
             group: GROUP.into(),
             instance: Some(format!("w{name}")),
+            // One that stays when it is told to drain, one that leaves.
+            on_stop: [None, Some(OnStop::Leave)][name % 2],
             games: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/games.toml").into()),
             session_timeout: millis(TIMEOUT),
             grace: millis(GRACE),
             idle: Duration::from_mins(1),
             commit_interval: millis(60),
+            commit_deadline: GroupOptions::COMMIT_DEADLINE,
             late_margin: millis(MARGIN),
             // One that writes every state, one that soon does, one that puts it off as long as it may.
             replay_window: [0, 40, 500_000][name % 3],

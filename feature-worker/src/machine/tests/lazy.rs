@@ -327,8 +327,9 @@ fn a_read_that_breaks_off_and_begins_anew_applies_nothing_twice() {
     let before = held(&world);
     let mut machine = Machine::new(world.settings.clone());
     machine.step(0, Input::Assigned { partition: 0, committed: world.committed });
-    let state = world.state.iter().map(|(key, value)| record(key, value)).collect();
-    machine.step(0, Input::Restored { partition: 0, epoch: 1, records: state });
+    let state: Vec<Record> = world.state.iter().map(|(key, value)| record(key, value)).collect();
+    let records = Restored::of(&state).unwrap();
+    machine.step(0, Input::Restored { partition: 0, epoch: 1, records });
     let asked = machine.step(0, Input::RestoreDone { partition: 0, epoch: 1 });
     assert!(matches!(asked[..], [Command::Replay { partition: 0, epoch: 1, from: 1, until: 10 }]));
     assert!(!machine.is_restored());
@@ -350,8 +351,9 @@ fn a_partition_that_goes_while_it_is_read_again_leaves_no_trace() {
     }
     let mut machine = Machine::new(world.settings.clone());
     machine.step(0, Input::Assigned { partition: 0, committed: world.committed });
-    let state = world.state.iter().map(|(key, value)| record(key, value)).collect();
-    machine.step(0, Input::Restored { partition: 0, epoch: 1, records: state });
+    let state: Vec<Record> = world.state.iter().map(|(key, value)| record(key, value)).collect();
+    let records = Restored::of(&state).unwrap();
+    machine.step(0, Input::Restored { partition: 0, epoch: 1, records });
     machine.step(0, Input::RestoreDone { partition: 0, epoch: 1 });
     machine.step(0, Input::Replayed { partition: 0, epoch: 1, records: world.events[..5].to_vec() });
     let told = machine.step(0, Input::Revoked { token: 3, partitions: vec![0], lost: false });

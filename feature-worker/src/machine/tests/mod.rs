@@ -30,7 +30,7 @@ use schemas::report::Report;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 
-use super::{Command, Input, Machine, Output, Quarantined, Settings, Window};
+use super::{Command, Input, Machine, Output, Quarantined, Restored, Settings, Window};
 use crate::fold::Bounds;
 pub(super) use events::{attempt, close, event, event_at, expected};
 
@@ -191,7 +191,7 @@ impl World {
 
     /// Hands over all that is there, as far as it is welcome, and lets a commit happen.
     pub(super) fn run(&mut self) {
-        while self.machine.wants_records()
+        while !self.machine.waits(0)
             && let Some(from) = self.fetched.and_then(|from| usize::try_from(from).ok())
         {
             let records: Vec<Record> = self.events.iter().skip(from).take(self.batch).cloned().collect();
@@ -243,8 +243,9 @@ impl World {
             for command in self.machine.step(self.now, input) {
                 match command {
                     Command::Restore { partition, epoch } => {
-                        let state = self.state.iter().map(|(key, value)| record(key, value)).collect();
-                        inputs.push_back(Input::Restored { partition, epoch, records: state });
+                        let state: Vec<Record> = self.state.iter().map(|(key, value)| record(key, value)).collect();
+                        let records = Restored::of(&state).unwrap();
+                        inputs.push_back(Input::Restored { partition, epoch, records });
                         inputs.push_back(Input::RestoreDone { partition, epoch });
                     }
                     Command::Replay { partition, epoch, from, until } => {

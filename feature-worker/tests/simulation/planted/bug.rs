@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use eventlog::simulated::SimulatedLog;
 use eventlog::{
-    AppendOptions, Appender, Batch, Commit, CommitError, Committer, EventLog, GroupEvent, GroupOptions, LogError,
-    Membership, NewRecord, OffsetRange, ReadRequest, Reader, Release, TopicCheck, TopicInfo, TopicPartition, TopicSpec,
+    AbortCause, AppendOptions, Appender, Batch, Commit, CommitError, Committer, EventLog, GroupEvent, GroupOptions,
+    LogError, Membership, NewRecord, OffsetRange, ReadRequest, Reader, Release, TopicCheck, TopicInfo, TopicPartition,
+    TopicSpec,
 };
 use feature_worker::state::PARTITION_KEY;
 use schemas::topics::Topic;
@@ -150,12 +151,20 @@ impl Membership for Member {
         self.inner.fetch_from(partition, offset)
     }
 
+    fn hold(&mut self, partition: &TopicPartition, held: bool) -> Result<(), LogError> {
+        self.inner.hold(partition, held)
+    }
+
     fn committer(&self) -> Arc<dyn Committer> {
         Arc::new(Author { committer: self.inner.committer(), bug: self.bug, states: AtomicUsize::new(0) })
     }
 
     async fn leave(self: Box<Self>) -> Result<(), LogError> {
         self.inner.leave().await
+    }
+
+    async fn stay(self: Box<Self>) -> Result<(), LogError> {
+        self.inner.stay().await
     }
 }
 
@@ -190,10 +199,14 @@ impl Committer for Author {
             self.committer.commit(Commit { outputs: Vec::new(), offsets }).await?;
         }
         match (self.bug, self.committer.commit(commit).await) {
-            (Bug::UnknownIsAborted, Err(CommitError::Fatal(why))) => Err(CommitError::Aborted(why)),
+            (Bug::UnknownIsAborted, Err(CommitError::Fatal(why))) => Err(CommitError::aborted(AbortCause::Other, why)),
             (Bug::UnknownIsDone, Err(CommitError::Fatal(_))) => Ok(()),
             (_, outcome) => outcome,
         }
+    }
+
+    async fn abandon(&self) {
+        self.committer.abandon().await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Turns the events of sessions into behavioural metrics.
 //!
-//! An event's way: [`consume`] reads it, [`machine`] finds its [`session`], [`fold`] sums it up,
+//! An event's way: [`consume`] reads it, [`machine`] finds its [`session`], [`metrics_v1`] sums it up,
 //! [`report`] tells what came of it; reports, counts, state and offsets commit as one.
 
 mod ask;
@@ -10,10 +10,9 @@ pub mod consume;
 pub mod cow;
 pub mod encode;
 pub mod error;
-pub mod fold;
 pub mod machine;
 pub mod metrics;
-pub mod oracle;
+pub mod metrics_v1;
 pub mod report;
 pub mod session;
 mod shares;
@@ -51,7 +50,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let health = shell.health.component("feature-worker");
     let settings = machine::Settings {
         games: config.settings()?,
-        bounds: fold::Bounds::default(),
+        bounds: metrics_v1::fold::Bounds::default(),
         commit_interval_ms: millis(config.commit_interval),
         margin_ms: millis(config.late_margin),
         snapshot_ms: SNAPSHOT_MS,

@@ -7,7 +7,7 @@ use schemas::topics::Topic;
 use schemas::{Tenant, Timestamp, canonical};
 use uuid::Uuid;
 
-use crate::fold::Closing;
+use crate::metrics_v1::fold::Closing;
 use crate::session::told::{Context, Told};
 use crate::session::{Owner, Session};
 

@@ -20,7 +20,8 @@ use eventlog::kafka::{KafkaLog, KafkaOptions};
 use eventlog::{
     AppendOptions, Cleanup, EventLog, Headers, NewRecord, ReadRequest, Record, Stretch, TopicPartition, TopicSpec,
 };
-use feature_worker::{Config, oracle};
+use feature_worker::Config;
+use feature_worker::metrics_v1::oracle;
 use schemas::record::activity::Activity;
 use schemas::report::{Report, Status};
 use schemas::testing::{self, Style};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use feature_worker::oracle;
+use feature_worker::metrics_v1::oracle;
 use parking_lot::Mutex;
 use playledger_tests::client::{Client, Told};
 use playledger_tests::tables::{Tables, difference};

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 
 use schemas::games::Games;
 
-use crate::fold::Bounds;
+use crate::metrics_v1::fold::Bounds;
 
 pub use layer::Window;
 pub use message::{Command, Input, Restored};

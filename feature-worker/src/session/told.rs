@@ -6,7 +6,7 @@ use schemas::record::stamp::{Origin, RawBuf};
 use schemas::{Data, Event, Game, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::fold::{Bounds, Fold};
+use crate::metrics_v1::fold::{Bounds, Fold};
 
 /// What a session needs to know beside its own state.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{BEGIN, SECOND, SESSION};
-use crate::oracle;
+use crate::metrics_v1::oracle;
 
 /// An attempt of the session, a second after the one before it.
 pub(in crate::machine) fn attempt(seq: u64) -> Value {

@@ -31,7 +31,7 @@ use schemas::topics::Topic;
 use serde_json::{Value, json};
 
 use super::{Command, Input, Machine, Output, Quarantined, Restored, Settings, Window};
-use crate::fold::Bounds;
+use crate::metrics_v1::fold::Bounds;
 pub(super) use events::{attempt, close, event, event_at, expected};
 
 /// 2026-01-05T08:00:00Z: when the tests begin, on every clock.

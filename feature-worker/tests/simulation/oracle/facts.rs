@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use feature_worker::fold::Closing;
-use feature_worker::oracle::{self, Session};
+use feature_worker::metrics_v1::fold::Closing;
+use feature_worker::metrics_v1::oracle::{self, Session};
 use schemas::data::{CloseReason, Data};
 use schemas::report::{Facts, Flag, Kind, Report};
 use schemas::{Event, canonical};

@@ -4,7 +4,7 @@ use schemas::data::Data;
 use schemas::metrics::Metrics;
 
 use super::Session;
-use crate::fold::ratio;
+use crate::metrics_v1::fold::ratio;
 
 /// What a gap between two events is, as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The oracle: METRICS.md's definitions over whole lists, written to be read.
 //!
 //! Every figure is computed from the whole session at once, never incrementally, so that it can
-//! check the [fold](crate::fold), which computes them as events come. Used by tests and by tools
+//! check the [fold](crate::metrics_v1::fold), which computes them as events come. Used by tests and by tools
 //! that compare; no daemon calls it.
 
 mod counts;
@@ -72,7 +72,7 @@ impl<'e, 'a> Session<'e, 'a> {
         metrics.event_count = self.events.len() as u64;
         metrics.out_of_order = self.out_of_order;
         metrics.completeness =
-            highest.filter(|_| counted).and_then(|highest| crate::fold::ratio(seqs.len(), highest + 1));
+            highest.filter(|_| counted).and_then(|highest| crate::metrics_v1::fold::ratio(seqs.len(), highest + 1));
         metrics.anomalous = actions.windows(21).any(|burst| burst[20] - burst[0] < 1_000);
     }
 }

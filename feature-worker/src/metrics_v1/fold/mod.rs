@@ -1,7 +1,7 @@
 //! The fold: a session's metrics, one event at a time, in the order of the record.
 //!
 //! What METRICS.md defines over whole lists is kept here as running sums, so that a session costs
-//! memory for its tasks and nothing for its length. [`crate::oracle`] holds the whole-list form that
+//! memory for its tasks and nothing for its length. [`crate::metrics_v1::oracle`] holds the whole-list form that
 //! this one is tested against. All sums are integers; a ratio is formed once, at the end.
 
 mod bounds;

@@ -9,7 +9,7 @@ use schemas::report::{Evidence, Facts, Flag, TaskFigures};
 
 use super::evidence::{Piece, declared, recorded};
 use super::{Session, counts};
-use crate::fold::Closing;
+use crate::metrics_v1::fold::Closing;
 
 /// The facts of a session that ends with this record.
 pub fn facts(session: &Session<'_, '_>, closing: &Closing<'_>) -> Facts {

@@ -5,7 +5,7 @@ use schemas::data::{Data, Outcome};
 use schemas::metrics::Metrics;
 
 use super::Session;
-use crate::fold::ratio;
+use crate::metrics_v1::fold::ratio;
 
 impl Session<'_, '_> {
     /// The tasks that were started, attempted, completed, abandoned or asked about, in order of first mention.

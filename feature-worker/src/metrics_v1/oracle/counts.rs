@@ -4,7 +4,7 @@ use schemas::data::{Data, HelpDirection};
 use schemas::metrics::Metrics;
 
 use super::Session;
-use crate::fold::ratio;
+use crate::metrics_v1::fold::ratio;
 
 impl<'a> Session<'_, 'a> {
     fn picked<T>(&self, pick: impl Fn(&Data<'a>) -> Option<T>) -> Vec<T> {

@@ -20,8 +20,8 @@ pub(super) const PARTITIONS: i32 = 4;
 
 /// How often it is looked how far a worker is.
 const LOOK: Duration = Duration::from_millis(20);
-/// A worker that commits nothing for so long is stuck.
-const STUCK: Duration = Duration::from_mins(1);
+/// Who commits nothing for so long is stuck.
+const STUCK: Duration = Duration::from_mins(3);
 
 /// One broker.
 pub(super) struct Ground {
@@ -69,6 +69,11 @@ impl Ground {
         self.broker.bootstrap()
     }
 
+    /// Where files may lie that its users need.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// New topics, empty.
     ///
     /// # Errors
@@ -104,25 +109,48 @@ impl Ground {
     /// # Errors
     /// When it ends or is stuck.
     pub(super) async fn drained(&self, world: &World, process: &mut Process) -> anyhow::Result<Reading> {
-        let partitions = world.partitions(Topic::Events);
-        let (mut last, mut since) = (Vec::new(), Instant::now());
+        self.committed(world, &world.prefix, 0, process).await
+    }
+
+    /// Waits until a group has committed all of play.events but so many records; what its member had used by then.
+    ///
+    /// # Errors
+    /// When it ends or is stuck.
+    pub(super) async fn committed(
+        &self,
+        world: &World,
+        group: &str,
+        but: i64,
+        process: &mut Process,
+    ) -> anyhow::Result<Reading> {
+        let (mut last, mut since) = (i64::MAX, Instant::now());
         loop {
-            let committed = self.log.committed(&world.prefix, &partitions).await?;
             let reading = process.reading()?;
-            let mut left = 0;
-            for (partition, committed) in partitions.iter().zip(&committed) {
-                left += (self.log.offsets(partition).await?.high - committed.unwrap_or(0)).max(0);
-            }
-            if left == 0 {
+            let left = self.left(world, group).await?;
+            if left <= but {
                 return Ok(reading);
             }
             process.lives()?;
-            if committed != last {
-                (last, since) = (committed, Instant::now());
+            if left != last {
+                (last, since) = (left, Instant::now());
             }
-            ensure!(since.elapsed() < STUCK, "the worker stands still at {last:?}");
+            ensure!(since.elapsed() < STUCK, "{group} stands still, {left} records before the end");
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Records of play.events that a group has not committed.
+    ///
+    /// # Errors
+    /// When the broker does not tell.
+    pub(super) async fn left(&self, world: &World, group: &str) -> anyhow::Result<i64> {
+        let partitions = world.partitions(Topic::Events);
+        let committed = self.log.committed(group, &partitions).await?;
+        let mut left = 0;
+        for (partition, committed) in partitions.iter().zip(&committed) {
+            left += (self.log.offsets(partition).await?.high - committed.unwrap_or(0)).max(0);
+        }
+        Ok(left)
     }
 
     /// Ends the broker; the workers must have ended.

@@ -1,9 +1,11 @@
 //! What a worker costs on Kafka: beside a bare consumer, with many live sessions, after kill −9, at half load.
 
 mod bare;
+mod beside;
 mod feed;
 mod ground;
 mod play;
+mod streams;
 mod watched;
 
 use std::path::PathBuf;
@@ -64,10 +66,14 @@ enum Part {
     Latency,
     /// Cost of an event with 1,000 to 1,000,000 live sessions
     Growth,
+    /// The same topic through a Kafka Streams program: cost, memory, how long it takes to go on after kill −9
+    Streams,
 }
 
 /// The flags of every measurement but that of latency.
 const EVERY_500_MS: &[&str] = &["--commit-interval", "500ms"];
+/// Twice the records that a restore may read again.
+const WINDOW: usize = 1_000_000;
 /// Over how much log time a full topic's events were received.
 const SPAN: Duration = Duration::from_mins(5);
 
@@ -115,6 +121,9 @@ impl Bench<'_> {
         }
         if wanted(Part::Growth) {
             self.growth().await?;
+        }
+        if wanted(Part::Streams) {
+            self.streams().await?;
         }
         Ok(())
     }
@@ -174,9 +183,10 @@ impl Bench<'_> {
         let world = self.ground.new_world().await?;
         let mut feed = Feed::new(self.ground, &world).await?;
         let mut play = Play::new(seed(), live);
-        // They all begin first: that is not what is measured.
-        let now_ms = Clock::system().now_ms();
-        feed.fill(&mut play, live, None, (now_ms - 1_000, Duration::from_secs(1))).await?;
+        // More than what a restore may read again, or nothing of it would have to be written meanwhile.
+        let before = WINDOW + 2 * live;
+        let from_ms = Clock::system().now_ms() - i64::try_from(SPAN.as_millis())?;
+        feed.fill(&mut play, before, None, (from_ms, SPAN)).await?;
         let (mut process, _) = self.ground.worker(&world, EVERY_500_MS).await?;
         self.ground.drained(&world, &mut process).await?;
         let state = Watched::begin(self.ground, &world, Topic::SessionState, None).await?;

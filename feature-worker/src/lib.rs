@@ -10,6 +10,7 @@ pub mod consume;
 pub mod cow;
 pub mod encode;
 pub mod error;
+mod intern;
 pub mod machine;
 pub mod metrics;
 pub mod metrics_v1;

@@ -4,7 +4,9 @@
 mod row;
 mod set;
 mod sorted;
+mod table;
 
 pub use row::Row;
 pub use set::Set;
 pub use sorted::Sorted;
+pub use table::Table;

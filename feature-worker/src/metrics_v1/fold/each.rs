@@ -4,48 +4,98 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::packed::Packed;
 use super::tasks::Task;
-use crate::cow::Sorted;
+use crate::cow::Table;
+use crate::intern::intern;
 
-/// Tasks by name; each knows how many were mentioned before it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Each(Sorted<Arc<str>, (usize, Task)>);
+/// Tasks by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Each {
+    /// From when on times are packed, in ms since the epoch; none while no task tells one.
+    from: Option<i64>,
+    names: Arc<Names>,
+    tasks: Table<Packed>,
+}
+
+/// Names in the order of first mention, and a part of each one's hash: a look goes through those.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    hashes: Vec<u32>,
+    texts: Vec<Arc<str>>,
+}
 
 impl Each {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.names.texts.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.texts.is_empty()
     }
 
-    /// The task of that name.
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Task> {
-        self.0.get_mut(name).map(|(_, task)| task)
+    /// Changes the task of that name at a time, in ms since the epoch; none where there is no such task.
+    pub(super) fn change<R>(&mut self, name: &str, at: i64, change: impl FnOnce(&mut Task) -> R) -> Option<R> {
+        let place = self.names.place(name)?;
+        let packed = self.tasks.get_mut(place)?;
+        let from = *self.from.get_or_insert(at);
+        let mut task = packed.task(from);
+        let outcome = change(&mut task);
+        *packed = Packed::new(task, from);
+        Some(outcome)
     }
 
-    /// Adds a task that is mentioned for the first time.
-    pub(super) fn add(&mut self, name: &str, task: Task) {
-        self.0.insert(name.into(), (self.0.len(), task));
+    /// Adds a task that is mentioned for the first time, at that time.
+    pub(super) fn add(&mut self, name: &str, at: i64, task: Task) {
+        let from = *self.from.get_or_insert(at);
+        Arc::make_mut(&mut self.names).add(name);
+        self.tasks.push(Packed::new(task, from));
     }
 
-    /// The names, in no order that matters.
+    /// The names, in the order of first mention.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| &**name)
+        self.names.texts.iter().map(|text| &**text)
     }
 
-    /// The tasks, in no order that matters.
-    pub(super) fn values(&self) -> impl Iterator<Item = &Task> {
-        self.0.iter().map(|(_, (_, task))| task)
+    /// The tasks, in the order of first mention.
+    pub(super) fn values(&self) -> impl Iterator<Item = Task> {
+        let from = self.from.unwrap_or(0);
+        self.tasks.iter().map(move |packed| packed.task(from))
     }
 
-    /// The tasks in the order of first mention.
-    pub(super) fn in_order(&self) -> Vec<(&str, &Task)> {
-        let mut all: Vec<_> = self.0.iter().map(|(name, (place, task))| (*place, &**name, task)).collect();
-        all.sort_unstable_by_key(|(place, ..)| *place);
-        all.into_iter().map(|(_, name, task)| (name, task)).collect()
+    /// Names and tasks, in the order of first mention.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (&str, Task)> {
+        self.names().zip(self.values())
+    }
+}
+
+impl Names {
+    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one, too")]
+    fn place(&self, name: &str) -> Option<usize> {
+        let hash = xxh3_64(name.as_bytes()) as u32;
+        let alike = self.hashes.iter().enumerate().filter(|(_, other)| **other == hash);
+        alike.map(|(place, _)| place).find(|place| *self.texts[*place] == *name)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one, too")]
+    fn add(&mut self, name: &str) {
+        let (text, hash) = intern(name);
+        // Few sessions have many: room for what does not come is most of what a row of a few takes.
+        let more = (self.texts.len() / 4).max(2);
+        if self.texts.len() == self.texts.capacity() {
+            self.texts.reserve_exact(more);
+            self.hashes.reserve_exact(more);
+        }
+        self.texts.push(text);
+        self.hashes.push(hash as u32);
+    }
+}
+
+impl PartialEq for Each {
+    fn eq(&self, other: &Self) -> bool {
+        self.in_order().eq(other.in_order())
     }
 }
 
@@ -57,7 +107,36 @@ impl Serialize for Each {
 
 impl<'de> Deserialize<'de> for Each {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let each = IndexMap::<Arc<str>, Task>::deserialize(deserializer)?;
-        Ok(Self(each.into_iter().enumerate().map(|(place, (name, task))| (name, (place, task))).collect()))
+        let stored = IndexMap::<String, Task>::deserialize(deserializer)?;
+        let from = stored.values().filter_map(Task::earliest).min();
+        let (mut names, mut tasks) = (Names::default(), Table::default());
+        for (name, task) in stored {
+            names.add(&name);
+            tasks.push(Packed::new(task, from.unwrap_or(0)));
+        }
+        Ok(Self { from, names: Arc::new(names), tasks })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_tasks_are_told_apart_and_come_back_in_order() {
+        let (mut each, at) = (Each::default(), 1_780_000_000_000);
+        for number in 0..3_000 {
+            each.add(&format!("task {number}"), at, Task { starts: number, mark: Some(at), ..Task::default() });
+        }
+        let copy = each.clone();
+        for number in (0..3_000).rev() {
+            let name = format!("task {number}");
+            assert_eq!(each.change(&name, at, |task| std::mem::replace(&mut task.starts, 7)), Some(number));
+        }
+        assert_eq!(each.change("another", at, |_| ()), None);
+        assert!(copy.values().map(|task| task.starts).eq(0..3_000), "a copy stays what it was");
+        let read: Each = serde_json::from_str(&serde_json::to_string(&copy).unwrap()).unwrap();
+        assert_eq!(read, copy);
+        assert_ne!(read, each);
     }
 }

@@ -8,7 +8,7 @@ use schemas::report::{Facts, Flag, TaskFigures};
 
 use super::evidence::{count, evidence};
 use super::ratio::ratio;
-use super::tasks::{Sums, Tasks};
+use super::tasks::{Sums, Task, Tasks};
 use super::time::Time;
 use super::{Fold, Started};
 
@@ -136,7 +136,7 @@ fn attempt_metrics(tasks: &Tasks, metrics: &mut Metrics) {
     metrics.mean_attempt_latency_ms = ratio(sums.latency_ms, sums.latencies);
     metrics.sd_attempt_latency_ms = standard_deviation(sums);
     metrics.rapid_attempt_rate = ratio(sums.rapid, sums.latencies);
-    metrics.wheel_spinning_tasks = count(tasks.each.values().filter(|task| task.is_wheel_spinning()));
+    metrics.wheel_spinning_tasks = count(tasks.each.values().filter(Task::is_wheel_spinning));
     metrics.strategy_change_rate = ratio(sums.changed, sums.retries);
 }
 
@@ -162,7 +162,6 @@ fn figures(tasks: &Tasks) -> Vec<TaskFigures> {
     tasks
         .each
         .in_order()
-        .into_iter()
         .map(|(task_id, task)| TaskFigures {
             task_id: task_id.to_string(),
             starts: task.starts,

@@ -8,6 +8,7 @@ mod bounds;
 mod each;
 mod evidence;
 mod facts;
+mod packed;
 mod play;
 mod ratio;
 mod tasks;

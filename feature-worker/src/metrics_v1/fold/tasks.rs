@@ -100,26 +100,26 @@ pub(super) struct Task {
     pub(super) first_try: Option<bool>,
     /// Unpaused time of the session at the first start.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    started_unpaused: Option<i64>,
+    pub(super) started_unpaused: Option<i64>,
     /// From the first start to the first completion, where that came after.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub(super) spent_ms: Option<i64>,
     /// The latest expectation stated at a start before the first completion.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
-    expected_ms: Option<u64>,
+    pub(super) expected_ms: Option<u64>,
     /// Time of the last start or attempt.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
-    mark: Option<i64>,
+    pub(super) mark: Option<i64>,
     /// The strategy was changed since the last attempt.
     #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
-    changed: bool,
+    pub(super) changed: bool,
     /// Time of the first failure of the run that goes on.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
-    run_began: Option<i64>,
+    pub(super) run_began: Option<i64>,
     #[serde(rename = "k", default, skip_serializing_if = "is_zero")]
-    streak: u64,
+    pub(super) streak: u64,
     #[serde(rename = "kb", default, skip_serializing_if = "is_zero")]
-    best_streak: u64,
+    pub(super) best_streak: u64,
 }
 
 fn is_zero_wide(value: &u128) -> bool {
@@ -136,42 +136,40 @@ impl Tasks {
     pub(super) fn apply(&mut self, data: &Data<'_>, at: i64, unpaused_ms: i64, bounds: &Bounds) -> bool {
         match data {
             Data::TaskStarted(told) => {
-                self.task(&told.task_id, bounds, |task, _| task.start(told.expected_ms, at, unpaused_ms))
+                self.task(&told.task_id, at, bounds, |task, _| task.start(told.expected_ms, at, unpaused_ms))
             }
             Data::TaskAttempted(told) => {
                 let won = told.outcome == Outcome::Success;
                 self.sums.attempts += 1;
                 self.sums.successes += u64::from(won);
-                self.task(&told.task_id, bounds, |task, sums| task.attempt(won, at, sums))
+                self.task(&told.task_id, at, bounds, |task, sums| task.attempt(won, at, sums))
             }
             Data::TaskCompleted(told) => {
-                self.task(&told.task_id, bounds, |task, sums| task.complete(unpaused_ms, sums))
+                self.task(&told.task_id, at, bounds, |task, sums| task.complete(unpaused_ms, sums))
             }
-            Data::TaskAbandoned(told) => self.task(&told.task_id, bounds, |task, _| task.abandons += 1),
+            Data::TaskAbandoned(told) => self.task(&told.task_id, at, bounds, |task, _| task.abandons += 1),
             Data::HintRequested(told) => {
                 self.sums.hints += 1;
                 self.sums.bottom_out += u64::from(told.bottom_out);
-                self.task(&told.task_id, bounds, |task, sums| {
+                self.task(&told.task_id, at, bounds, |task, sums| {
                     task.hints += 1;
                     sums.early_hints += u64::from(task.attempts == 0);
                 })
             }
             Data::StrategyChanged(told) => {
                 // Only a change between attempts counts, so an unknown task need not be made.
-                if let Some(task) = self.each.get_mut(&told.task_id) {
-                    task.changed = true;
-                }
+                self.each.change(&told.task_id, at, |task| task.changed = true);
                 true
             }
             _ => true,
         }
     }
 
-    fn task(&mut self, task_id: &str, bounds: &Bounds, change: impl FnOnce(&mut Task, &mut Sums)) -> bool {
-        if let Some(task) = self.each.get_mut(task_id) {
-            change(task, &mut self.sums);
-            return true;
-        }
+    fn task(&mut self, task_id: &str, at: i64, bounds: &Bounds, change: impl FnOnce(&mut Task, &mut Sums)) -> bool {
+        // It is taken by the first that calls it.
+        let mut change = Some(change);
+        let known = self.each.change(task_id, at, |task| change.take().map(|change| change(task, &mut self.sums)));
+        let Some(change) = change.take().filter(|_| known.is_none()) else { return true };
         let bytes = self.bytes + figures_bytes(task_id);
         if self.each.len() >= bounds.tasks || bytes > bounds.task_bytes {
             return false;
@@ -179,12 +177,17 @@ impl Tasks {
         self.bytes = bytes;
         let mut task = Task::default();
         change(&mut task, &mut self.sums);
-        self.each.add(task_id, task);
+        self.each.add(task_id, at, task);
         true
     }
 }
 
 impl Task {
+    /// The earliest time that it tells, in ms since the epoch.
+    pub(super) fn earliest(&self) -> Option<i64> {
+        self.mark.into_iter().chain(self.run_began).min()
+    }
+
     fn start(&mut self, expected_ms: Option<u64>, at: i64, unpaused_ms: i64) {
         self.starts += 1;
         self.started_unpaused.get_or_insert(unpaused_ms);

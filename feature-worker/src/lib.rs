@@ -4,6 +4,7 @@
 //! [`report`] tells what came of it; reports, counts, state and offsets commit as one.
 
 mod ask;
+pub mod closing;
 mod commit;
 pub mod config;
 pub mod consume;
@@ -12,6 +13,8 @@ pub mod encode;
 pub mod error;
 pub mod machine;
 pub mod metrics;
+#[cfg(test)]
+mod metrics_probe;
 pub mod metrics_v1;
 pub mod report;
 pub mod session;

@@ -9,7 +9,7 @@ use super::layer::{Before, Room};
 use super::output::Output;
 use super::partition::{Partition, context};
 use super::slot::{Saved, Slot, Snapshot};
-use crate::report::{Place, report, snapshot};
+use crate::report::{Place, reports, snapshot};
 use crate::session::Session;
 use crate::session::rebuild::Reread;
 use crate::session::told::Told;
@@ -249,7 +249,7 @@ fn settle(
     Ok(())
 }
 
-/// Puts out a session's next revision.
+/// Puts out a session's next revision, in each version of the metrics.
 pub(super) fn publish(
     session: &mut Session,
     whole: &Told,
@@ -258,11 +258,11 @@ pub(super) fn publish(
     outputs: &mut Vec<Output>,
 ) -> Result<(), Halt> {
     let Some(owner) = &session.owner else { return Ok(()) };
-    let report = report(session, owner, whole, status, place)?;
+    let reports = reports(session, owner, whole, status, place)?;
     let reported = &mut session.reported;
-    (reported.revision, reported.at) = (report.revision, place.log_time);
+    (reported.revision, reported.at) = (reported.revision + 1, place.log_time);
     (reported.is_final, reported.pending) = (status == Status::Final, false);
-    outputs.push(Output::Report(Box::new(report)));
+    outputs.extend(reports.into_iter().map(|report| Output::Report(Box::new(report))));
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod reach;
 mod setting_aside;
 mod speed;
 mod upgrade;
+mod versions;
 mod volume;
 mod waiting;
 

@@ -58,6 +58,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         margin_ms: millis(config.late_margin),
         snapshot_ms: SNAPSHOT_MS,
         window: machine::Window { records: config.replay_window, age_ms: millis(config.replay_age) },
+        poison_limit: config.poison_limit,
         worker: concat!("feature-worker ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let Some(topics) = find_topics(&config, log.as_ref(), &shell, &health).await? else { return Ok(()) };
@@ -71,6 +72,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         settings,
         shell: shell.clone(),
         health,
+        resume: shell.orders.take("resume").into(),
     };
     let mut pause = FIRST_PAUSE;
     while !shell.shutdown.is_draining() {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eventlog::{Headers, Record};
-use feature_worker::machine::{Command, Input, Machine, Output, Settings, Window};
+use feature_worker::machine::{Command, Input, Machine, Output, PoisonLimit, Settings, Window};
 use feature_worker::metrics_v1;
 use schemas::games::{GameSettings, Games};
 use schemas::report::{Report, Status};
@@ -156,6 +156,7 @@ fn settings() -> Settings {
         margin_ms: 0,
         snapshot_ms: 5_000,
         window: Window { records: 500_000, age_ms: 3_600_000 },
+        poison_limit: PoisonLimit { records: 0, within_ms: 60_000 },
         worker: "test".into(),
     }
 }

@@ -73,6 +73,7 @@ impl Partition {
             log_time: self.log_time,
             next_offset: position,
             replay: self.behind.from(),
+            poison: Some(self.poison).filter(|poison| !poison.is_empty()),
         })?;
         let key = Bytes::from_static(state::PARTITION_KEY);
         outputs.push(Output::State { partition: self.number, key, value: Some(value) });
@@ -212,7 +213,7 @@ impl Partition {
         for layer in layers.into_iter().flatten() {
             if let Some(start) = layer.start {
                 (self.log_time, self.position) = (start.log_time, start.position);
-                self.poison_run = start.poison_run;
+                self.poison = start.poison;
             }
             for (key, before) in layer.before {
                 match before {
@@ -225,6 +226,8 @@ impl Partition {
             }
         }
         self.layer += 1;
+        // It is read again, and stops again.
+        self.stop = None;
         self.drop_backlog();
         self.flowing();
     }

@@ -10,6 +10,7 @@ pub mod files;
 pub mod health;
 pub mod lifecycle;
 pub mod ops;
+pub mod orders;
 pub mod ready;
 pub mod telemetry;
 
@@ -23,6 +24,7 @@ pub use clock::Clock;
 pub use config::{Daemon, Loaded};
 pub use health::{Component, Health};
 pub use lifecycle::Shutdown;
+pub use orders::Orders;
 pub use ready::Ready;
 
 /// How long the end of a process waits for blocking calls that are still under way.
@@ -39,12 +41,20 @@ pub struct Shell {
     pub ready: Ready,
     /// The process's clock.
     pub clock: Clock,
+    /// What the daemon may be told to do over the ops port.
+    pub orders: Orders,
 }
 
 impl Shell {
     /// A shell without signals, ops server or files: for tests and for local mode's parts.
     pub fn detached() -> Self {
-        Self { shutdown: Shutdown::new(), health: Health::new(), ready: Ready::default(), clock: Clock::system() }
+        Self {
+            shutdown: Shutdown::new(),
+            health: Health::new(),
+            ready: Ready::default(),
+            clock: Clock::system(),
+            orders: Orders::default(),
+        }
     }
 }
 
@@ -81,7 +91,7 @@ where
     let recorder = ops::install_recorder()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     run_to_end(runtime, async {
-        let shell = Shell { shutdown: Shutdown::on_signals()?, health: Health::new(), ready, clock: Clock::system() };
+        let shell = Shell { shutdown: Shutdown::on_signals()?, ready, ..Shell::detached() };
         let ops = ops::serve(&loaded.common.ops, recorder, &shell).await?;
         shell.ready.listening("ops", ops);
         let outcome = run(loaded.config, shell.clone()).await;

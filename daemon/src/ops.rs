@@ -1,4 +1,4 @@
-//! The ops server: /livez, /readyz, /metrics. For the operator's network only.
+//! The ops server: /livez, /readyz, /metrics, and orders such as /resume. For the operator's network only.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::Shell;
 use crate::health::{Health, Verdict};
+use crate::orders::{Orders, Refused};
 
 /// Bounds of latency histograms, in seconds.
 const SECONDS: [f64; 14] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -49,7 +50,7 @@ pub async fn serve(address: &str, recorder: PrometheusHandle, shell: &Shell) -> 
     });
     let collector = metrics_process::Collector::default();
     collector.describe();
-    let routes = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health).route(
+    let routes = routes(health, shell.orders.clone()).route(
         "/metrics",
         get(async move || {
             collector.collect();
@@ -64,6 +65,24 @@ pub async fn serve(address: &str, recorder: PrometheusHandle, shell: &Shell) -> 
     Ok(local)
 }
 
+fn routes(health: Health, orders: Orders) -> Router {
+    let asked = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health);
+    asked.merge(Router::new().route("/resume", post(resume)).with_state(orders))
+}
+
+async fn resume(State(orders): State<Orders>) -> impl IntoResponse {
+    match orders.give("resume").await {
+        Ok(line) => (StatusCode::OK, line + "\n"),
+        Err(refused) => {
+            let status = match refused {
+                Refused::Unknown => StatusCode::NOT_FOUND,
+                Refused::Unanswered => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            (status, format!("{refused}\n"))
+        }
+    }
+}
+
 async fn livez(State(health): State<Health>) -> impl IntoResponse {
     answer(&health.liveness())
 }
@@ -76,4 +95,44 @@ fn answer(verdict: &Verdict) -> impl IntoResponse + use<> {
     let status = if verdict.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let lines: Vec<_> = verdict.parts.iter().map(|(name, word)| format!("{name}: {word}\n")).collect();
     (status, if lines.is_empty() { "ok\n".to_owned() } else { lines.concat() })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn call(routes: &Router, method: &str, path: &str) -> (StatusCode, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let answer = routes.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn who_may_be_told_to_resume_is_and_its_answer_comes_back() {
+        let (health, orders) = (Health::new(), Orders::default());
+        let routes = routes(health, orders.clone());
+        assert_eq!(call(&routes, "POST", "/resume").await.0, StatusCode::NOT_FOUND);
+        let mut inbox = orders.take("resume");
+        let taker = tokio::spawn(async move { inbox.next().await.unwrap().answer("going on".into()) });
+        assert_eq!(call(&routes, "GET", "/resume").await.0, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(call(&routes, "POST", "/resume").await, (StatusCode::OK, "going on\n".into()));
+        taker.await.unwrap();
+        assert_eq!(call(&routes, "POST", "/resume").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn what_a_part_waits_for_is_told() {
+        let health = Health::new();
+        let routes = routes(health.clone(), Orders::default());
+        health.component("part").not_ready("restoring partition 3");
+        let readiness = call(&routes, "GET", "/readyz").await;
+        assert_eq!(readiness, (StatusCode::SERVICE_UNAVAILABLE, "part: restoring partition 3\n".into()));
+        assert_eq!(call(&routes, "GET", "/livez").await.0, StatusCode::OK);
+    }
 }

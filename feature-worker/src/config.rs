@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use schemas::games::{GameSettings, Games};
 
+use crate::machine::PoisonLimit;
+
 /// What the worker needs to run, whichever log it reads.
 ///
 /// ```
@@ -61,6 +63,10 @@ pub struct Config {
     /// Writes a running session's state after so much log time, however few records came
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = positive)]
     pub replay_age: Duration,
+    /// Records of a partition that can't be read and are set aside within so much log time: at the next one the
+    /// partition stops until it is told to go on; 0 for no limit
+    #[arg(long, value_name = "RECORDS/DURATION", default_value = "1000/1m", value_parser = poison_limit)]
+    pub poison_limit: PoisonLimit,
 }
 
 /// What the group is told when a worker is stopped.
@@ -134,11 +140,32 @@ fn positive(word: &str) -> Result<Duration, String> {
     }
 }
 
+fn poison_limit(word: &str) -> Result<PoisonLimit, String> {
+    let (records, within) = word.split_once('/').unwrap_or((word, "1m"));
+    let records = records.parse().map_err(|_| "must be RECORDS/DURATION, as 1000/1m, or 0")?;
+    if records != 0 && !word.contains('/') {
+        return Err("say within what time, as 1000/1m".into());
+    }
+    Ok(PoisonLimit { records, within_ms: millis(positive(within)?) })
+}
+
 #[cfg(test)]
 mod tests {
     use clap::FromArgMatches as _;
 
     use super::*;
+
+    #[test]
+    fn a_limit_on_poison_has_a_time_unless_it_is_none() {
+        let limit = |records, within_ms| Ok(PoisonLimit { records, within_ms });
+        assert_eq!(poison_limit("1000/1m"), limit(1_000, 60_000));
+        assert_eq!(poison_limit("5/1h 30m"), limit(5, 5_400_000));
+        assert_eq!(poison_limit("0"), limit(0, 60_000));
+        assert_eq!(poison_limit("0/2s"), limit(0, 2_000));
+        for wrong in ["", "7", "x/1m", "7/0s", "7/", "-1/1m", "7/1m/2", "5000000000/1m"] {
+            assert!(poison_limit(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_worker_whose_name_was_given_stays_and_any_other_leaves() {

@@ -3,8 +3,9 @@
 
 mod obey;
 mod stand;
+mod stops;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 use crate::ask::{Answer, Answers};
 use crate::config::OnStop;
 use crate::error::WorkerError;
-use crate::machine::{Input, Machine, Settings};
+use crate::machine::{Input, Machine, Settings, Stop};
 use crate::metrics;
 use crate::shares::Shares;
 use crate::topics::Topics;
@@ -59,6 +60,8 @@ pub struct Worker {
     pub shell: daemon::Shell,
     /// Where the worker says that it lives and is ready.
     pub health: daemon::Component,
+    /// Where it is told to go on with partitions that have stopped.
+    pub resume: tokio::sync::Mutex<daemon::orders::Inbox>,
 }
 
 /// One membership.
@@ -78,6 +81,8 @@ struct Consumer<'a> {
     joined: bool,
     announced: bool,
     stopped: bool,
+    /// Partitions of which it was told that they have stopped.
+    stops: BTreeMap<i32, Stop>,
     /// When the metrics were told last.
     told_at: i64,
 }
@@ -115,6 +120,7 @@ pub async fn work(worker: &Worker) -> Result<(), WorkerError> {
         joined: false,
         announced: false,
         stopped: false,
+        stops: BTreeMap::new(),
         told_at: i64::MIN / 2,
     };
     match consumer.run(answered, ended).await {
@@ -150,6 +156,8 @@ impl Consumer<'_> {
         };
         tokio::pin!(deadline);
         let mut draining = false;
+        // One membership has it at a time.
+        let mut resume = self.worker.resume.lock().await;
         while !self.stopped {
             self.worker.health.beat();
             tokio::select! {
@@ -163,6 +171,7 @@ impl Consumer<'_> {
                     return Ok(());
                 }
                 Some(outcome) = ended.recv() => self.step(outcome?)?,
+                Some(order) = resume.next() => self.resume(order)?,
                 _ = tick.tick() => {
                     self.step(Input::Tick)?;
                     self.stand()?;

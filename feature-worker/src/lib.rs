@@ -4,6 +4,7 @@
 //! [`report`] tells what came of it; reports, counts, state and offsets commit as one.
 
 mod ask;
+pub mod closing;
 mod commit;
 pub mod config;
 pub mod consume;
@@ -13,6 +14,8 @@ pub mod error;
 mod intern;
 pub mod machine;
 pub mod metrics;
+#[cfg(test)]
+mod metrics_probe;
 pub mod metrics_v1;
 pub mod report;
 pub mod session;
@@ -56,6 +59,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         margin_ms: millis(config.late_margin),
         snapshot_ms: SNAPSHOT_MS,
         window: machine::Window { records: config.replay_window, age_ms: millis(config.replay_age) },
+        poison_limit: config.poison_limit,
         worker: concat!("feature-worker ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let Some(topics) = find_topics(&config, log.as_ref(), &shell, &health).await? else { return Ok(()) };
@@ -69,6 +73,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         settings,
         shell: shell.clone(),
         health,
+        resume: shell.orders.take("resume").into(),
     };
     let mut pause = FIRST_PAUSE;
     while !shell.shutdown.is_draining() {

@@ -29,6 +29,7 @@ const READ_BACKS: &str = "playledger_worker_read_backs_total";
 const REPLAYED: &str = "playledger_worker_replayed_total";
 const REPLAY_SECONDS: &str = "playledger_worker_replay_seconds";
 const BEHIND: &str = "playledger_worker_replay_window_records";
+const STOPPED: &str = "playledger_worker_stopped_partitions";
 const INPUT_BYTES: &str = "playledger_worker_input_bytes_total";
 const STATE_BYTES: &str = "playledger_worker_state_bytes_total";
 
@@ -64,6 +65,7 @@ pub fn describe() {
     describe_counter!(REPLAYED, "Records of play.events read again to restore sessions, without output.");
     describe_histogram!(REPLAY_SECONDS, Unit::Seconds, "Time to read them, for a partition.");
     describe_gauge!(BEHIND, "Records of play.events that would be read again after a crash.");
+    describe_gauge!(STOPPED, "Partitions that have stopped at too much poison and wait to be told to go on.");
     describe_counter!(INPUT_BYTES, Unit::Bytes, "Bytes of the records of play.events read, keys included.");
     describe_counter!(STATE_BYTES, Unit::Bytes, "Bytes committed to play.session-state, keys included.");
 }
@@ -85,6 +87,12 @@ pub fn replayed(records: usize, took: Duration) {
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
 pub fn behind(records: i64) {
     gauge!(BEHIND).set(records as f64);
+}
+
+/// So many partitions have stopped.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+pub fn stopped(partitions: usize) {
+    gauge!(STOPPED).set(partitions as f64);
 }
 
 /// A commit ended.

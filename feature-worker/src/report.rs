@@ -1,4 +1,4 @@
-//! Makes the report of a session: facts in canonical bytes, provenance apart.
+//! Makes the reports of a session: facts in canonical bytes, provenance apart.
 
 use schemas::record::VERSION;
 use schemas::record::live::Live;
@@ -7,7 +7,7 @@ use schemas::topics::Topic;
 use schemas::{Tenant, Timestamp, canonical};
 use uuid::Uuid;
 
-use crate::metrics_v1::fold::Closing;
+use crate::closing::Closing;
 use crate::session::told::{Context, Told};
 use crate::session::{Owner, Session};
 
@@ -37,19 +37,28 @@ pub struct NoBytes {
     error: serde_json::Error,
 }
 
-/// The report of a session's next revision.
+/// The reports of a session's next revision: one for each version of the metrics, the oldest version first.
 ///
 /// # Errors
-/// When the facts hold a number that is not finite.
-pub fn report(
+/// When facts hold a number that is not finite.
+pub fn reports(
     session: &Session,
     owner: &Owner,
     whole: &Told,
     status: Status,
     place: &Place<'_>,
+) -> Result<Vec<Report>, NoBytes> {
+    facts(session, whole).into_iter().map(|facts| report(session, owner, facts, status, place)).collect()
+}
+
+fn report(
+    session: &Session,
+    owner: &Owner,
+    mut facts: Facts,
+    status: Status,
+    place: &Place<'_>,
 ) -> Result<Report, NoBytes> {
     let written = |facts: &Facts| canonical::to_vec(facts).map_err(|error| NoBytes { session: place.session, error });
-    let mut facts = facts(session, whole);
     let mut bytes = written(&facts)?;
     // The fold's bounds see to it that this never happens; a report that the log refuses would end the worker.
     if bytes.len() + BESIDE_BYTES > Topic::Sessions.max_message_bytes() as usize {
@@ -71,11 +80,11 @@ pub fn report(
     })
 }
 
-fn facts(session: &Session, whole: &Told) -> Facts {
+fn facts(session: &Session, whole: &Told) -> Vec<Facts> {
     let rules = whole.rules.clone().unwrap_or_default();
     let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_full(), Flag::Truncated)];
     let flags: Vec<Flag> = flags.into_iter().filter_map(|(holds, flag)| holds.then_some(flag)).collect();
-    whole.fold.facts(&Closing {
+    whole.facts(&Closing {
         reason: session.close_reason(whole.close),
         complete: session.complete(),
         seqs: session.seqs(),
@@ -121,10 +130,10 @@ pub fn snapshot(session: &Session, tenant: &Tenant, id: Uuid, context: &Context<
         game: owner.game.clone(),
         player: owner.player.clone(),
         session: id,
-        started_at: corrected(told.fold.first_at()?, session),
-        last_event_at: corrected(told.fold.last_at()?, session),
-        event_count: told.fold.event_count(),
-        active_ms: told.fold.active_ms(told.idle_ms()),
+        started_at: corrected(told.first_at()?, session),
+        last_event_at: corrected(told.last_at()?, session),
+        event_count: told.event_count(),
+        active_ms: told.active_ms(),
     })
 }
 

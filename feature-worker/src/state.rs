@@ -16,6 +16,7 @@ use schemas::topics::{self, Topic};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::machine::Poison;
 use crate::session::Session;
 use crate::session::marker::Marker;
 
@@ -61,6 +62,9 @@ pub struct Position {
     /// Where the events begin that some session's record lacks; none where each record is whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
+    /// Poison in the present window; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poison: Option<Poison>,
 }
 
 /// Where events are to be read again, without output.
@@ -194,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_partition_with_sessions_behind_is_of_a_version_that_the_release_before_refuses() {
-        let mut position = Position { log_time: 1, next_offset: 9, replay: None };
+        let mut position = Position { log_time: 1, next_offset: 9, replay: None, poison: None };
         let version = |position: &Position| {
             let value = encode_partition(position).unwrap();
             assert!(
@@ -214,7 +218,10 @@ mod tests {
         assert!(matches!(decode(PARTITION_KEY, Some(newer)), Err(StateError::Newer(3))));
         let wider = br#"{"v":1,"more":0,"state":{"log_time":1,"next_offset":2,"other":3}}"#;
         let read = decode(PARTITION_KEY, Some(wider)).unwrap();
-        assert!(matches!(read, Some(Record::Partition(Position { log_time: 1, next_offset: 2, replay: None }))));
+        assert!(matches!(
+            read,
+            Some(Record::Partition(Position { log_time: 1, next_offset: 2, replay: None, poison: None }))
+        ));
         assert!(matches!(decode(b"nonsense", None), Err(StateError::Malformed { .. })));
         assert!(matches!(decode(PARTITION_KEY, Some(b"{}")), Err(StateError::Malformed { .. })));
     }

@@ -6,6 +6,8 @@
 
 #[path = "worker/faulty.rs"]
 mod faulty;
+#[path = "worker/poisoned.rs"]
+mod poisoned;
 #[path = "worker/standing_still.rs"]
 mod standing_still;
 
@@ -21,6 +23,7 @@ use eventlog::{
     AppendOptions, Cleanup, EventLog, Headers, NewRecord, ReadRequest, Record, Stretch, TopicPartition, TopicSpec,
 };
 use feature_worker::Config;
+use feature_worker::machine::PoisonLimit;
 use feature_worker::metrics_v1::oracle;
 use schemas::record::activity::Activity;
 use schemas::report::{Report, Status};
@@ -68,7 +71,16 @@ impl World {
     }
 
     fn worker_in(&self, instance: &str, shell: Shell) -> (Shell, JoinHandle<anyhow::Result<()>>) {
-        let config = Config {
+        self.worker_with(self.config(instance), shell)
+    }
+
+    fn worker_with(&self, config: Config, shell: Shell) -> (Shell, JoinHandle<anyhow::Result<()>>) {
+        let task = tokio::spawn(feature_worker::run(config, Arc::clone(&self.log), shell.clone()));
+        (shell, task)
+    }
+
+    fn config(&self, instance: &str) -> Config {
+        Config {
             topic_prefix: self.prefix.clone(),
             group: format!("{}workers", self.prefix),
             instance: Some(instance.into()),
@@ -82,9 +94,8 @@ impl World {
             late_margin: Duration::from_secs(3),
             replay_window: 1_000,
             replay_age: Duration::from_hours(1),
-        };
-        let task = tokio::spawn(feature_worker::run(config, Arc::clone(&self.log), shell.clone()));
-        (shell, task)
+            poison_limit: PoisonLimit { records: 1_000, within_ms: 60_000 },
+        }
     }
 
     async fn append(&self, events: &[Value], received_at: i64) {

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the definitions.
-pub const METRICS_VERSION: u32 = 1;
-
 /// The metrics of one session. Times are integer ms; a ratio over nothing is null.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {

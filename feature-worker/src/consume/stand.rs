@@ -30,7 +30,9 @@ impl Consumer<'_> {
             self.told_at = now;
             self.tell();
         }
+        self.tell_stops();
         match (self.joined, self.machine.is_restored()) {
+            (true, true) if !self.stops.is_empty() => self.worker.health.not_ready(self.stopped_why()),
             (true, true) => {
                 self.worker.health.ready();
                 if !std::mem::replace(&mut self.announced, true)

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use eventlog::Record;
-use schemas::record::quarantine::Reason;
 use schemas::record::stamp::{Names, Raw, Stamp, StampError};
 use schemas::{Event, FieldError, Timestamp};
 
@@ -15,9 +14,6 @@ use crate::session::judge::{Arrival, Judgement, Released, Verdict};
 use crate::session::told::reread;
 use crate::session::{Session, Terms};
 use crate::state::{Entry, SessionKey};
-
-/// So many records in a row that can't be read are no accident.
-const MOST_POISON: u32 = 10_000;
 
 impl Partition {
     /// Takes in records, in order; [`Partition::work`] applies them.
@@ -35,6 +31,9 @@ impl Partition {
     /// Applies records as far as the open layer has room for what they touch, and until one has to wait
     /// for the log to be read back.
     pub(super) fn work(&mut self, now: i64, settings: &Settings, room: Room) -> Result<(), Halt> {
+        if self.stop.is_some() {
+            return Ok(());
+        }
         while let Some(record) = self.backlog.pop_front() {
             let start = self.start();
             let passed = self.position.is_some_and(|position| record.offset < position);
@@ -59,7 +58,7 @@ impl Partition {
     }
 
     fn start(&self) -> Start {
-        Start { log_time: self.log_time, position: self.position, poison_run: self.poison_run }
+        Start { log_time: self.log_time, position: self.position, poison: self.poison }
     }
 
     /// Applies a record; false where it has to wait, and nothing has come of it.
@@ -70,32 +69,26 @@ impl Partition {
         let value = record.value.clone().unwrap_or_default();
         let (stamp, event) = match read(&value, &mut self.names) {
             Ok(told) => told,
-            Err(error) => return self.unreadable(record, error),
+            Err(error) => return self.unreadable(record, error, settings),
         };
         self.log_time = self.log_time.max(stamp.received_at.ms());
         if !self.fire(self.log_time, settings, room)? {
             return Ok(false);
         }
-        let applied = match (event, &stamp.hole) {
+        Ok(match (event, &stamp.hole) {
             (Some(Ok((event, raw))), _) => self.event(&stamp, &event, raw, record, settings)?,
-            (Some(Err(errors)), _) => {
-                self.poison(record, Some(&stamp), errors)?;
-                return Ok(true);
-            }
+            (Some(Err(errors)), _) => self.poison(record, Some(&stamp), errors, settings),
             (None, Some(hole)) => self.hole(&stamp, hole.session_id, hole.seq, record, settings)?,
             (None, None) => true,
-        };
-        self.poison_run = 0;
-        Ok(applied)
+        })
     }
 
     /// Sets aside what is no stamp; stops at what a later release wrote.
-    fn unreadable(&mut self, record: &Record, error: StampError) -> Result<bool, Halt> {
+    fn unreadable(&mut self, record: &Record, error: StampError, settings: &Settings) -> Result<bool, Halt> {
         if let StampError::Newer(_) = error {
             return Err(Halt::Newer { partition: self.number, offset: record.offset, error });
         }
-        self.poison(record, None, vec![FieldError::of_record("form", error.to_string())])?;
-        Ok(true)
+        Ok(self.poison(record, None, vec![FieldError::of_record("form", error.to_string())], settings))
     }
 
     fn event(
@@ -262,31 +255,6 @@ impl Partition {
             Verdict::Repeat => counts.repeat(),
             Verdict::Applied | Verdict::Held => counts.applied(&reread(&held.raw)?.event_type),
         }
-        Ok(())
-    }
-
-    /// Sets a record aside that is none of play.events, and goes on.
-    fn poison(&mut self, record: &Record, stamp: Option<&Stamp<'_>>, errors: Vec<FieldError>) -> Result<(), Halt> {
-        self.poison_run += 1;
-        if self.poison_run >= MOST_POISON {
-            return Err(Halt::Flood { partition: self.number, offset: record.offset, count: self.poison_run });
-        }
-        if let Some(stamp) = stamp {
-            let counts = self.open.counts.of(&stamp.tenant, &stamp.game, stamp.received_at.ms());
-            counts.set_aside(Reason::Poison);
-        }
-        self.open.outputs.push(Output::Quarantine(Box::new(Quarantined {
-            reason: Reason::Poison,
-            errors,
-            partition: self.number,
-            offset: record.offset,
-            owner: stamp.map(|stamp| (stamp.tenant.clone(), stamp.game.clone())),
-            key: record.key.clone(),
-            event_id: None,
-            received_at: stamp.map_or(record.timestamp_ms, |stamp| stamp.received_at.ms()),
-            request_id: stamp.map(|stamp| stamp.request_id.to_string()),
-            raw: record.value.clone().unwrap_or_default(),
-        })));
         Ok(())
     }
 }

@@ -38,16 +38,4 @@ pub(super) enum Halt {
         /// What the state says.
         found: i64,
     },
-    /// Too much that can't be read.
-    #[error(
-        "partition {partition}: {count} records in a row up to offset {offset} are not of play.events; is --topic-prefix right?"
-    )]
-    Flood {
-        /// Which.
-        partition: i32,
-        /// Where.
-        offset: i64,
-        /// How many.
-        count: u32,
-    },
 }

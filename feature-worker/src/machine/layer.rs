@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::counts::Counts;
 use super::output::Output;
+use super::poison::Poison;
 use super::slot::Saved;
 use crate::state::{Entry, SessionKey};
 
@@ -84,7 +85,7 @@ pub(super) struct Before {
 pub(super) struct Start {
     pub(super) log_time: i64,
     pub(super) position: Option<i64>,
-    pub(super) poison_run: u32,
+    pub(super) poison: Poison,
 }
 
 impl Layer {

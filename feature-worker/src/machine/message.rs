@@ -86,6 +86,8 @@ pub enum Input {
         /// They are another's already.
         lost: bool,
     },
+    /// Partitions that have stopped at poison go on.
+    Resume,
     /// The process ends: commit what is there and stop.
     Drain,
 }

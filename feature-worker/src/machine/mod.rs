@@ -15,6 +15,7 @@ mod layer;
 mod message;
 mod output;
 mod partition;
+mod poison;
 mod restore;
 mod seal;
 mod slot;
@@ -33,6 +34,7 @@ use crate::metrics_v1::fold::Bounds;
 pub use layer::Window;
 pub use message::{Command, Input, Restored};
 pub use output::{Output, Quarantined};
+pub use poison::{Poison, PoisonLimit, Stop};
 
 use halt::Halt;
 use layer::Room;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub snapshot_ms: i64,
     /// How much a restore may read again.
     pub window: Window,
+    /// How much poison a partition sets aside before it stops.
+    pub poison_limit: PoisonLimit,
     /// The worker's build, for provenance.
     pub worker: String,
 }
@@ -189,6 +193,7 @@ impl Machine {
                 self.aborted(commands);
             }
             Input::Revoked { token, partitions, lost } => self.revoked(token, partitions, lost, commands),
+            Input::Resume => self.partitions.values_mut().for_each(Partition::resume),
             Input::Drain => (self.draining, self.flushing) = (true, true),
         }
         self.turn(now, commands)

@@ -6,6 +6,7 @@ use eventlog::Record;
 
 use super::behind::Behind;
 use super::layer::{Layer, Room};
+use super::poison::{Poison, Stop};
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
@@ -54,8 +55,12 @@ pub struct Partition {
     unread: HashSet<SessionKey>,
     /// Those of which the log has been asked, while it has not answered.
     asked: Option<HashSet<SessionKey>>,
-    /// Records in a row, up to the position, that can't be read.
-    pub(super) poison_run: u32,
+    /// Records that can't be read, up to the position.
+    pub(super) poison: Poison,
+    /// Where there were too many of them.
+    pub(super) stop: Option<Stop>,
+    /// Those below this offset a person has let through.
+    pub(super) let_through: i64,
     /// Tenants and games that its records told.
     pub(super) names: Names,
 }
@@ -95,7 +100,9 @@ impl Partition {
             layer: 1,
             unread: HashSet::new(),
             asked: None,
-            poison_run: 0,
+            poison: Poison::default(),
+            stop: None,
+            let_through: i64::MIN,
             names: Names::default(),
         }
     }

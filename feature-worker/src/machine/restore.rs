@@ -30,6 +30,7 @@ impl Partition {
             match record {
                 state::Record::Partition(read) => {
                     (self.log_time, self.position, self.replay) = (read.log_time, Some(read.next_offset), read.replay);
+                    self.poison = read.poison.unwrap_or_default();
                 }
                 state::Record::Session(key, Some(kept)) => {
                     let saved = Saved { written: bytes, until: kept.until, since: None };

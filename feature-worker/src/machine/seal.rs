@@ -9,7 +9,7 @@ use super::layer::{Before, Room};
 use super::output::Output;
 use super::partition::{Partition, context};
 use super::slot::{Saved, Slot, Snapshot};
-use crate::report::{Place, report, snapshot};
+use crate::report::{Place, reports, snapshot};
 use crate::session::Session;
 use crate::session::rebuild::Reread;
 use crate::session::told::Told;
@@ -73,6 +73,7 @@ impl Partition {
             log_time: self.log_time,
             next_offset: position,
             replay: self.behind.from(),
+            poison: Some(self.poison).filter(|poison| !poison.is_empty()),
         })?;
         let key = Bytes::from_static(state::PARTITION_KEY);
         outputs.push(Output::State { partition: self.number, key, value: Some(value) });
@@ -212,7 +213,7 @@ impl Partition {
         for layer in layers.into_iter().flatten() {
             if let Some(start) = layer.start {
                 (self.log_time, self.position) = (start.log_time, start.position);
-                self.poison_run = start.poison_run;
+                self.poison = start.poison;
             }
             for (key, before) in layer.before {
                 match before {
@@ -225,6 +226,8 @@ impl Partition {
             }
         }
         self.layer += 1;
+        // It is read again, and stops again.
+        self.stop = None;
         self.drop_backlog();
         self.flowing();
     }
@@ -249,7 +252,7 @@ fn settle(
     Ok(())
 }
 
-/// Puts out a session's next revision.
+/// Puts out a session's next revision, in each version of the metrics.
 pub(super) fn publish(
     session: &mut Session,
     whole: &Told,
@@ -258,11 +261,11 @@ pub(super) fn publish(
     outputs: &mut Vec<Output>,
 ) -> Result<(), Halt> {
     let Some(owner) = &session.owner else { return Ok(()) };
-    let report = report(session, owner, whole, status, place)?;
+    let reports = reports(session, owner, whole, status, place)?;
     let reported = &mut session.reported;
-    (reported.revision, reported.at) = (report.revision, place.log_time);
+    (reported.revision, reported.at) = (reported.revision + 1, place.log_time);
     (reported.is_final, reported.pending) = (status == Status::Final, false);
-    outputs.push(Output::Report(Box::new(report)));
+    outputs.extend(reports.into_iter().map(|report| Output::Report(Box::new(report))));
     Ok(())
 }
 

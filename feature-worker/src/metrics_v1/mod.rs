@@ -6,3 +6,6 @@
 
 pub mod fold;
 pub mod oracle;
+
+/// What reports call it.
+pub const VERSION: u32 = 1;

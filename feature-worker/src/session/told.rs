@@ -1,12 +1,22 @@
 //! What a session's record has told, as far as it has been read in order.
+//!
+//! The one place that holds the fold of each version of the metrics: all are fed from one reading of the record, and
+//! each gives facts of its own. A further version is a module beside [`metrics_v1`](crate::metrics_v1), an optional
+//! field of [`Told`], and a line where events are taken in and where facts are given. It begins with a session's first
+//! event: a session that has begun before, under a release that did not know it, is told by the older versions alone.
 
 use schemas::data::CloseReason;
 use schemas::games::Games;
 use schemas::record::stamp::{Origin, RawBuf};
+use schemas::report::Facts;
 use schemas::{Data, Event, Game, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics_v1::fold::{Bounds, Fold};
+use crate::closing::Closing;
+#[cfg(test)]
+use crate::metrics_probe;
+use crate::metrics_v1;
+use crate::metrics_v1::fold::Bounds;
 
 /// What a session needs to know beside its own state.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +29,14 @@ pub struct Context<'a> {
     pub bounds: Bounds,
 }
 
-/// The fold of a session and what was read beside it.
+/// The folds of a session and what was read beside them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Told {
-    /// The metrics.
     #[serde(rename = "f")]
-    pub fold: Fold,
+    v1: metrics_v1::fold::Fold,
+    #[cfg(test)]
+    #[serde(rename = "f2", default, skip_serializing_if = "Option::is_none")]
+    probe: Option<metrics_probe::Fold>,
     /// What held for the game at the time of the first event; none before it.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<Rules>,
@@ -61,14 +73,49 @@ impl Told {
         }
         // Before the first time there is no gap that the threshold could judge.
         let idle_ms = self.rules.as_ref().map_or(i64::MAX, |rules| rules.idle_ms);
-        self.fold.apply(event, idle_ms, context.bounds);
+        #[cfg(test)]
+        {
+            let begins = self.v1.event_count() == 0 && metrics_probe::is_asked_for(event);
+            self.probe = self.probe.take().or_else(|| begins.then(metrics_probe::Fold::default));
+            self.probe.iter_mut().for_each(|fold| fold.apply(event));
+        }
+        self.v1.apply(event, idle_ms, context.bounds);
         if let Data::SessionClosed(reason) = event.data {
             self.close = Some(reason);
         }
     }
 
+    /// The facts of a session that ends here, in each version that has all of its record, the oldest version first.
+    pub fn facts(&self, closing: &Closing<'_>) -> Vec<Facts> {
+        #[cfg_attr(not(test), expect(unused_mut, reason = "there is one version outside tests"))]
+        let mut facts = vec![self.v1.facts(closing)];
+        #[cfg(test)]
+        facts.extend(self.probe.as_ref().map(|fold| fold.facts(closing)));
+        facts
+    }
+
+    /// Distinct events of the record.
+    pub fn event_count(&self) -> u64 {
+        self.v1.event_count()
+    }
+
+    /// Time of the first event on the client's clock, in ms since the epoch; none before the first that has one.
+    pub fn first_at(&self) -> Option<i64> {
+        self.v1.first_at()
+    }
+
+    /// The latest time seen on the client's clock, in ms since the epoch; none before the first.
+    pub fn last_at(&self) -> Option<i64> {
+        self.v1.last_at()
+    }
+
+    /// Active time so far, in ms.
+    pub fn active_ms(&self) -> i64 {
+        self.v1.active_ms(self.idle_ms())
+    }
+
     /// The idle threshold, in ms; 0 before the first event.
-    pub fn idle_ms(&self) -> i64 {
+    fn idle_ms(&self) -> i64 {
         self.rules.as_ref().map_or(0, |rules| rules.idle_ms)
     }
 }

@@ -10,8 +10,9 @@ use eventlog::{
 };
 use feature_worker::Config;
 use feature_worker::config::OnStop;
+use feature_worker::machine::PoisonLimit;
 use schemas::topics::{Kept, Topic};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::content::Content;
@@ -32,6 +33,8 @@ const BEGIN: i64 = 1_767_600_000_000;
 const HOUR: i64 = 3_600_000;
 /// Within this time after its last step a history has come to an end, in ms.
 const PATIENCE: u64 = 60_000;
+/// How often each worker is told to go on where poison has stopped it.
+const RESUMED: Duration = Duration::from_millis(150);
 /// The group of the workers.
 const GROUP: &str = "workers";
 
@@ -108,6 +111,8 @@ struct Worker {
     log: SimulatedLog,
     shell: Shell,
     task: JoinHandle<anyhow::Result<()>>,
+    /// Tells it now and then to go on.
+    _operator: JoinSet<()>,
 }
 
 impl<'a> World<'a> {
@@ -228,9 +233,20 @@ impl<'a> World<'a> {
             // One that writes every state, one that soon does, one that puts it off as long as it may.
             replay_window: [0, 40, 500_000][name % 3],
             replay_age: [Duration::from_hours(1), millis(TIMEOUT)][name % 2],
+            // One that no poison stops, two that the second piece of it does until they are told to go on.
+            poison_limit: PoisonLimit { records: [0, 1, 1][name % 3], within_ms: HOUR },
         };
         let task = tokio::spawn(feature_worker::run(config, (self.ways.between)(log.clone()), shell.clone()));
-        self.workers.push(Worker { name, log, shell, task });
+        let mut operator = JoinSet::new();
+        let orders = shell.orders.clone();
+        operator.spawn(async move {
+            loop {
+                tokio::time::sleep(RESUMED).await;
+                // Refused where it has stopped, or ended.
+                drop(orders.give("resume").await);
+            }
+        });
+        self.workers.push(Worker { name, log, shell, task, _operator: operator });
         Ok(())
     }
 

@@ -16,7 +16,7 @@ async fn faulty(fault: Fault) -> (World, Arc<Fault>) {
     (world, fault)
 }
 
-fn partition_of(session: &[Value]) -> i32 {
+pub(crate) fn partition_of(session: &[Value]) -> i32 {
     let id = session[0]["session_id"].as_str().unwrap().parse().unwrap();
     topics::partition(topics::session_key(&Tenant::parse("acme").unwrap(), id).as_bytes(), PARTITIONS)
 }

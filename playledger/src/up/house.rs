@@ -171,7 +171,10 @@ fn start_parts(
     let clock = &shell.clock;
     Ok(vec![
         Part::start("gateway", seconds(7), clock, ends, |shell| ingest_gateway::run(gateway, log(), shell)),
-        Part::start("worker", seconds(4), clock, ends, |shell| feature_worker::run(worker, log(), shell)),
+        Part::start("worker", seconds(4), clock, ends, |part| {
+            // The process has one ops port, for the orders of all parts.
+            feature_worker::run(worker, log(), Shell { orders: shell.orders.clone(), ..part })
+        }),
         Part::start("projector", seconds(3), clock, ends, |shell| projector::run(projector, log(), shell)),
         Part::start("dashboard", seconds(1), clock, ends, |shell| dashboard::run(dashboard, shell)),
     ])

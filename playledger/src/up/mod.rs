@@ -17,7 +17,7 @@ mod summary;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use daemon::{Clock, Health, Ready, Shell, Shutdown, files, ops, telemetry};
+use daemon::{Clock, Health, Orders, Ready, Shell, Shutdown, files, ops, telemetry};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::folder::{Folder, LogKind, Running};
@@ -55,6 +55,7 @@ async fn run(arguments: &Arguments, recorder: PrometheusHandle) -> anyhow::Resul
         health: Health::new(),
         ready: Ready::default(),
         clock: Clock::system(),
+        orders: Orders::default(),
     };
     // The folder before the ports: where another `up` runs on it, its ports are taken for that reason.
     let folder = Folder::take(&arguments.folder(), arguments.log_kind())?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use daemon::{Clock, Health, Ready, Shell, Shutdown};
+use daemon::{Clock, Health, Orders, Ready, Shell, Shutdown};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -50,6 +50,7 @@ impl Part {
             health: Health::new(),
             ready: Ready::new(name, None),
             clock: clock.clone(),
+            orders: Orders::default(),
         };
         let work = tokio::spawn(run(shell.clone()));
         let ends = ends.clone();

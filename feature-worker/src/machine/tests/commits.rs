@@ -194,19 +194,6 @@ fn an_abort_forgets_nothing_of_how_much_states_weigh() {
 }
 
 #[test]
-fn poison_that_is_read_again_after_an_abort_counts_once_towards_a_flood() {
-    let mut world = World::new();
-    for _ in 0..6_000 {
-        world.put_raw(SESSION, "no JSON".into(), BEGIN);
-    }
-    world.fate = Fate::Aborted;
-    world.run();
-    world.run();
-    assert_eq!(world.stopped, None);
-    assert_eq!(world.quarantine.len(), 6_000);
-}
-
-#[test]
 fn a_partition_given_back_before_its_release_stays() {
     let mut world = World::new();
     world.put(&attempt(0), BEGIN);

@@ -221,7 +221,7 @@ fn once_all_sessions_are_written_the_release_before_can_read_on() {
     assert_eq!(position(&world).0, 2);
     world.step(Input::Drain);
     assert_eq!(world.stopped.as_deref(), Some(""));
-    assert_eq!(position(&world), (1, Position { log_time: BEGIN, next_offset: 2, replay: None }));
+    assert_eq!(position(&world), (1, Position { log_time: BEGIN, next_offset: 2, replay: None, poison: None }));
 }
 
 #[test]

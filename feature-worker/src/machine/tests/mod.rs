@@ -10,11 +10,13 @@ mod events;
 mod holes;
 mod lazy;
 mod lifecycle;
+mod poison;
 mod property;
 mod reach;
 mod setting_aside;
 mod speed;
 mod upgrade;
+mod versions;
 mod volume;
 mod waiting;
 
@@ -30,7 +32,7 @@ use schemas::report::Report;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 
-use super::{Command, Input, Machine, Output, Quarantined, Restored, Settings, Window};
+use super::{Command, Input, Machine, Output, PoisonLimit, Quarantined, Restored, Settings, Window};
 use crate::metrics_v1::fold::Bounds;
 pub(super) use events::{attempt, close, event, event_at, expected};
 
@@ -96,6 +98,7 @@ pub(super) fn settings() -> Settings {
         margin_ms: MARGIN,
         snapshot_ms: 5 * SECOND,
         window: Window { records: 20, age_ms: HOUR },
+        poison_limit: PoisonLimit { records: 1_000, within_ms: MINUTE },
         worker: "test".into(),
     }
 }

@@ -2,8 +2,7 @@
 
 use num_bigint::BigUint;
 use schemas::Timestamp;
-use schemas::data::CloseReason;
-use schemas::metrics::{METRICS_VERSION, Metrics};
+use schemas::metrics::Metrics;
 use schemas::report::{Facts, Flag, TaskFigures};
 
 use super::evidence::{count, evidence};
@@ -11,26 +10,11 @@ use super::ratio::ratio;
 use super::tasks::{Sums, Task, Tasks};
 use super::time::Time;
 use super::{Fold, Started};
+use crate::closing::Closing;
+use crate::metrics_v1::VERSION;
 
 /// At most so much faster than expected counts.
 const EFFICIENCY_CAP: f64 = 2.0;
-
-/// What a session's end knows beside the fold.
-#[derive(Clone, Debug)]
-pub struct Closing<'a> {
-    /// Why it ended.
-    pub reason: CloseReason,
-    /// No seq up to the highest event or hole lacks an event; none without seq.
-    pub complete: Option<bool>,
-    /// Distinct seqs of events, and the highest of them + 1; none without seq.
-    pub seqs: Option<(u64, u64)>,
-    /// What went wrong on the way, but for what the fold itself knows.
-    pub flags: &'a [Flag],
-    /// The session's idle threshold, in ms.
-    pub idle_ms: i64,
-    /// The event types that the game declares to send.
-    pub emits: &'a [String],
-}
 
 impl Fold {
     /// The facts of a session that ends with what has been folded.
@@ -44,7 +28,7 @@ impl Fold {
         flags.dedup();
         let Started { platform, locale, device } = self.started.clone().unwrap_or_default();
         Facts {
-            metrics_version: METRICS_VERSION,
+            metrics_version: VERSION,
             close_reason: closing.reason,
             started: Timestamp::from_ms(time.first().unwrap_or_default()),
             ended: Timestamp::from_ms(time.last().unwrap_or_default()),

@@ -21,7 +21,6 @@ use schemas::event::Event;
 use serde::{Deserialize, Serialize};
 
 pub use bounds::{Bounds, PIECE_BYTES};
-pub use facts::Closing;
 pub use ratio::ratio;
 
 use crate::cow::Row;

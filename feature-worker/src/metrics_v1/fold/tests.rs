@@ -11,6 +11,7 @@ use schemas::testing::{Style, evidence, session};
 use serde_json::Value;
 
 use super::*;
+use crate::closing::Closing;
 use crate::metrics_v1::oracle;
 
 const IDLE_MS: i64 = 60_000;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use schemas::Timestamp;
 use schemas::data::{Data, EvidenceSource};
-use schemas::metrics::METRICS_VERSION;
 use schemas::report::{Evidence, Facts, Flag, TaskFigures};
 
 use super::evidence::{Piece, declared, recorded};
 use super::{Session, counts};
-use crate::metrics_v1::fold::Closing;
+use crate::closing::Closing;
+use crate::metrics_v1::VERSION;
 
 /// The facts of a session that ends with this record.
 pub fn facts(session: &Session<'_, '_>, closing: &Closing<'_>) -> Facts {
@@ -23,7 +23,7 @@ pub fn facts(session: &Session<'_, '_>, closing: &Closing<'_>) -> Facts {
     flags.sort_unstable();
     let metrics = session.metrics();
     Facts {
-        metrics_version: METRICS_VERSION,
+        metrics_version: VERSION,
         close_reason: closing.reason,
         started: Timestamp::from_ms(session.at.first().copied().unwrap_or(0)),
         ended: Timestamp::from_ms(session.at.last().copied().unwrap_or(0)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use feature_worker::metrics_v1::fold::Closing;
+use feature_worker::closing::Closing;
 use feature_worker::metrics_v1::oracle::{self, Session};
 use schemas::data::{CloseReason, Data};
 use schemas::report::{Facts, Flag, Kind, Report};

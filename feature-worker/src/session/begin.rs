@@ -10,7 +10,7 @@ use schemas::record::stamp::Raw;
 use super::buffer::{Buffer, Held, Waiting};
 use super::close::{MOST_CLOSE_BYTES, MOST_CLOSES};
 use super::judge::{Arrival, Judgement, Released, Verdict, held, kept_whole};
-use super::prefix::Prefix;
+use super::prefix::{Place, Prefix};
 use super::tag::Tag;
 use super::told::{Context, Unreadable, reread};
 use super::{Order, Owner, Session};
@@ -59,7 +59,7 @@ impl Session {
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Judgement, Unreadable> {
-        if self.is_shut(arrival) || self.is_full() {
+        if self.is_shut(arrival) || self.is_lost(event.seq) {
             return Ok(Verdict::SetAside(Reason::Late).into());
         }
         self.gather_early();
@@ -93,12 +93,13 @@ impl Session {
         if closes.is_empty() && seq == self.prefix.next() {
             self.buffer.take(seq);
             self.fold(event, context);
-            self.prefix.push(Tag::of(event.event_id));
+            self.prefix.pass(Tag::of(event.event_id), self.terms.events);
             return self.advance(context);
         }
         let mut placed = BTreeMap::from([(seq, held(event, raw, arrival))]);
         for close in closes {
             let verdict = match reread(&close.raw)?.seq {
+                seq if self.is_lost(seq) => Verdict::SetAside(Reason::Late),
                 Some(seq) if placed.contains_key(&seq) => Verdict::SetAside(Reason::SeqConflict),
                 Some(seq) => {
                     self.stands_at(close.id, seq);
@@ -139,7 +140,7 @@ impl Session {
         for close in closes {
             let told = reread(&close.raw)?;
             if told.seq.is_some() {
-                self.ids.insert(close.id);
+                self.ids.insert(close.id, self.terms.events);
                 self.fold(&told, context);
             } else {
                 self.closes.insert(close.id, close.known());
@@ -175,8 +176,13 @@ impl Session {
     pub(super) fn pass_holes(&mut self) {
         while let Some(Waiting::Hole) = self.buffer.get(self.prefix.next()) {
             self.buffer.take(self.prefix.next());
-            self.prefix.push(Tag::HOLE);
+            self.prefix.pass(Tag::HOLE, self.terms.events);
         }
+    }
+
+    /// Whether a seq lies among holes that are forgotten one by one: so many came before the first event.
+    fn is_lost(&self, seq: Option<u64>) -> bool {
+        seq.is_some_and(|seq| self.prefix.at(seq) == Place::Lost)
     }
 }
 

@@ -15,8 +15,6 @@ pub struct Context<'a> {
     pub games: &'a Games,
     /// Whose session it is.
     pub tenant: &'a Tenant,
-    /// How much a fold remembers.
-    pub bounds: Bounds,
 }
 
 /// The fold of a session and what was read beside it.
@@ -52,8 +50,8 @@ pub struct Rules {
 pub struct Unreadable(String);
 
 impl Told {
-    /// Takes in the next event of the record.
-    pub fn apply(&mut self, event: &Event<'_>, game: &Game, context: &Context<'_>) {
+    /// Takes in the next event of the record; of what `bounds` have no room for the fold keeps the sums.
+    pub fn apply(&mut self, event: &Event<'_>, game: &Game, bounds: Bounds, context: &Context<'_>) {
         if self.rules.is_none()
             && let Some(at) = event.timestamp
         {
@@ -61,7 +59,7 @@ impl Told {
         }
         // Before the first time there is no gap that the threshold could judge.
         let idle_ms = self.rules.as_ref().map_or(i64::MAX, |rules| rules.idle_ms);
-        self.fold.apply(event, idle_ms, context.bounds);
+        self.fold.apply(event, idle_ms, bounds);
         if let Data::SessionClosed(reason) = event.data {
             self.close = Some(reason);
         }

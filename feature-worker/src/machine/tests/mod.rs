@@ -31,7 +31,6 @@ use schemas::topics::Topic;
 use serde_json::{Value, json};
 
 use super::{Command, Input, Machine, Output, Quarantined, Restored, Settings, Window};
-use crate::metrics_v1::fold::Bounds;
 pub(super) use events::{attempt, close, event, event_at, expected};
 
 /// 2026-01-05T08:00:00Z: when the tests begin, on every clock.
@@ -91,7 +90,6 @@ pub(super) struct World {
 pub(super) fn settings() -> Settings {
     Settings {
         games: Games::all(GameSettings::default()),
-        bounds: Bounds::default(),
         commit_interval_ms: 200,
         margin_ms: MARGIN,
         snapshot_ms: 5 * SECOND,

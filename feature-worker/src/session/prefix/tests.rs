@@ -56,7 +56,7 @@ fn holes_and_skipped_gaps_can_be_filled() {
     assert_eq!(prefix.at(0), Place::Event(tag(2)));
     assert_eq!(prefix.at(2), Place::Event(tag(3)));
     assert_eq!(pairs(&prefix.skipped()), [(1, 2), (3, 4)]);
-    assert_eq!((prefix.events(), prefix.stretches()), (3, 3));
+    assert_eq!((prefix.events(), prefix.runs.len()), (3, 3));
     prefix.unfill(0, false);
     assert_eq!(prefix.at(0), Place::Hole);
     assert_eq!(prefix.events(), 2);
@@ -93,7 +93,7 @@ fn a_gap_that_is_filled_leaves_one_stretch() {
         for seq in order {
             assert!(prefix.fill(seq, tag(seq.into())));
         }
-        assert_eq!((prefix.stretches(), prefix.len(), prefix.next(), prefix.span()), (1, 8, 8, 8));
+        assert_eq!((prefix.runs.len(), prefix.len(), prefix.next(), prefix.span()), (1, 8, 8, 8));
         assert!((0..8).all(|seq| prefix.at(seq) == Place::Event(tag(seq.into()))));
     }
 }

@@ -69,7 +69,10 @@ impl Session {
             return Ok(Verdict::SetAside(Reason::SeqConflict).into());
         }
         let early = std::mem::take(&mut self.early);
-        let (closes, mut released) = owner.take_up(early)?;
+        let (mut closes, mut released) = owner.take_up(early)?;
+        if event.seq.is_some() {
+            closes = self.without_lost(closes, &mut released)?;
+        }
         self.closed = !closes.is_empty();
         self.owner = Some(owner);
         match event.seq {
@@ -99,7 +102,6 @@ impl Session {
         let mut placed = BTreeMap::from([(seq, held(event, raw, arrival))]);
         for close in closes {
             let verdict = match reread(&close.raw)?.seq {
-                seq if self.is_lost(seq) => Verdict::SetAside(Reason::Late),
                 Some(seq) if placed.contains_key(&seq) => Verdict::SetAside(Reason::SeqConflict),
                 Some(seq) => {
                     self.stands_at(close.id, seq);
@@ -178,6 +180,20 @@ impl Session {
             self.buffer.take(self.prefix.next());
             self.prefix.pass(Tag::HOLE, self.terms.events);
         }
+    }
+
+    /// Those of the closes for which there is a place; the others are late.
+    fn without_lost(&mut self, closes: Vec<Held>, released: &mut Vec<Released>) -> Result<Vec<Held>, Unreadable> {
+        let mut placed = Vec::new();
+        for held in closes {
+            if self.is_lost(reread(&held.raw)?.seq) {
+                self.trail.strays = true;
+                released.push(Released { held, verdict: Verdict::SetAside(Reason::Late) });
+            } else {
+                placed.push(held);
+            }
+        }
+        Ok(placed)
     }
 
     /// Whether a seq lies among holes that are forgotten one by one: so many came before the first event.

@@ -1,6 +1,7 @@
 //! A small log in memory around the machine, one partition.
 
 mod arrival;
+mod beyond;
 mod bounds;
 mod brought_back;
 mod closing;

@@ -19,8 +19,10 @@ use super::told::Told;
 use super::{Cause, Order, Owner, Reported, Session, Terms, Trail};
 use crate::metrics_v1::fold::Bounds;
 
-/// A marker names one empty stretch for so many events that its session told apart.
+/// A marker names one empty stretch for so many events that its session told apart…
 const STRETCHES: usize = 4;
+/// …and at most so many where nothing can fill them: they tell what is late from what is a repeat.
+const MOST_GONE: usize = 64;
 /// How long a marker stays, in ms of log time.
 pub const MARKER_MS: i64 = 32 * 86_400_000;
 
@@ -100,7 +102,10 @@ impl Session {
             }
             next = seq + 1;
         }
-        gone |= blur(&mut skipped, &mut holes, self.terms.events / STRETCHES);
+        gone |= skipped.len() + holes.len() > self.terms.events / STRETCHES;
+        if gone {
+            blur(&mut skipped, &mut holes);
+        }
         Some(Marker {
             owner,
             order: self.order,
@@ -193,17 +198,16 @@ impl Marker {
     }
 }
 
-/// Where both are more than `most` ranges, makes the oldest of them one, and tells that it did.
-fn blur(skipped: &mut Vec<Range<u64>>, holes: &mut Vec<Range<u64>>, most: usize) -> bool {
-    let Some(more) = (skipped.len() + holes.len()).checked_sub(most).filter(|more| *more > 0) else { return false };
+/// Where both are more than [`MOST_GONE`] ranges, makes the oldest of them one.
+fn blur(skipped: &mut Vec<Range<u64>>, holes: &mut Vec<Range<u64>>) {
+    let Some(more) = (skipped.len() + holes.len()).checked_sub(MOST_GONE + 1) else { return };
     let mut ends: Vec<u64> = skipped.iter().chain(&*holes).map(|range| range.end).collect();
     ends.sort_unstable();
     // The one that stands for them counts too.
-    let end = ends[more.min(ends.len() - 1)];
+    let end = ends[more + 1];
     skipped.retain(|range| range.end > end);
     holes.retain(|range| range.end > end);
     skipped.insert(0, 0..end);
-    true
 }
 
 /// Whether a seq lies in one of the ranges, which are in order.

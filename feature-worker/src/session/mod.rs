@@ -19,6 +19,9 @@ pub mod tag;
 pub mod told;
 mod worn;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::data::CloseReason;

@@ -133,6 +133,13 @@ impl Prefix {
         self.len + STRETCH * self.runs.len().saturating_sub(1)
     }
 
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let worn = self.worn.as_ref().map_or(0, |worn| size_of::<Worn>() + worn.voids() * size_of::<(u64, u64)>());
+        self.len * size_of::<Tag>() + self.runs.len() * size_of::<Run>() + worn
+    }
+
     /// Whether it has forgotten tags.
     pub fn is_worn(&self) -> bool {
         self.worn.is_some()

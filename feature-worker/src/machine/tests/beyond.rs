@@ -169,6 +169,7 @@ fn a_session_of_which_every_other_event_is_refused_goes_on_and_stays_small() {
     world.run();
     world.wait(2 * HOUR);
     assert_state_fits(&world);
+    // Of its newest holes it is still told what is a repeat.
     for seq in [0, 1, 39_998, 39_999] {
         world.put(&attempt(seq), BEGIN + 3 * HOUR);
     }

@@ -54,7 +54,6 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
     let health = shell.health.component("feature-worker");
     let settings = machine::Settings {
         games: config.settings()?,
-        bounds: metrics_v1::fold::Bounds::default(),
         commit_interval_ms: millis(config.commit_interval),
         margin_ms: millis(config.late_margin),
         snapshot_ms: SNAPSHOT_MS,

@@ -2,14 +2,14 @@
 
 use schemas::record::VERSION;
 use schemas::record::live::Live;
-use schemas::report::{Facts, Flag, Provenance, Report, Status};
+use schemas::report::{Bounds, Facts, Flag, Provenance, Report, Status};
 use schemas::topics::Topic;
 use schemas::{Tenant, Timestamp, canonical};
 use uuid::Uuid;
 
 use crate::closing::Closing;
 use crate::session::told::{Context, Told};
-use crate::session::{Owner, Session};
+use crate::session::{Owner, Session, Terms};
 
 /// Room in a record for what stands beside a report's facts, in bytes.
 const BESIDE_BYTES: usize = 64 << 10;
@@ -82,7 +82,7 @@ fn report(
 
 fn facts(session: &Session, whole: &Told) -> Vec<Facts> {
     let rules = whole.rules.clone().unwrap_or_default();
-    let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_full(), Flag::Truncated)];
+    let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_worn(), Flag::Truncated)];
     let flags: Vec<Flag> = flags.into_iter().filter_map(|(holds, flag)| holds.then_some(flag)).collect();
     whole.facts(&Closing {
         reason: session.close_reason(whole.close),
@@ -108,8 +108,21 @@ fn provenance(session: &Session, facts: &Facts, place: &Place<'_>) -> Provenance
         session_timeout_ms: terms.timeout_ms,
         grace_ms: terms.grace_ms,
         cap_ms: terms.cap_ms,
+        bounds: Some(bounds(terms)),
         worker: place.worker.to_owned(),
         reported_at: Timestamp::from_ms(place.log_time),
+    }
+}
+
+fn bounds(terms: &Terms) -> Bounds {
+    Bounds {
+        events: terms.events,
+        buffer_events: terms.buffer_events,
+        buffer_bytes: terms.buffer_bytes,
+        tasks: terms.fold.tasks,
+        task_bytes: terms.fold.task_bytes,
+        evidence: terms.fold.evidence,
+        text_bytes: terms.fold.text_bytes,
     }
 }
 

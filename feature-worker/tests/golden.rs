@@ -151,7 +151,6 @@ fn settings() -> Settings {
     let emits: Arc<[String]> = Arc::from(["strategy.changed".to_owned(), "task.abandoned".to_owned()]);
     Settings {
         games: Games::all(GameSettings { emits, ..GameSettings::default() }),
-        bounds: metrics_v1::fold::Bounds::default(),
         commit_interval_ms: 200,
         margin_ms: 0,
         snapshot_ms: 5_000,

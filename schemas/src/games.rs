@@ -9,14 +9,20 @@
 //! session_timeout = "20m"
 //! grace = "2h"
 //! cap = "12h"
+//! events = 65536
 //! buffer_events = 4096
 //! buffer_bytes = 524288
+//! tasks = 2000
+//! task_bytes = 524288
+//! evidence = 512
+//! text_bytes = 1024
 //! emits = ["strategy.changed", "task.abandoned"]
 //! time_zone = "Europe/Berlin"
 //! ```
 //!
 //! An entry overrides what it names and nothing else. Entries for all give way to a tenant's, these
-//! to a game's, these to a game's environment; among equals, a later `valid_from` wins.
+//! to a game's, these to a game's environment; among equals, a later `valid_from` wins. What each bound
+//! does to a session that reaches it is in docs/sessions.md.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,10 +47,20 @@ pub struct GameSettings {
     pub grace_ms: i64,
     /// The longest session, in log time; > 0.
     pub cap_ms: i64,
+    /// So many of a session's newest events are told apart by their ids; 1 to 65,536.
+    pub events: usize,
     /// Most events that a session buffers behind a gap; 1 to 16,384.
     pub buffer_events: usize,
     /// Most bytes that a session buffers behind a gap; 1 to 1 MiB.
     pub buffer_bytes: usize,
+    /// Most tasks of a session that have figures of their own; 1 to 4,000.
+    pub tasks: usize,
+    /// Most bytes of these figures in a report; 1 to 512 KiB.
+    pub task_bytes: usize,
+    /// Most pieces of evidence.recorded that a session keeps; 1 to 2,048.
+    pub evidence: usize,
+    /// Most bytes of each text of session.started; 1 to 4 KiB.
+    pub text_bytes: usize,
     /// The event types that the game declares to send, in alphabetical order.
     pub emits: Arc<[String]>,
     /// The zone of the game's days.
@@ -52,15 +68,21 @@ pub struct GameSettings {
 }
 
 impl Default for GameSettings {
-    /// DESIGN's figures: idle 60 s, time-out 30 min, grace 1 h, cap 24 h, buffer of 4,096 events and 512 KB, UTC.
+    /// DESIGN's figures: idle 60 s, time-out 30 min, grace 1 h, cap 24 h, 65,536 events, buffer of 4,096 events and
+    /// 512 KB, 2,000 tasks in 512 KB, 512 pieces of evidence, texts of 1 KB, UTC. A report stays below 1 MB.
     fn default() -> Self {
         Self {
             idle_ms: 60_000,
             session_timeout_ms: 30 * 60_000,
             grace_ms: 60 * 60_000,
             cap_ms: 24 * 60 * 60_000,
+            events: 65_536,
             buffer_events: 4_096,
             buffer_bytes: 512 << 10,
+            tasks: 2_000,
+            task_bytes: 512 << 10,
+            evidence: 512,
+            text_bytes: 1 << 10,
             emits: Arc::default(),
             time_zone: Tz::UTC,
         }
@@ -97,8 +119,13 @@ struct Overrides {
     session_timeout_ms: Option<i64>,
     grace_ms: Option<i64>,
     cap_ms: Option<i64>,
+    events: Option<usize>,
     buffer_events: Option<usize>,
     buffer_bytes: Option<usize>,
+    tasks: Option<usize>,
+    task_bytes: Option<usize>,
+    evidence: Option<usize>,
+    text_bytes: Option<usize>,
     emits: Option<Arc<[String]>>,
     time_zone: Option<Tz>,
 }
@@ -145,8 +172,13 @@ impl Overrides {
         set(&mut settings.session_timeout_ms, self.session_timeout_ms.as_ref());
         set(&mut settings.grace_ms, self.grace_ms.as_ref());
         set(&mut settings.cap_ms, self.cap_ms.as_ref());
+        set(&mut settings.events, self.events.as_ref());
         set(&mut settings.buffer_events, self.buffer_events.as_ref());
         set(&mut settings.buffer_bytes, self.buffer_bytes.as_ref());
+        set(&mut settings.tasks, self.tasks.as_ref());
+        set(&mut settings.task_bytes, self.task_bytes.as_ref());
+        set(&mut settings.evidence, self.evidence.as_ref());
+        set(&mut settings.text_bytes, self.text_bytes.as_ref());
         set(&mut settings.emits, self.emits.as_ref());
         set(&mut settings.time_zone, self.time_zone.as_ref());
     }

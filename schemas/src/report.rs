@@ -105,8 +105,9 @@ pub struct Facts {
 pub enum Flag {
     /// The buffer's bound was reached, and the fold passed a gap: arrival order mattered.
     GapSkipped,
-    /// A bound on what is remembered of a session (events, tasks, evidence, texts) was reached: some figures
-    /// leave out what came after.
+    /// A bound on what is remembered of a session was reached. Of tasks, evidence and texts: some figures leave
+    /// out what came after. Of events: a repeat of an old one may have counted as new where the session has no
+    /// seq, and what came late for an old place of one with seq was set aside.
     Truncated,
 }
 
@@ -191,8 +192,30 @@ pub struct Provenance {
     pub grace_ms: i64,
     /// The longest session allowed at the first arrival, in ms of log time.
     pub cap_ms: i64,
+    /// How much was remembered of the session; none in a report of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
     /// The worker's build.
     pub worker: String,
     /// When it was reported, in the partition's log time.
     pub reported_at: Timestamp,
+}
+
+/// How much was remembered of a session, as set for its game at the first arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// So many of its newest events were told apart by their ids.
+    pub events: usize,
+    /// Most events that were buffered behind a gap.
+    pub buffer_events: usize,
+    /// Most bytes that were buffered behind a gap.
+    pub buffer_bytes: usize,
+    /// Most tasks with figures of their own.
+    pub tasks: usize,
+    /// Most bytes of these figures.
+    pub task_bytes: usize,
+    /// Most pieces of evidence.recorded.
+    pub evidence: usize,
+    /// Most bytes of each text of session.started.
+    pub text_bytes: usize,
 }

@@ -193,7 +193,6 @@ fn machine(sessions: Vec<Session>) -> anyhow::Result<()> {
 fn feed(batches: Vec<Vec<Record>>) -> anyhow::Result<Vec<Output>> {
     let mut machine = Machine::new(Settings {
         games: Games::all(GameSettings::default()),
-        bounds: Bounds::default(),
         commit_interval_ms: 200,
         margin_ms: 60_000,
         snapshot_ms: 5_000,

@@ -10,7 +10,6 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use eventlog::{Headers, Record};
 use feature_worker::machine::{Command, Input, Machine, Output, Restored, Settings, Window};
-use feature_worker::metrics_v1::fold::Bounds;
 use playledger_benches::usage::cpu_of_thread;
 use schemas::games::{GameSettings, Games};
 use schemas::topics::session_key;
@@ -236,7 +235,6 @@ impl Load {
 fn machine(window: usize) -> Machine {
     Machine::new(Settings {
         games: Games::all(GameSettings::default()),
-        bounds: Bounds::default(),
         commit_interval_ms: 200,
         margin_ms: 60_000,
         snapshot_ms: 5_000,

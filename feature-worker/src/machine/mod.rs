@@ -29,8 +29,6 @@ use std::collections::BTreeMap;
 
 use schemas::games::Games;
 
-use crate::metrics_v1::fold::Bounds;
-
 pub use layer::Window;
 pub use message::{Command, Input, Restored};
 pub use output::{Output, Quarantined};
@@ -46,8 +44,6 @@ use restore::Resume;
 pub struct Settings {
     /// Settings by game.
     pub games: Games,
-    /// How much a fold remembers.
-    pub bounds: Bounds,
     /// Time between two commits.
     pub commit_interval_ms: i64,
     /// How late a deadline fires on a drained partition: more than an append may take.

@@ -231,5 +231,5 @@ impl Partition {
 
 /// What a session needs to know beside its own state.
 pub(super) fn context<'a>(settings: &'a Settings, key: &'a SessionKey) -> Context<'a> {
-    Context { games: &settings.games, tenant: &key.tenant, bounds: settings.bounds }
+    Context { games: &settings.games, tenant: &key.tenant }
 }

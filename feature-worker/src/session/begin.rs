@@ -10,7 +10,7 @@ use schemas::record::stamp::Raw;
 use super::buffer::{Buffer, Held, Waiting};
 use super::close::{MOST_CLOSE_BYTES, MOST_CLOSES};
 use super::judge::{Arrival, Judgement, Released, Verdict, held, kept_whole};
-use super::prefix::Prefix;
+use super::prefix::{Place, Prefix};
 use super::tag::Tag;
 use super::told::{Context, Unreadable, reread};
 use super::{Order, Owner, Session};
@@ -59,7 +59,7 @@ impl Session {
         arrival: &Arrival<'_>,
         context: &Context<'_>,
     ) -> Result<Judgement, Unreadable> {
-        if self.is_shut(arrival) || self.is_full() {
+        if self.is_shut(arrival) || self.is_lost(event.seq) {
             return Ok(Verdict::SetAside(Reason::Late).into());
         }
         self.gather_early();
@@ -69,7 +69,10 @@ impl Session {
             return Ok(Verdict::SetAside(Reason::SeqConflict).into());
         }
         let early = std::mem::take(&mut self.early);
-        let (closes, mut released) = owner.take_up(early)?;
+        let (mut closes, mut released) = owner.take_up(early)?;
+        if event.seq.is_some() {
+            closes = self.without_lost(closes, &mut released)?;
+        }
         self.closed = !closes.is_empty();
         self.owner = Some(owner);
         match event.seq {
@@ -93,7 +96,7 @@ impl Session {
         if closes.is_empty() && seq == self.prefix.next() {
             self.buffer.take(seq);
             self.fold(event, context);
-            self.prefix.push(Tag::of(event.event_id));
+            self.prefix.pass(Tag::of(event.event_id), self.terms.events);
             return self.advance(context);
         }
         let mut placed = BTreeMap::from([(seq, held(event, raw, arrival))]);
@@ -139,7 +142,7 @@ impl Session {
         for close in closes {
             let told = reread(&close.raw)?;
             if told.seq.is_some() {
-                self.ids.insert(close.id);
+                self.ids.insert(close.id, self.terms.events);
                 self.fold(&told, context);
             } else {
                 self.closes.insert(close.id, close.known());
@@ -175,8 +178,27 @@ impl Session {
     pub(super) fn pass_holes(&mut self) {
         while let Some(Waiting::Hole) = self.buffer.get(self.prefix.next()) {
             self.buffer.take(self.prefix.next());
-            self.prefix.push(Tag::HOLE);
+            self.prefix.pass(Tag::HOLE, self.terms.events);
         }
+    }
+
+    /// Those of the closes for which there is a place; the others are late.
+    fn without_lost(&mut self, closes: Vec<Held>, released: &mut Vec<Released>) -> Result<Vec<Held>, Unreadable> {
+        let mut placed = Vec::new();
+        for held in closes {
+            if self.is_lost(reread(&held.raw)?.seq) {
+                self.trail.strays = true;
+                released.push(Released { held, verdict: Verdict::SetAside(Reason::Late) });
+            } else {
+                placed.push(held);
+            }
+        }
+        Ok(placed)
+    }
+
+    /// Whether a seq lies among holes that are forgotten one by one: so many came before the first event.
+    fn is_lost(&self, seq: Option<u64>) -> bool {
+        seq.is_some_and(|seq| self.prefix.at(seq) == Place::Lost)
     }
 }
 

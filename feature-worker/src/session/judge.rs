@@ -109,7 +109,7 @@ impl Session {
             return Ok(());
         }
         if is_next {
-            self.prefix.push(Tag::HOLE);
+            self.prefix.pass(Tag::HOLE, self.terms.events);
             self.advance(context)?;
         } else {
             self.wait(seq, Waiting::Hole, context)?;

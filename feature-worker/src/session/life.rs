@@ -52,9 +52,6 @@ impl Session {
             let from = if self.reopened { from } else { from.min(self.cap()) };
             return from.saturating_add(terms.grace_ms);
         }
-        if self.is_full() {
-            return trail.last_arrival;
-        }
         self.cap().min(trail.last_arrival.saturating_add(terms.timeout_ms))
     }
 
@@ -64,8 +61,7 @@ impl Session {
             return Expiry::Evicted;
         }
         let at = self.deadline();
-        let too_long = self.is_full() || at >= self.cap();
-        let reason = if too_long { CloseReason::TooLong } else { CloseReason::Timeout };
+        let reason = if at >= self.cap() { CloseReason::TooLong } else { CloseReason::Timeout };
         self.cause = Some(Cause { reason, at });
         self.reported.pending = true;
         Expiry::Closed
@@ -102,13 +98,12 @@ impl Session {
 
     /// Whether it takes nothing more but what fills its gaps.
     pub(super) fn is_shut(&self, arrival: &Arrival<'_>) -> bool {
-        !arrival.redriven && (arrival.log_time >= self.cap() || self.is_full() || self.reopened)
+        !arrival.redriven && (arrival.log_time >= self.cap() || self.reopened)
     }
 
-    /// Whether a seq that the fold has not come to is out of its reach: it has no room for more, or
-    /// the seq lies beyond its end.
+    /// Whether a seq that the fold has not come to is out of its reach: it lies beyond its end.
     pub(super) fn is_beyond(&self, seq: u64, arrival: &Arrival<'_>) -> bool {
-        self.is_full() || (!arrival.redriven && self.end.is_some_and(|end| seq >= end))
+        !arrival.redriven && self.end.is_some_and(|end| seq >= end)
     }
 
     /// Fixes its end when its cap has passed: from then on only gaps below it are filled.

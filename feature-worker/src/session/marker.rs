@@ -10,13 +10,19 @@ use schemas::{Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::buffer::Waiting;
+use super::ids::Ids;
 use super::judge::{Arrival, Verdict};
 use super::prefix::{Prefix, extend};
 use super::readback::ReadBack;
-use super::tag::{Ids, Tag};
+use super::tag::Tag;
 use super::told::Told;
 use super::{Cause, Order, Owner, Reported, Session, Terms, Trail};
+use crate::metrics_v1::fold::Bounds;
 
+/// A marker names one empty stretch for so many events that its session told apart…
+const STRETCHES: usize = 4;
+/// …and at most so many where nothing can fill them: they tell what is late from what is a repeat.
+const MOST_GONE: usize = 64;
 /// How long a marker stays, in ms of log time.
 pub const MARKER_MS: i64 = 32 * 86_400_000;
 
@@ -54,7 +60,7 @@ pub struct Marker {
     /// What closed it in the absence of a close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// Whether the log no longer holds it: nothing can bring it back.
+    /// Whether nothing can bring it back: the log no longer holds it, or it outgrew its bounds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
     /// What it was made of, where some of its records in the log took no place.
@@ -86,6 +92,7 @@ impl Session {
         let mut skipped = self.prefix.skipped();
         let mut holes = self.prefix.holes();
         let mut next = self.prefix.next();
+        let mut gone = self.is_worn();
         for (seq, waiting) in self.buffer.iter() {
             if seq > next {
                 skipped.push(next..seq);
@@ -94,6 +101,10 @@ impl Session {
                 extend(&mut holes, seq);
             }
             next = seq + 1;
+        }
+        gone |= skipped.len() + holes.len() > self.terms.events / STRETCHES;
+        if gone {
+            blur(&mut skipped, &mut holes);
         }
         Some(Marker {
             owner,
@@ -110,8 +121,8 @@ impl Session {
             last_log_time: log_time,
             play: self.play,
             cause: self.cause,
-            gone: false,
-            known: (self.trail.strays || self.reopened).then(|| Box::new(self.known())),
+            gone,
+            known: (!gone && (self.trail.strays || self.reopened)).then(|| Box::new(self.known())),
         })
     }
 
@@ -127,7 +138,7 @@ impl Session {
         }
         let mut closes = Ids::default();
         for id in self.closes.keys() {
-            closes.insert(*id);
+            closes.insert(*id, usize::MAX);
         }
         Known { prefix, ids: self.ids.clone(), sent_again: self.sent_again.clone(), closes }
     }
@@ -187,6 +198,18 @@ impl Marker {
     }
 }
 
+/// Where both are more than [`MOST_GONE`] ranges, makes the oldest of them one.
+fn blur(skipped: &mut Vec<Range<u64>>, holes: &mut Vec<Range<u64>>) {
+    let Some(more) = (skipped.len() + holes.len()).checked_sub(MOST_GONE + 1) else { return };
+    let mut ends: Vec<u64> = skipped.iter().chain(&*holes).map(|range| range.end).collect();
+    ends.sort_unstable();
+    // The one that stands for them counts too.
+    let end = ends[more + 1];
+    skipped.retain(|range| range.end > end);
+    holes.retain(|range| range.end > end);
+    skipped.insert(0, 0..end);
+}
+
 /// Whether a seq lies in one of the ranges, which are in order.
 fn is_within(ranges: &[Range<u64>], seq: u64) -> bool {
     let after = ranges.partition_point(|range| range.start <= seq);
@@ -203,6 +226,13 @@ impl Terms {
             cap_ms: settings.cap_ms,
             buffer_events: settings.buffer_events,
             buffer_bytes: settings.buffer_bytes,
+            events: settings.events,
+            fold: Bounds {
+                tasks: settings.tasks,
+                task_bytes: settings.task_bytes,
+                evidence: settings.evidence,
+                text_bytes: settings.text_bytes,
+            },
         }
     }
 }

@@ -7,6 +7,7 @@
 mod begin;
 pub mod buffer;
 mod close;
+pub mod ids;
 pub mod judge;
 pub mod life;
 pub mod marker;
@@ -16,6 +17,10 @@ pub mod readback;
 pub mod rebuild;
 pub mod tag;
 pub mod told;
+mod worn;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,17 +30,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use buffer::{Buffer, Held};
+use ids::Ids;
 use prefix::Prefix;
 use readback::ReadBack;
-use tag::Ids;
 use told::{Context, Told, Unreadable};
 
-/// Most seqs or ids that a session remembers one by one; a session beyond it counts as too long.
-pub const MOST_EVENTS: usize = 131_072;
-/// Most gaps that a session's fold skips; a session beyond it counts as too long.
-pub const MOST_SKIPPED: usize = 4_096;
-/// Most stretches of refused events' places; a session beyond it counts as too long: its marker names each.
-pub const MOST_HOLES: usize = 16_384;
+use crate::metrics_v1::fold::Bounds;
 
 /// One live session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub struct Session {
 }
 
 /// What held for the game when a session's first record came. Times in ms.
+///
+/// The releases before had the defaults of what they did not write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// Log time without an event after which the session is closed.
@@ -105,6 +107,12 @@ pub struct Terms {
     pub buffer_events: usize,
     /// Most bytes behind a gap.
     pub buffer_bytes: usize,
+    /// So many of its newest events are told apart by their ids; twice as many before any is forgotten.
+    #[serde(default = "usual_events", skip_serializing_if = "is_usual_events")]
+    pub events: usize,
+    /// How much its fold remembers.
+    #[serde(default, skip_serializing_if = "is_usual_fold")]
+    pub fold: Bounds,
 }
 
 /// Whose session it is: the first event tells, a close never does.
@@ -218,7 +226,7 @@ impl Session {
         let mut told = self.told.clone();
         let Some(owner) = &self.owner else { return Ok(told) };
         for held in self.buffer.events().map(|(_, held)| held).chain(self.closes.values()) {
-            told.apply(&told::reread(&held.raw)?, &owner.game, context);
+            told.apply(&told::reread(&held.raw)?, &owner.game, self.terms.fold, context);
         }
         Ok(told)
     }
@@ -257,16 +265,26 @@ impl Session {
         (self.owner.is_some(), self.told.rules.is_some())
     }
 
-    /// Whether it has more events, skipped gaps or stretches of holes than are remembered one by one.
-    pub fn is_full(&self) -> bool {
-        let prefix = &self.prefix;
-        // What waits counts as what was folded does: the bound is the same however long the log takes.
-        let ahead = self.readback.as_ref().map_or(0, |readback| readback.ahead(prefix.next()));
-        prefix.len() + self.buffer.len() + ahead >= MOST_EVENTS
-            || prefix.stretches() > MOST_SKIPPED
-            || prefix.hole_stretches() > MOST_HOLES
-            || self.ids.len() >= MOST_EVENTS
+    /// Whether it has forgotten the ids of old events, or what stands in old places: it goes on, and says so.
+    pub fn is_worn(&self) -> bool {
+        self.prefix.is_worn() || self.ids.is_worn()
     }
+}
+
+/// [`Terms::events`] where nothing else is set.
+pub const USUAL_EVENTS: usize = 65_536;
+
+fn usual_events() -> usize {
+    USUAL_EVENTS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_usual_events(events: &usize) -> bool {
+    *events == USUAL_EVENTS
+}
+
+fn is_usual_fold(bounds: &Bounds) -> bool {
+    *bounds == Bounds::default()
 }
 
 fn owned_player<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<PlayerId<'static>, D::Error> {

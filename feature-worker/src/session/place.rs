@@ -39,7 +39,7 @@ impl Session {
             }
             Ok(Spot::Next) => {
                 self.fold(event, context);
-                self.prefix.push(tag);
+                self.prefix.pass(tag, self.terms.events);
                 self.advance(context)?;
             }
             Ok(Spot::Behind) if self.is_reopening() => {
@@ -56,9 +56,11 @@ impl Session {
         let same = |there: Tag| if there.matches(tag) { Verdict::Repeat } else { conflict };
         match self.prefix.at(seq) {
             Place::Event(there) => return Err(same(there)),
-            Place::Hole => return Ok(Spot::Passed),
-            Place::Skipped if arrival.redriven && !self.is_full() => return Ok(Spot::Passed),
-            Place::Skipped => return Err(Verdict::SetAside(Reason::Late)),
+            Place::Forgotten => return Err(Verdict::Repeat),
+            // The log could tell what the session was; one that has outgrown its bounds is not read back.
+            Place::Hole if !self.is_worn() => return Ok(Spot::Passed),
+            Place::Skipped if arrival.redriven && !self.is_worn() => return Ok(Spot::Passed),
+            Place::Hole | Place::Skipped | Place::Lost => return Err(Verdict::SetAside(Reason::Late)),
             Place::Ahead => {}
         }
         if let Some(there) = self.readback.as_ref().and_then(|readback| readback.under(seq)) {
@@ -84,11 +86,11 @@ impl Session {
         if self.ids.contains(event.event_id) {
             return Verdict::Repeat;
         }
-        if self.is_shut(arrival) || self.is_full() {
+        if self.is_shut(arrival) {
             return Verdict::SetAside(Reason::Late);
         }
         if self.is_reopening() {
-            self.ids.insert(event.event_id);
+            self.ids.insert(event.event_id, self.terms.events);
             let place = arrival.offset.unsigned_abs();
             self.await_readback(place, kept_whole(event, raw, arrival));
             return Verdict::Held;
@@ -99,8 +101,11 @@ impl Session {
 
     /// Takes in an event without seq that is no repeat.
     pub(super) fn by_log_applied(&mut self, event: &Event<'_>, arrival: &Arrival<'_>, context: &Context<'_>) {
-        self.ids.insert(event.event_id);
-        if arrival.redriven {
+        self.ids.insert(event.event_id, self.terms.events);
+        if self.ids.is_worn() {
+            // It is for reading the session back.
+            self.sent_again.clear();
+        } else if arrival.redriven {
             self.sent_again.insert(arrival.offset);
         }
         self.fold(event, context);
@@ -109,7 +114,7 @@ impl Session {
     /// Folds the next event of the record.
     pub(super) fn fold(&mut self, event: &Event<'_>, context: &Context<'_>) {
         if let Some(owner) = &self.owner {
-            self.told.apply(event, &owner.game, context);
+            self.told.apply(event, &owner.game, self.terms.fold, context);
         }
     }
 
@@ -125,10 +130,10 @@ impl Session {
         loop {
             while let Some(waiting) = self.buffer.take(self.prefix.next()) {
                 match waiting {
-                    Waiting::Hole => self.prefix.push(Tag::HOLE),
+                    Waiting::Hole => self.prefix.pass(Tag::HOLE, self.terms.events),
                     Waiting::Event(held) => {
-                        self.told.apply(&reread(&held.raw)?, &owner.game, context);
-                        self.prefix.push(held.tag());
+                        self.told.apply(&reread(&held.raw)?, &owner.game, self.terms.fold, context);
+                        self.prefix.pass(held.tag(), self.terms.events);
                     }
                 }
             }

@@ -1,16 +1,28 @@
 //! What stands under each seq that the fold has passed.
+//!
+//! Of the newest seqs it holds the tag of the event; of older ones only whether there was one
+//! ([`Worn`]), and where too many lay empty not even that. So a session costs no more than its bound,
+//! whatever comes.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::tag::{Tag, Tags};
+use super::worn::Worn;
+
+/// What a stretch takes, counted in tags: in bytes of state and of memory it is less.
+const STRETCH: usize = 16;
 
 /// The seqs that the fold has passed, each with the tag of its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct Prefix {
-    /// In order; what lies between two of them was skipped.
+    /// What lies before all runs, its tags forgotten; none as long as there is room.
+    #[serde(rename = "w", skip_serializing_if = "Option::is_none")]
+    worn: Option<Arc<Worn>>,
+    /// In order; what lies between two of them was skipped. There is one where anything is worn.
     runs: Vec<Run>,
     /// Seqs under which an event stands.
     #[serde(rename = "n")]
@@ -21,14 +33,13 @@ pub struct Prefix {
     /// Seqs of all runs.
     #[serde(skip)]
     len: usize,
-    /// Stretches of holes within the runs.
-    #[serde(skip)]
-    hole_stretches: usize,
 }
 
 /// A prefix as it is stored: the rest follows from the runs.
 #[derive(Deserialize)]
 struct Stored {
+    #[serde(rename = "w", default)]
+    worn: Option<Arc<Worn>>,
     runs: Vec<Run>,
     #[serde(rename = "n")]
     events: u64,
@@ -37,10 +48,9 @@ struct Stored {
 }
 
 impl From<Stored> for Prefix {
-    fn from(Stored { runs, events, span }: Stored) -> Self {
+    fn from(Stored { worn, runs, events, span }: Stored) -> Self {
         let len = runs.iter().map(|run| run.tags.len()).sum();
-        let hole_stretches = runs.iter().map(|run| run.tags.hole_stretches()).sum();
-        Self { runs, events, span, len, hole_stretches }
+        Self { worn, runs, events, span, len }
     }
 }
 
@@ -63,6 +73,10 @@ pub enum Place {
     Hole,
     /// A gap that the fold has skipped.
     Skipped,
+    /// An event whose tag is forgotten.
+    Forgotten,
+    /// No event, or perhaps one: so old that nothing takes the place any more.
+    Lost,
 }
 
 impl Prefix {
@@ -106,14 +120,29 @@ impl Prefix {
         self.len
     }
 
-    /// Stretches of refused events' places.
-    pub fn hole_stretches(&self) -> usize {
-        self.hole_stretches
+    /// What it takes to remember it, counted in tags.
+    pub fn cost(&self) -> usize {
+        self.fresh_cost() + STRETCH * self.worn.as_ref().map_or(0, |worn| worn.voids())
     }
 
-    /// Stretches that are remembered: one more than gaps were skipped.
-    pub fn stretches(&self) -> usize {
-        self.runs.len()
+    /// The most that one more event may add to [`Prefix::cost`].
+    pub const MOST_COST: usize = STRETCH + 1;
+
+    /// What the tags take, and the gaps between them.
+    fn fresh_cost(&self) -> usize {
+        self.len + STRETCH * self.runs.len().saturating_sub(1)
+    }
+
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let worn = self.worn.as_ref().map_or(0, |worn| size_of::<Worn>() + worn.voids() * size_of::<(u64, u64)>());
+        self.len * size_of::<Tag>() + self.runs.len() * size_of::<Run>() + worn
+    }
+
+    /// Whether it has forgotten tags.
+    pub fn is_worn(&self) -> bool {
+        self.worn.is_some()
     }
 
     /// Whether the fold has passed nothing.
@@ -125,6 +154,9 @@ impl Prefix {
     pub fn at(&self, seq: u64) -> Place {
         if seq >= self.next() {
             return Place::Ahead;
+        }
+        if let Some(worn) = self.worn.as_ref().filter(|worn| seq < worn.to()) {
+            return if worn.holds(seq) { Place::Forgotten } else { Place::Lost };
         }
         match self.slot(seq).and_then(|(run, index)| self.runs[run].tags.get(index)) {
             None => Place::Skipped,
@@ -139,7 +171,6 @@ impl Prefix {
             self.runs.push(Run { from: 0, tags: Tags::default() });
         }
         if let Some(run) = self.runs.last_mut() {
-            self.hole_stretches += usize::from(tag == Tag::HOLE && run.tags.last() != Some(Tag::HOLE));
             self.len += 1;
             run.tags.push(tag);
             let end = run.end();
@@ -148,6 +179,39 @@ impl Prefix {
                 self.span = end;
             }
         }
+    }
+
+    /// Puts an event, or [`Tag::HOLE`], under the next seq. Where that makes it cost more than two times
+    /// `most` tags, it forgets old ones until `most` are left.
+    pub fn pass(&mut self, tag: Tag, most: usize) {
+        self.push(tag);
+        if self.cost() > most.saturating_mul(2) {
+            self.wear(most);
+        }
+    }
+
+    /// Forgets the oldest tags.
+    fn wear(&mut self, most: usize) {
+        let mut excess = self.fresh_cost().saturating_sub(most);
+        let worn = Arc::make_mut(self.worn.get_or_insert_default());
+        let mut gone = 0;
+        for run in &mut self.runs {
+            if excess == 0 {
+                break;
+            }
+            worn.skip_to(run.from);
+            let forgotten = run.tags.len().min(excess);
+            run.tags.iter().take(forgotten).for_each(|tag| worn.pass(tag));
+            self.len -= forgotten;
+            run.from += forgotten as u64;
+            run.tags = run.tags.after(forgotten);
+            // The gap behind it goes too.
+            let is_gone = run.tags.is_empty();
+            gone += usize::from(is_gone);
+            excess = excess.saturating_sub(forgotten + if is_gone { STRETCH } else { 0 });
+        }
+        self.runs.drain(..gone);
+        worn.blur(most / (2 * STRETCH));
     }
 
     /// Goes on at `seq`: what lies between is skipped.
@@ -160,12 +224,8 @@ impl Prefix {
     /// Puts an event in the place of a hole or into a skipped gap; false elsewhere.
     pub fn fill(&mut self, seq: u64, tag: Tag) -> bool {
         match self.at(seq) {
-            Place::Ahead | Place::Event(_) => return false,
-            Place::Hole => {
-                // It is taken out of its stretch, of which one, two or none are left.
-                self.hole_stretches = self.hole_stretches + self.holes_beside(seq) - 1;
-                self.set(seq, tag);
-            }
+            Place::Ahead | Place::Event(_) | Place::Forgotten | Place::Lost => return false,
+            Place::Hole => self.set(seq, tag),
             Place::Skipped => self.put_into_gap(seq, tag),
         }
         self.events += 1;
@@ -206,17 +266,10 @@ impl Prefix {
                 self.runs.remove(run);
             }
         } else {
-            self.hole_stretches = self.hole_stretches + 1 - self.holes_beside(seq);
             self.set(seq, Tag::HOLE);
         }
         self.events -= 1;
         self.span = self.highest();
-    }
-
-    /// How many of its two neighbours are holes.
-    fn holes_beside(&self, seq: u64) -> usize {
-        let beside = [seq.checked_sub(1), Some(seq + 1)];
-        beside.into_iter().flatten().filter(|seq| self.at(*seq) == Place::Hole).count()
     }
 
     /// Names the event under a seq that was unread.
@@ -233,19 +286,24 @@ impl Prefix {
         self.runs.iter().rev().find_map(last).map_or(0, |(seq, _)| seq + 1)
     }
 
-    /// The skipped gaps, in order.
+    /// The skipped gaps, in order; all that is worn and may be empty among them.
     pub fn skipped(&self) -> Vec<Range<u64>> {
-        let ends = std::iter::once(0).chain(self.runs.iter().map(Run::end));
-        ends.zip(&self.runs).map(|(end, run)| end..run.from).filter(|gap| !gap.is_empty()).collect()
+        self.worn.iter().flat_map(|worn| worn.empty()).chain(self.gaps()).collect()
     }
 
     /// Whether any gap was skipped.
     pub fn has_skipped(&self) -> bool {
-        let ends = std::iter::once(0).chain(self.runs.iter().map(Run::end));
-        ends.zip(&self.runs).any(|(end, run)| end < run.from)
+        self.worn.as_ref().is_some_and(|worn| worn.has_skipped()) || self.gaps().next().is_some()
     }
 
-    /// The holes, in order.
+    /// The gaps before and between the runs.
+    fn gaps(&self) -> impl Iterator<Item = Range<u64>> {
+        let begin = self.worn.as_ref().map_or(0, |worn| worn.to());
+        let ends = std::iter::once(begin).chain(self.runs.iter().map(Run::end));
+        ends.zip(&self.runs).map(|(end, run)| end..run.from).filter(|gap| !gap.is_empty())
+    }
+
+    /// The holes that are not worn, in order.
     pub fn holes(&self) -> Vec<Range<u64>> {
         let mut holes: Vec<Range<u64>> = Vec::new();
         let placed = self.runs.iter().flat_map(|run| (run.from..).zip(run.tags.iter()));

@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::buffer::Held;
 use super::judge::Arrival;
 use super::marker::Marker;
-use super::prefix::Place;
+use super::prefix::{Place, Prefix};
 use super::tag::Tag;
-use super::{MOST_EVENTS, Order, Session, Trail};
+use super::{Order, Session, Trail};
 
 /// What a session asks of the log, and the events that wait for the answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -98,11 +98,6 @@ impl ReadBack {
         self.waiting.last_key_value().map(|(place, _)| *place)
     }
 
-    /// How many events wait for places that the fold has not come to.
-    pub fn ahead(&self, next: u64) -> usize {
-        self.waiting.range(next..).count()
-    }
-
     /// The place of a close that waits: its seq, or none without; by offset where no event has a seq.
     pub fn close(&self, id: Uuid) -> Option<Option<u64>> {
         if self.closes.contains_key(&id) {
@@ -135,7 +130,15 @@ impl Session {
         self.readback.is_some()
             && (self.is_laden()
                 || self.may_stand_elsewhere(event)
+                || (event.seq.is_some() && self.may_forget())
                 || (self.is_reopening() && self.hangs_on_log(event, arrival)))
+    }
+
+    /// Whether it may forget old tags with what waits: which ones depends on how far the fold comes with
+    /// the answer.
+    fn may_forget(&self) -> bool {
+        let waiting = self.readback.as_ref().map_or(0, ReadBack::len) + self.buffer.len();
+        self.prefix.cost() + waiting + Prefix::MOST_COST > self.terms.events.saturating_mul(2)
     }
 
     /// Whether it is another body of a close that its session has: which one stands depends on how far
@@ -171,7 +174,7 @@ impl Session {
             // What is sent again waits in the state, as long as there is certainly room for it.
             _ => {
                 let before = readback.marker.as_ref().map_or(0, |marker| marker.events);
-                !arrival.redriven || self.ids.len() as u64 + before >= MOST_EVENTS as u64 || elsewhere()
+                !arrival.redriven || self.ids.len() as u64 + before >= 2 * self.terms.events as u64 || elsewhere()
             }
         }
     }

@@ -10,11 +10,12 @@ use schemas::{Event, Text, Timestamp};
 use uuid::Uuid;
 
 use super::buffer::{Held, Waiting};
+use super::ids::Ids;
 use super::judge::{Released, Verdict};
 use super::marker::Marker;
 use super::prefix::Place;
 use super::readback::ReadBack;
-use super::tag::{Ids, Tag};
+use super::tag::Tag;
 use super::told::{Context, Told, Unreadable, reread};
 use super::{Cause, Order, Session};
 
@@ -201,6 +202,7 @@ impl Session {
         context: &Context<'_>,
     ) -> Result<Option<Vec<Released>>, Unreadable> {
         let Some(owner) = &self.owner else { return Ok(None) };
+        let most = self.terms.events;
         let known = readback.marker.as_ref().and_then(|marker| marker.known.as_deref());
         let sent_again = |again: &Again<'_>| self.sent_again.contains(&again.offset);
         let of_those: HashSet<Uuid> = told.iter().filter(|a| sent_again(a)).map(|a| a.event.event_id).collect();
@@ -209,21 +211,21 @@ impl Session {
             let id = again.event.event_id;
             // An event that was set aside at first stands where it was sent again.
             let counted = !of_those.contains(&id) && known.is_none_or(|known| known.ids.contains(id));
-            if (counted || sent_again(again)) && ids.insert(id) {
-                anew.apply(&again.event, &owner.game, context);
+            if (counted || sent_again(again)) && ids.insert(id, most) {
+                anew.apply(&again.event, &owner.game, self.terms.fold, context);
             }
         }
         let before = readback.marker.as_ref().map_or(0, |marker| marker.events);
-        if (ids.len() + closes.len()) as u64 != before {
+        if ids.is_worn() || (ids.len() + closes.len()) as u64 != before {
             return Ok(None);
         }
         let mut released = Vec::new();
         for held in readback.waiting.values().cloned() {
             self.trail.strays |= closes.contains_key(&held.id);
-            let is_new = !closes.contains_key(&held.id) && ids.insert(held.id);
+            let is_new = !closes.contains_key(&held.id) && ids.insert(held.id, most);
             let verdict = if is_new { Verdict::Applied } else { Verdict::Repeat };
             if is_new {
-                anew.apply(&reread(&held.raw)?, &owner.game, context);
+                anew.apply(&reread(&held.raw)?, &owner.game, self.terms.fold, context);
                 self.sent_again.insert(held.offset);
             }
             released.push(Released { held, verdict });

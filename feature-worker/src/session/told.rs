@@ -25,8 +25,6 @@ pub struct Context<'a> {
     pub games: &'a Games,
     /// Whose session it is.
     pub tenant: &'a Tenant,
-    /// How much a fold remembers.
-    pub bounds: Bounds,
 }
 
 /// The folds of a session and what was read beside them.
@@ -64,8 +62,8 @@ pub struct Rules {
 pub struct Unreadable(String);
 
 impl Told {
-    /// Takes in the next event of the record.
-    pub fn apply(&mut self, event: &Event<'_>, game: &Game, context: &Context<'_>) {
+    /// Takes in the next event of the record; of what `bounds` have no room for the fold keeps the sums.
+    pub fn apply(&mut self, event: &Event<'_>, game: &Game, bounds: Bounds, context: &Context<'_>) {
         if self.rules.is_none()
             && let Some(at) = event.timestamp
         {
@@ -79,7 +77,7 @@ impl Told {
             self.probe = self.probe.take().or_else(|| begins.then(metrics_probe::Fold::default));
             self.probe.iter_mut().for_each(|fold| fold.apply(event));
         }
-        self.v1.apply(event, idle_ms, context.bounds);
+        self.v1.apply(event, idle_ms, bounds);
         if let Data::SessionClosed(reason) = event.data {
             self.close = Some(reason);
         }

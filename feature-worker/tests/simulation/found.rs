@@ -61,6 +61,7 @@ fn what_comes_while_the_oldest_record_is_looked_for_passes_nothing_over() {
 
 fn lived(steps: Vec<Step>) -> Result<(), String> {
     let history = History {
+        games: History::GAMES,
         seed: 1,
         partitions: 1,
         latency: Duration::from_millis(2),

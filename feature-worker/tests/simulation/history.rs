@@ -11,6 +11,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub struct History {
     pub seed: u64,
+    /// The file of games, in the folder of these tests.
+    pub games: &'static str,
     pub partitions: i32,
     /// The log's calls take up to so long.
     pub latency: Duration,
@@ -20,6 +22,11 @@ pub struct History {
     pub batch: usize,
     /// In the order of their moments.
     pub steps: Vec<Step>,
+}
+
+impl History {
+    /// The usual file of games.
+    pub const GAMES: &'static str = "games.toml";
 }
 
 /// One thing that happens.

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use history::History;
+use oracle::Reached;
 use run::Ways;
 
 /// Histories of every run of the tests.
@@ -92,6 +93,18 @@ fn whatever_befalls_the_workers_every_event_counts_once() {
     println!("{count} histories from seed {from} in {took:.1?}: {} failed", failed.len());
     if let Some((seed, why)) = failed.first() {
         panic!("{}", report(&plan::history(*seed), why));
+    }
+}
+
+#[test]
+fn histories_of_small_bounds_reach_them() {
+    for which in [4, 9] {
+        let mut reached = Reached::default();
+        for seed in (which..which + 200).step_by(10) {
+            let content = run::live(&plan::undisturbed(&plan::history(seed)), &Ways::default()).expect("it ends well");
+            reached += oracle::judge(&content).expect("all is well").reached();
+        }
+        assert!(reached.counted > 5 && reached.uncounted > 0 && reached.skipped > 0, "{which}: {reached:?}");
     }
 }
 

@@ -18,6 +18,9 @@ use super::run::{GRACE, MARGIN, TIMEOUT};
 const POOL: u64 = 400;
 /// Most events of a session, its close aside.
 const MOST_EVENTS: usize = 9;
+/// As many long sessions, of at most so many events each, for histories of small bounds.
+const LONG_POOL: u64 = 80;
+const MOST_LONG: usize = 40;
 /// Most time from an event's receipt to its append, in ms: what a drained partition waits for.
 const MOST_LAG: i64 = 100;
 /// In this time all sessions of a stretch begin, in ms.
@@ -31,7 +34,13 @@ pub fn history(seed: u64) -> History {
     let partitions = rng.random_range(1..=4);
     let workers = rng.random_range(1..=4);
     let mut steps = Vec::new();
-    let mut pool: Vec<usize> = (0..POOL_OF.len()).collect();
+    // Every tenth by either of the small bounds.
+    let (games, sessions) = match seed % 10 {
+        4 => ("games-few-events.toml", &*LONG_POOL_OF),
+        9 => ("games-few.toml", &*LONG_POOL_OF),
+        _ => (History::GAMES, &*POOL_OF),
+    };
+    let mut pool: Vec<&'static [Value]> = sessions.iter().map(Vec::as_slice).collect();
     pool.shuffle(&mut rng);
     let mut end = stretch(&mut rng, &mut pool, 0, &mut steps);
     if rng.random_bool(0.08) {
@@ -50,6 +59,7 @@ pub fn history(seed: u64) -> History {
     steps.sort_by_key(|step| step.at);
     History {
         seed,
+        games,
         partitions,
         latency: Duration::from_millis(rng.random_range(0..6)),
         marking: Duration::from_millis(*[0, 0, 10, 60].choose(&mut rng).unwrap_or(&0)),
@@ -67,14 +77,18 @@ pub fn undisturbed(history: &History) -> History {
 }
 
 /// A session of the pool, short, and what may be made of it.
-static POOL_OF: LazyLock<Vec<Vec<Value>>> = LazyLock::new(|| {
+static POOL_OF: LazyLock<Vec<Vec<Value>>> = LazyLock::new(|| sessions(POOL, MOST_EVENTS));
+/// Long ones.
+static LONG_POOL_OF: LazyLock<Vec<Vec<Value>>> = LazyLock::new(|| sessions(LONG_POOL, MOST_LONG));
+
+fn sessions(number: u64, most: usize) -> Vec<Vec<Value>> {
     let short = |seed: u64| {
         if seed % 12 == 11 {
             return testing::evidence(seed);
         }
         let mut events = testing::session(seed, Style::ALL);
         let close = events.iter().position(|event| event["event_type"] == "session.closed").map(|at| events.remove(at));
-        events.truncate(1 + usize::try_from(seed).unwrap_or(0) % MOST_EVENTS);
+        events.truncate(1 + usize::try_from(seed).unwrap_or(0) % most);
         let is_counted = events.iter().any(|event| event["seq"].is_u64());
         if is_counted {
             for (seq, event) in events.iter_mut().enumerate() {
@@ -89,14 +103,14 @@ static POOL_OF: LazyLock<Vec<Vec<Value>>> = LazyLock::new(|| {
         }
         events
     };
-    (0..POOL).map(short).collect()
-});
+    (0..number).map(short).collect()
+}
 
 /// Some sessions side by side; when the last of their records comes.
-fn stretch(rng: &mut ChaCha8Rng, pool: &mut Vec<usize>, from: u64, steps: &mut Vec<Step>) -> u64 {
+fn stretch(rng: &mut ChaCha8Rng, pool: &mut Vec<&'static [Value]>, from: u64, steps: &mut Vec<Step>) -> u64 {
     let mut end = from;
     for _ in 0..rng.random_range(1..7) {
-        let Some(events) = pool.pop().and_then(|place| POOL_OF.get(place)) else { break };
+        let Some(events) = pool.pop() else { break };
         let begin = from + rng.random_range(0..OPENING);
         for (at, arrival) in arrivals(rng, events, begin) {
             end = end.max(at);

@@ -98,6 +98,7 @@ struct World<'a> {
     observer: SimulatedLog,
     appender: Arc<dyn Appender>,
     partitions: i32,
+    games: &'static str,
     ways: &'a Ways,
     workers: Vec<Worker>,
     began: Instant,
@@ -133,8 +134,18 @@ impl<'a> World<'a> {
         observer.ensure_topics(&specs).await.expect("topics");
         let options = AppendOptions { linger: Duration::ZERO, ..AppendOptions::default() };
         let appender = observer.appender(options).await.expect("an appender");
-        let partitions = history.partitions;
-        Self { cluster, observer, appender, partitions, ways, workers: Vec::new(), began: Instant::now(), jumped: 0 }
+        let (partitions, games) = (history.partitions, history.games);
+        Self {
+            cluster,
+            observer,
+            appender,
+            partitions,
+            games,
+            ways,
+            workers: Vec::new(),
+            began: Instant::now(),
+            jumped: 0,
+        }
     }
 
     async fn live(mut self, history: &History) -> Result<Content, String> {
@@ -223,7 +234,7 @@ impl<'a> World<'a> {
             instance: Some(format!("w{name}")),
             // One that stays when it is told to drain, one that leaves.
             on_stop: [None, Some(OnStop::Leave)][name % 2],
-            games: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/games.toml").into()),
+            games: Some([env!("CARGO_MANIFEST_DIR"), "tests/simulation", self.games].iter().collect()),
             session_timeout: millis(TIMEOUT),
             grace: millis(GRACE),
             idle: Duration::from_mins(1),

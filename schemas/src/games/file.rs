@@ -18,6 +18,16 @@ use crate::topics::Topic;
 const MOST_BUFFER_BYTES: usize = Topic::SessionState.max_message_bytes() as usize / 4;
 /// Most events and holes behind a gap: so many holes fit too.
 const MOST_BUFFER_EVENTS: usize = 16_384;
+/// Most events told apart: twice as many ids, or tags, fit.
+const MOST_EVENTS: usize = 65_536;
+/// Most tasks with figures of their own.
+const MOST_TASKS: usize = 4_000;
+/// Most bytes of these figures: the state holds about as many again, beside the largest buffer.
+const MOST_TASK_BYTES: usize = Topic::Sessions.max_message_bytes() as usize / 8;
+/// Most pieces of evidence: at 256 bytes each they fit a report beside the tasks.
+const MOST_EVIDENCE: usize = 2_048;
+/// Most bytes of a text of session.started: JSON may write each as six.
+const MOST_TEXT_BYTES: usize = 4 << 10;
 /// Most event types that a game declares to send: each report names them.
 const MOST_EMITS: usize = 500;
 
@@ -66,8 +76,13 @@ struct Row {
     session_timeout: Option<String>,
     grace: Option<String>,
     cap: Option<String>,
+    events: Option<i64>,
     buffer_events: Option<i64>,
     buffer_bytes: Option<i64>,
+    tasks: Option<i64>,
+    task_bytes: Option<i64>,
+    evidence: Option<i64>,
+    text_bytes: Option<i64>,
     emits: Option<Vec<String>>,
     time_zone: Option<String>,
 }
@@ -120,8 +135,13 @@ fn judge(row: Row) -> Result<(Scope, Entry), Fault> {
         session_timeout_ms: duration("session_timeout", row.session_timeout, 1)?,
         grace_ms: duration("grace", row.grace, 0)?,
         cap_ms: duration("cap", row.cap, 1)?,
-        buffer_events: bound("buffer_events", row.buffer_events, MOST_BUFFER_EVENTS)?,
-        buffer_bytes: bound("buffer_bytes", row.buffer_bytes, MOST_BUFFER_BYTES)?,
+        events: bound("events", row.events, MOST_EVENTS, STATE)?,
+        buffer_events: bound("buffer_events", row.buffer_events, MOST_BUFFER_EVENTS, STATE)?,
+        buffer_bytes: bound("buffer_bytes", row.buffer_bytes, MOST_BUFFER_BYTES, STATE)?,
+        tasks: bound("tasks", row.tasks, MOST_TASKS, REPORT)?,
+        task_bytes: bound("task_bytes", row.task_bytes, MOST_TASK_BYTES, REPORT)?,
+        evidence: bound("evidence", row.evidence, MOST_EVIDENCE, REPORT)?,
+        text_bytes: bound("text_bytes", row.text_bytes, MOST_TEXT_BYTES, REPORT)?,
         emits: row.emits.map(emits).transpose()?,
         time_zone: row.time_zone.map(|name| zone(&name)).transpose()?,
     };
@@ -152,15 +172,15 @@ fn duration(key: &'static str, text: Option<String>, least_ms: i64) -> Result<Op
     }
 }
 
-fn bound(key: &'static str, value: Option<i64>, most: usize) -> Result<Option<usize>, Fault> {
+/// Why a bound on what a state holds has a bound.
+const STATE: &str = "a session's state fits one record of play.session-state";
+/// Why a bound on what a report holds has a bound.
+const REPORT: &str = "a session's report fits one record of play.sessions";
+
+fn bound(key: &'static str, value: Option<i64>, most: usize, reason: &str) -> Result<Option<usize>, Fault> {
     let judge = |value: i64| match usize::try_from(value) {
         Ok(bound) if (1..=most).contains(&bound) => Ok(bound),
-        _ => Err(Fault {
-            key,
-            problem: format!(
-                "{value} must be from 1 to {most}, for a session's state fits one record of play.session-state"
-            ),
-        }),
+        _ => Err(Fault { key, problem: format!("{value} must be from 1 to {most}, for {reason}") }),
     };
     value.map(judge).transpose()
 }

@@ -94,6 +94,15 @@ fn what_is_wrong_is_named() {
         ("[[settings]]\nbuffer_bytes = -1", "buffer_bytes"),
         ("[[settings]]\nbuffer_bytes = 1048577", "from 1 to 1048576"),
         ("[[settings]]\nbuffer_events = 16385", "from 1 to 16384"),
+        ("[[settings]]\nevents = 0", "events: 0 must be from 1 to 65536"),
+        ("[[settings]]\nevents = 65537", "play.session-state"),
+        ("[[settings]]\nevents = \"many\"", "events"),
+        ("[[settings]]\ntasks = 0", "tasks: 0 must be from 1 to 4000"),
+        ("[[settings]]\ntasks = 4001", "play.sessions"),
+        ("[[settings]]\ntask_bytes = 524289", "task_bytes"),
+        ("[[settings]]\nevidence = -5", "evidence: -5 must be"),
+        ("[[settings]]\nevidence = 2049", "from 1 to 2048"),
+        ("[[settings]]\ntext_bytes = 4097", "from 1 to 4096"),
         ("[[settings]]\nemits = [\"Task\"]", "Task"),
         ("[[settings]]\ntime_zone = \"Mars/Olympus\"", "Mars/Olympus"),
         ("[[settings]]\nvalid_from = \"soon\"\nidle = \"1s\"", "valid_from"),
@@ -115,4 +124,36 @@ fn what_is_wrong_is_named() {
     assert!(emits(500).is_ok());
     assert!(emits(501).unwrap_err().to_string().contains("at most 500"));
     assert!(parse("[[settings]]\nbuffer_bytes = 1048576\nbuffer_events = 16384").is_ok());
+    assert!(parse("[[settings]]\nevents = 65536\ntasks = 4000\ntask_bytes = 524288").is_ok());
+    assert!(parse("[[settings]]\nevidence = 2048\ntext_bytes = 4096").is_ok());
+}
+
+#[test]
+fn every_bound_of_a_session_can_be_set_for_a_tenant_and_a_game() {
+    let games = parse(
+        r#"
+        [[settings]]
+        tenant = "acme"
+        events = 1000
+        tasks = 20
+        evidence = 30
+        [[settings]]
+        tenant = "acme"
+        game = "demo"
+        buffer_events = 7
+        buffer_bytes = 8000
+        tasks = 21
+        task_bytes = 9000
+        text_bytes = 64
+        "#,
+    )
+    .unwrap();
+    let bounds = |game| {
+        let set = at(&games, "acme", game, NOW);
+        let fold = (set.tasks, set.task_bytes, set.evidence, set.text_bytes);
+        ((set.events, set.buffer_events, set.buffer_bytes), fold)
+    };
+    assert_eq!(bounds("demo"), ((1_000, 7, 8_000), (21, 9_000, 30, 64)));
+    assert_eq!(bounds("else"), ((1_000, 4_096, 524_288), (20, 524_288, 30, 1_024)));
+    assert_eq!(at(&games, "other", "demo", NOW), GameSettings::default());
 }

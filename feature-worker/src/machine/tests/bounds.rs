@@ -6,6 +6,11 @@ use uuid::Uuid;
 
 use super::*;
 
+/// Settings of a game.
+pub(super) fn with(game: GameSettings) -> Settings {
+    Settings { games: Games::all(game), ..settings() }
+}
+
 /// Fails where the state of any session is too large for its record.
 pub(super) fn assert_state_fits(world: &World) {
     let most = usize::try_from(Topic::SessionState.max_message_bytes()).unwrap();
@@ -69,8 +74,7 @@ fn what_a_client_says_of_itself_and_all_the_evidence_there_may_be_fit_a_report()
 
 #[test]
 fn a_report_that_would_not_fit_is_written_without_tasks() {
-    let mut settings = settings();
-    settings.bounds = Bounds { tasks: usize::MAX, task_bytes: usize::MAX, ..Bounds::default() };
+    let settings = with(GameSettings { tasks: usize::MAX, task_bytes: usize::MAX, ..GameSettings::default() });
     let mut world = World::with(settings);
     for seq in 0..33_000 {
         let task = json!({"task_id": format!("L{seq}")});
@@ -86,8 +90,7 @@ fn a_report_that_would_not_fit_is_written_without_tasks() {
 
 #[test]
 fn a_session_whose_state_would_not_fit_ends_as_too_long() {
-    let mut settings = settings();
-    settings.bounds = Bounds { tasks: usize::MAX, task_bytes: usize::MAX, ..Bounds::default() };
+    let settings = with(GameSettings { tasks: usize::MAX, task_bytes: usize::MAX, ..GameSettings::default() });
     for waits in [false, true] {
         let mut world = World::with(settings.clone()).by(10_000);
         world.put(&attempt(0), BEGIN);
@@ -144,22 +147,6 @@ fn more_closes_than_any_client_has_a_use_for_are_set_aside() {
         assert_eq!(world.applied() + world.quarantine.len() as u64, 601);
         assert_eq!(world.applied(), kept);
     }
-}
-
-#[test]
-fn a_session_that_leaves_out_every_other_seq_ends_as_too_long() {
-    let mut world = World::new();
-    for number in 0..9_000 {
-        world.put(&attempt(2 * number), BEGIN);
-    }
-    world.run();
-    assert_state_fits(&world);
-    world.wait(2 * HOUR);
-    assert_eq!(world.report().facts.close_reason.as_str(), "too_long");
-    let flags = &world.report().facts.flags;
-    assert_eq!(flags[..], [schemas::report::Flag::GapSkipped, schemas::report::Flag::Truncated]);
-    assert_eq!(world.applied() + world.quarantine.len() as u64, 9_000);
-    assert_eq!(world.report().facts.metrics.event_count, world.applied());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A small log in memory around the machine, one partition.
 
 mod arrival;
+mod beyond;
 mod bounds;
 mod brought_back;
 mod closing;
@@ -33,7 +34,6 @@ use schemas::topics::Topic;
 use serde_json::{Value, json};
 
 use super::{Command, Input, Machine, Output, PoisonLimit, Quarantined, Restored, Settings, Window};
-use crate::metrics_v1::fold::Bounds;
 pub(super) use events::{attempt, close, event, event_at, expected};
 
 /// 2026-01-05T08:00:00Z: when the tests begin, on every clock.
@@ -93,7 +93,6 @@ pub(super) struct World {
 pub(super) fn settings() -> Settings {
     Settings {
         games: Games::all(GameSettings::default()),
-        bounds: Bounds::default(),
         commit_interval_ms: 200,
         margin_ms: MARGIN,
         snapshot_ms: 5 * SECOND,

@@ -5,7 +5,6 @@ use schemas::report::{Flag, Status};
 
 use super::arrival::redriven;
 use super::*;
-use crate::session::MOST_EVENTS;
 
 /// The last event that any session can have, at the beginning of time.
 fn highest() -> Value {
@@ -13,28 +12,6 @@ fn highest() -> Value {
     event["seq"] = MAX_INTEGER.into();
     event["event_id"] = uuid::Uuid::from_u128(9 | 7 << 76).to_string().into();
     event
-}
-
-#[test]
-fn a_session_of_too_many_events_takes_no_more_whatever_its_highest_seq() {
-    let mut world = World::new();
-    world.put_hole(MAX_INTEGER - 1, BEGIN);
-    world.put(&highest(), BEGIN);
-    let most = MOST_EVENTS as u64;
-    for seq in 0..most + 10 {
-        world.put(&attempt(seq), BEGIN);
-    }
-    // Not even what is sent again: there is no room for it.
-    world.put_stamped(&attempt(most + 20), BEGIN, &redriven());
-    world.put_hole(most + 21, BEGIN);
-    world.run();
-    let report = world.report();
-    assert_eq!(report.facts.close_reason.as_str(), "too_long");
-    assert_eq!(report.facts.flags, [Flag::Truncated], "it says that it is not all");
-    assert_eq!(world.reasons(), vec!["late"; world.quarantine.len()]);
-    assert!((11..14).contains(&world.quarantine.len()), "{}", world.quarantine.len());
-    assert_eq!(world.applied() + world.quarantine.len() as u64, most + 12);
-    assert_eq!(report.facts.metrics.event_count, world.applied());
 }
 
 #[test]

@@ -17,6 +17,12 @@ pub(super) fn settings_of_few() -> Settings {
     Settings { games: Games::all(games), ..settings() }
 }
 
+/// The same, of which so few events are remembered that every session forgets.
+fn settings_of_fewer(events: usize) -> Settings {
+    let few = GameSettings { events, tasks: 2, ..GameSettings::default() };
+    super::bounds::with(GameSettings { buffer_events: 4, cap_ms: 6 * HOUR, ..few })
+}
+
 /// Any records of one session: with seq or without, holes, closes in several bodies, strangers, what
 /// is sent again, and long pauses.
 pub(super) fn story(rng: &mut ChaCha8Rng) -> Vec<Told> {
@@ -120,11 +126,11 @@ fn lines(story: &[Told]) -> String {
 }
 
 /// Tells the story of that seed to a fast log and a slow one.
-fn tell(seed: u64) -> Result<(), TestCaseError> {
+fn tell(seed: u64, settings: &Settings) -> Result<(), TestCaseError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let story = story(&mut rng);
-    let mut fast = World::with(settings_of_few()).by(1);
-    let mut slow = World::with(settings_of_few()).by(rng.random_range(1..20));
+    let mut fast = World::with(settings.clone()).by(1);
+    let mut slow = World::with(settings.clone()).by(rng.random_range(1..20));
     slow.slow = true;
     for told in &story {
         put(&mut fast, told);
@@ -138,7 +144,7 @@ fn tell(seed: u64) -> Result<(), TestCaseError> {
             2 => {
                 slow.fate = Fate::Open;
                 slow.run();
-                slow.crash(settings_of_few());
+                slow.crash(settings.clone());
                 slow.fate = Fate::Kept;
             }
             3..6 => slow.run(),
@@ -157,11 +163,22 @@ fn tell(seed: u64) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What was found: an old place that is forgotten with the answer had the tag of its event before it.
+#[test]
+fn an_event_under_an_old_seq_waits_while_the_answer_may_wear_the_session() {
+    tell(11_408_113_540_233_546_770, &settings_of_fewer(4)).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn verdicts_and_facts_hang_on_the_record_and_not_on_the_logs_speed(seed: u64) {
-        tell(seed)?;
+        tell(seed, &settings_of_few())?;
+    }
+
+    #[test]
+    fn what_a_session_forgets_hangs_on_the_record_and_not_on_the_logs_speed(seed: u64, events in 1..12_usize) {
+        tell(seed, &settings_of_fewer(events))?;
     }
 }

@@ -3,8 +3,10 @@
 //! Bytes are those of the written report: what comes first in the record is kept, so what is left
 //! out is the same whatever the order of arrival.
 
+use serde::{Deserialize, Serialize};
+
 /// How much a fold remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     /// Tasks that it tells apart; figures by task leave out what comes beyond.
     pub tasks: usize,

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use uuid::Uuid;
@@ -56,7 +58,7 @@ fn holes_and_skipped_gaps_can_be_filled() {
     assert_eq!(prefix.at(0), Place::Event(tag(2)));
     assert_eq!(prefix.at(2), Place::Event(tag(3)));
     assert_eq!(pairs(&prefix.skipped()), [(1, 2), (3, 4)]);
-    assert_eq!((prefix.events(), prefix.stretches()), (3, 3));
+    assert_eq!((prefix.events(), prefix.runs.len()), (3, 3));
     prefix.unfill(0, false);
     assert_eq!(prefix.at(0), Place::Hole);
     assert_eq!(prefix.events(), 2);
@@ -93,7 +95,7 @@ fn a_gap_that_is_filled_leaves_one_stretch() {
         for seq in order {
             assert!(prefix.fill(seq, tag(seq.into())));
         }
-        assert_eq!((prefix.stretches(), prefix.len(), prefix.next(), prefix.span()), (1, 8, 8, 8));
+        assert_eq!((prefix.runs.len(), prefix.len(), prefix.next(), prefix.span()), (1, 8, 8, 8));
         assert!((0..8).all(|seq| prefix.at(seq) == Place::Event(tag(seq.into()))));
     }
 }
@@ -140,4 +142,63 @@ fn what_is_counted_along_the_way_is_what_the_runs_say() {
             assert_eq!(serde_json::from_str::<Prefix>(&text).unwrap(), prefix);
         }
     }
+}
+
+/// A prefix that was told without bounds.
+#[derive(Default)]
+struct Plain(BTreeMap<u64, Option<Tag>>, u64);
+
+#[test]
+fn a_worn_prefix_tells_of_new_places_what_they_are_and_of_old_ones_nothing_that_is_wrong() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    for _ in 0..300 {
+        let most = rng.random_range(1..200);
+        let (mut prefix, mut plain) = (Prefix::default(), Plain::default());
+        let (gaps, holes) = (rng.random_range(0.0..0.3), rng.random_range(0.0..0.9));
+        for n in 0..1_000_u64 {
+            if rng.random_bool(gaps) {
+                plain.1 += rng.random_range(1..4);
+                prefix.skip_to(plain.1);
+            }
+            let tag = if rng.random_bool(holes) { Tag::HOLE } else { tag(n.into()) };
+            prefix.pass(tag, most);
+            plain.0.insert(plain.1, Some(tag).filter(|tag| *tag != Tag::HOLE));
+            plain.1 += 1;
+            assert!(prefix.cost() <= 2 * most, "{} of {most}", prefix.cost());
+        }
+        let text = serde_json::to_string(&prefix).unwrap();
+        assert_eq!(serde_json::from_str::<Prefix>(&text).unwrap(), prefix);
+        assert_eq!(prefix.next(), plain.1);
+        assert_eq!(prefix.events(), plain.0.values().flatten().count() as u64);
+        let mut known = 0;
+        for seq in (0..plain.1).rev() {
+            let there = plain.0.get(&seq);
+            match prefix.at(seq) {
+                Place::Event(tag) => assert_eq!(there, Some(&Some(tag))),
+                Place::Hole => assert_eq!(there, Some(&None)),
+                Place::Skipped => assert_eq!(there, None),
+                Place::Forgotten => assert!(matches!(there, Some(Some(_)))),
+                Place::Lost => {}
+                Place::Ahead => panic!("{seq} was passed"),
+            }
+            known += usize::from(matches!(prefix.at(seq), Place::Event(_) | Place::Hole));
+        }
+        assert!(gaps > 0.0 || known >= most.min(1_000), "{known} of {most}");
+        let empty = |seq: u64| matches!(prefix.at(seq), Place::Skipped | Place::Lost);
+        let skipped = prefix.skipped();
+        assert!((0..plain.1).all(|seq| empty(seq) == skipped.iter().any(|range| range.contains(&seq))));
+        assert!(skipped.windows(2).all(|pair| pair[0].end <= pair[1].start));
+    }
+}
+
+#[test]
+fn without_holes_and_gaps_exactly_the_newest_tags_are_told_apart() {
+    let mut prefix = Prefix::default();
+    for n in 0..201_u128 {
+        prefix.pass(tag(n), 100);
+    }
+    assert_eq!((prefix.len(), prefix.is_worn()), (100, true));
+    assert_eq!((prefix.at(100), prefix.at(101)), (Place::Forgotten, Place::Event(tag(101))));
+    assert_eq!((prefix.events(), prefix.span(), prefix.has_skipped()), (201, 201, false));
+    assert!(!prefix.fill(3, tag(9)), "no place is filled that is not known");
 }

@@ -11,7 +11,7 @@ use feature_worker::session::marker::MARKER_MS;
 use feature_worker::state::{self, Entry, Kept};
 use schemas::canonical;
 use schemas::record::quarantine::{Headers, Reason};
-use schemas::report::{Report, Status};
+use schemas::report::{Flag, Report, Status};
 use uuid::Uuid;
 
 use super::content::Content;
@@ -30,6 +30,34 @@ pub struct Outcome {
     finals: BTreeMap<Uuid, Report>,
     aside: BTreeMap<Place, Reason>,
     books: BTreeMap<Minute, Books>,
+}
+
+/// How many sessions have reached a bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reached {
+    /// Those flagged as truncated, with seq and without.
+    pub counted: usize,
+    pub uncounted: usize,
+    /// Those of which a gap was passed.
+    pub skipped: usize,
+}
+
+impl std::ops::AddAssign for Reached {
+    fn add_assign(&mut self, more: Self) {
+        self.counted += more.counted;
+        self.uncounted += more.uncounted;
+        self.skipped += more.skipped;
+    }
+}
+
+impl Outcome {
+    /// How many of its sessions have reached a bound.
+    pub fn reached(&self) -> Reached {
+        let of = |flag: Flag| self.finals.values().filter(move |report| report.facts.flags.contains(&flag));
+        let counted = of(Flag::Truncated).filter(|report| report.facts.complete.is_some()).count();
+        let all = of(Flag::Truncated).count();
+        Reached { counted, uncounted: all - counted, skipped: of(Flag::GapSkipped).count() }
+    }
 }
 
 /// Judges a history's content by itself.

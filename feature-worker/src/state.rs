@@ -42,14 +42,22 @@ pub struct SessionKey {
     pub session: Uuid,
 }
 
-/// What is kept of a session.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What is kept of a session, read.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Entry {
     /// It lives.
     Live(Box<Session>),
     /// It has been evicted.
     Marker(Box<Marker>),
+}
+
+/// The same, to be written.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Written<'a> {
+    Live(&'a Session),
+    Marker(&'a Marker),
 }
 
 /// What is kept of a partition.
@@ -143,12 +151,24 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// A record's value for a session that knows of all records before `until`.
+/// A record's value for a live session that knows of all records before `until`.
 ///
 /// # Errors
 /// When it can't be written as JSON, which would be a fault of the program.
-pub fn encode_session(entry: &Entry, until: i64) -> Result<Bytes, serde_json::Error> {
-    serde_json::to_vec(&Versioned { v: PLAIN, a: Some(until), state: entry }).map(Bytes::from)
+pub fn encode_session(session: &Session, until: i64) -> Result<Bytes, serde_json::Error> {
+    encode(&Written::Live(session), until)
+}
+
+/// A record's value for an evicted session that knows of all records before `until`.
+///
+/// # Errors
+/// As [`encode_session`].
+pub fn encode_marker(marker: &Marker, until: i64) -> Result<Bytes, serde_json::Error> {
+    encode(&Written::Marker(marker), until)
+}
+
+fn encode(state: &Written<'_>, until: i64) -> Result<Bytes, serde_json::Error> {
+    serde_json::to_vec(&Versioned { v: PLAIN, a: Some(until), state }).map(Bytes::from)
 }
 
 /// A record's value for a partition.

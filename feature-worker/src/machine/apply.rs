@@ -13,7 +13,7 @@ use super::partition::{Partition, context};
 use crate::session::judge::{Arrival, Judgement, Released, Verdict};
 use crate::session::told::reread;
 use crate::session::{Session, Terms};
-use crate::state::{Entry, SessionKey};
+use crate::state::SessionKey;
 
 impl Partition {
     /// Takes in records, in order; [`Partition::work`] applies them.
@@ -102,13 +102,13 @@ impl Partition {
         let key = SessionKey { tenant: stamp.tenant.clone(), session: event.session_id };
         let arrival = self.arrival(stamp, record);
         let mut returns = false;
-        let judged = match self.slots.get(&key).map(|slot| &slot.entry) {
-            Some(Entry::Marker(marker)) => {
+        let judged = match self.slots.get(&key) {
+            Some(slot) if slot.session.must_wait(event, &arrival) => return Ok(false),
+            Some(_) => None,
+            None => self.markers.get(&key).and_then(|marker| {
                 returns = true;
                 marker.judge(event, &arrival)
-            }
-            Some(Entry::Live(session)) if session.must_wait(event, &arrival) => return Ok(false),
-            _ => None,
+            }),
         };
         let judgement = if let Some(verdict) = judged {
             verdict.into()
@@ -142,9 +142,10 @@ impl Partition {
     ) -> Result<bool, Halt> {
         let key = SessionKey { tenant: stamp.tenant.clone(), session };
         let arrival = self.arrival(stamp, record);
-        let evicted = match self.slots.get(&key).map(|slot| &slot.entry) {
-            Some(Entry::Live(session)) if session.is_laden() => return Ok(false),
-            entry => matches!(entry, Some(Entry::Marker(_))),
+        let evicted = match self.slots.get(&key) {
+            Some(slot) if slot.session.is_laden() => return Ok(false),
+            Some(_) => false,
+            None => self.markers.contains(&key),
         };
         if !evicted && let Some(session) = self.session(&key, &arrival, settings) {
             session.hole(seq, &arrival, &context(settings, &key))?;
@@ -180,24 +181,17 @@ impl Partition {
 
     /// The session that a record belongs to: there, brought back to life, or new.
     fn session(&mut self, key: &SessionKey, arrival: &Arrival<'_>, settings: &Settings) -> Option<&mut Session> {
-        let begun = match self.slots.get(key).map(|slot| &slot.entry) {
-            Some(Entry::Live(_)) => None,
-            Some(Entry::Marker(marker)) => {
+        if !self.slots.contains_key(key) {
+            let session = if let Some(marker) = self.markers.get(key) {
                 let terms = Terms::at(&settings.games, &key.tenant, &marker.owner.game, marker.first_arrival);
-                Some(Session::reopened(marker, arrival, terms))
-            }
-            None => {
+                Session::reopened(&marker, arrival, terms)
+            } else {
                 let terms = Terms::at(&settings.games, &key.tenant, arrival.game, arrival.received_at);
-                Some(Session::new(terms, arrival.offset, arrival.received_at))
-            }
-        };
-        if let Some(session) = begun {
-            self.put(key, Entry::Live(Box::new(session)));
+                Session::new(terms, arrival.offset, arrival.received_at)
+            };
+            self.begin(key, session);
         }
-        match &mut self.follow(key, arrival.offset)?.entry {
-            Entry::Live(session) => Some(session),
-            Entry::Marker(_) => None,
-        }
+        self.follow(key, arrival.offset).map(|slot| &mut *slot.session)
     }
 
     /// Counts what became of an event; sends it to the quarantine where it was set aside.
@@ -229,10 +223,9 @@ impl Partition {
     /// Counts an event that was held, now that it has been judged.
     pub(super) fn release(&mut self, key: &SessionKey, released: Released) -> Result<(), Halt> {
         let held = released.held;
-        let owner = match self.slots.get(key).map(|slot| &slot.entry) {
-            Some(Entry::Live(session)) => session.owner.as_ref().map(|owner| owner.game.clone()),
-            Some(Entry::Marker(marker)) => Some(marker.owner.game.clone()),
-            None => None,
+        let owner = match self.slots.get(key) {
+            Some(slot) => slot.session.owner.as_ref().map(|owner| owner.game.clone()),
+            None => self.markers.get(key).map(|marker| marker.owner.game),
         };
         let Some(game) = held.game.or(owner) else { return Ok(()) };
         let counts = self.open.counts.of(&key.tenant, &game, held.received_at);

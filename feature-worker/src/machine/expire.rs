@@ -15,7 +15,7 @@ use super::seal::publish;
 use crate::report::Place;
 use crate::session::judge::{Released, Verdict};
 use crate::session::life::Expiry;
-use crate::state::{Entry, SessionKey};
+use crate::state::SessionKey;
 
 impl Partition {
     /// Lets every deadline up to `until` fire, in order; false where one has to wait: for room in the
@@ -27,11 +27,8 @@ impl Partition {
                 return Ok(false);
             }
             let Some(slot) = self.slots.get_mut(&key) else { continue };
-            let (deadline, is_asked) = match &slot.entry {
-                Entry::Live(session) => (session.deadline(), session.readback.is_some()),
-                Entry::Marker(marker) => (marker.deadline(), false),
-            };
-            if is_asked && deadline <= until {
+            let deadline = slot.session.deadline();
+            if slot.session.readback.is_some() && deadline <= until {
                 self.deadlines.push(queued, key);
                 return Ok(false);
             }
@@ -44,19 +41,18 @@ impl Partition {
                 self.expire(&key, deadline, settings)?;
             }
         }
+        while let Some(key) = self.markers.due(until) {
+            if self.open.is_full(room) {
+                return Ok(false);
+            }
+            self.forget_marker(&key);
+        }
         Ok(true)
     }
 
     fn expire(&mut self, key: &SessionKey, deadline: i64, settings: &Settings) -> Result<(), Halt> {
-        let expiry = match self.touch(key).map(|slot| &mut slot.entry) {
-            None => return Ok(()),
-            Some(Entry::Marker(_)) => {
-                self.forget(key);
-                return Ok(());
-            }
-            Some(Entry::Live(session)) => session.expire(),
-        };
-        match expiry {
+        let Some(slot) = self.touch(key) else { return Ok(()) };
+        match slot.session.expire() {
             Expiry::Closed => self.wake(key),
             Expiry::Evicted => self.evict(key, deadline, settings)?,
         }
@@ -65,7 +61,7 @@ impl Partition {
 
     /// Grace is over: a last report, and a marker in the session's place.
     pub(super) fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
-        let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
+        let Some(session) = self.slots.get_mut(key).map(|slot| &mut slot.session) else { return Ok(()) };
         let context = context(settings, key);
         if !session.has_begun() {
             let early = session.take_early();
@@ -90,8 +86,7 @@ impl Partition {
             self.open.outputs.push(Output::Gone(key.clone()));
         }
         if let Some(marker) = session.marker(&whole, at) {
-            self.put(key, Entry::Marker(Box::new(marker)));
-            self.wake(key);
+            self.retire(key, &marker);
         }
         Ok(())
     }
@@ -105,11 +100,11 @@ impl Partition {
             }
         }
         for key in self.answered() {
-            let Some(Entry::Live(session)) = self.touch(&key).map(|slot| &mut slot.entry) else { continue };
+            let Some(slot) = self.touch(&key) else { continue };
             let told = by_session.remove(&key).unwrap_or_default();
-            let reread = session.read_back(&told, &context(settings, &key))?;
+            let reread = slot.session.read_back(&told, &context(settings, &key))?;
             if let Some(marker) = reread.evicted {
-                self.put(&key, Entry::Marker(Box::new(marker)));
+                self.retire(&key, &marker);
             }
             for released in reread.released {
                 self.release(&key, released)?;

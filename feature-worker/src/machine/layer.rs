@@ -6,7 +6,9 @@ use super::counts::Counts;
 use super::output::Output;
 use super::poison::Poison;
 use super::slot::Saved;
-use crate::state::{Entry, SessionKey};
+use crate::session::Session;
+use crate::session::marker::Marker;
+use crate::state::SessionKey;
 
 /// Most records of a partition in one commit.
 pub(super) const MOST_RECORDS: usize = 50_000;
@@ -56,8 +58,8 @@ impl Room {
 /// What has been done since the last commit was begun.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
-    /// Each session that was touched, as it was before; none where it was not there.
-    pub(super) before: HashMap<SessionKey, Option<Before>>,
+    /// Each session that was touched, as it was before.
+    pub(super) before: HashMap<SessionKey, Before>,
     /// What is to be put out beside state.
     pub(super) outputs: Vec<Output>,
     /// What became of the records.
@@ -75,9 +77,13 @@ pub(super) struct Layer {
 
 /// What a session was before.
 #[derive(Debug)]
-pub(super) struct Before {
-    pub(super) entry: Entry,
-    pub(super) saved: Saved,
+pub(super) enum Before {
+    /// Not there.
+    Absent,
+    /// It lived.
+    Live(Box<Session>, Saved),
+    /// It had been evicted.
+    Marker(Box<Marker>),
 }
 
 /// Where a partition stood before.

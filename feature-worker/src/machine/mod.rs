@@ -12,6 +12,7 @@ mod counts;
 mod expire;
 mod halt;
 mod layer;
+mod markers;
 mod message;
 mod output;
 mod partition;

@@ -7,13 +7,14 @@ use eventlog::Record;
 use super::behind::Behind;
 use super::layer::{Layer, Room};
 use super::poison::{Poison, Stop};
+use super::markers::Markers;
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};
 use schemas::record::stamp::Names;
 
 use crate::session::told::Context;
-use crate::state::{Entry, Replay, SessionKey};
+use crate::state::{Replay, SessionKey};
 
 /// One owned partition.
 #[derive(Debug)]
@@ -36,9 +37,10 @@ pub struct Partition {
     pub(super) group_offset: Option<i64>,
     /// While it is restored: the next event that some session's record may lack, and log time at the end.
     pub(super) replay: Option<Replay>,
+    /// Sessions that live.
     pub(super) slots: HashMap<SessionKey, Slot>,
-    /// How many of them live.
-    pub(super) live: usize,
+    /// What is left of those that were evicted.
+    pub(super) markers: Markers,
     /// By log time.
     pub(super) deadlines: Timers,
     /// By log time.
@@ -90,7 +92,7 @@ impl Partition {
             group_offset,
             replay: None,
             slots: HashMap::new(),
-            live: 0,
+            markers: Markers::default(),
             deadlines: Timers::default(),
             reports: Timers::default(),
             snapshots: Timers::default(),
@@ -109,12 +111,17 @@ impl Partition {
 
     /// Sessions that live here.
     pub fn live_sessions(&self) -> usize {
-        self.live
+        self.slots.len()
     }
 
     /// Evicted sessions that are remembered.
     pub fn markers(&self) -> usize {
-        self.slots.len() - self.live_sessions()
+        self.markers.len()
+    }
+
+    /// Bytes that they take in memory, but for what the allocator adds.
+    pub fn marker_bytes(&self) -> usize {
+        self.markers.bytes()
     }
 
     /// Log time, in ms since the epoch; none before the first record.
@@ -182,19 +189,15 @@ impl Partition {
     /// Sees to it that a session's deadlines are in the queues.
     pub(super) fn wake(&mut self, key: &SessionKey) {
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let deadline = match &slot.entry {
-            Entry::Live(session) => {
-                if session.readback.is_some() && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
-                    self.unread.insert(key.clone());
-                }
-                if let Some(due) = session.report_due().filter(|due| *due < slot.report_queued) {
-                    slot.report_queued = due;
-                    self.reports.push(due, key.clone());
-                }
-                session.deadline()
-            }
-            Entry::Marker(marker) => marker.deadline(),
-        };
+        let session = &slot.session;
+        if session.readback.is_some() && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
+            self.unread.insert(key.clone());
+        }
+        if let Some(due) = session.report_due().filter(|due| *due < slot.report_queued) {
+            slot.report_queued = due;
+            self.reports.push(due, key.clone());
+        }
+        let deadline = session.deadline();
         if deadline < slot.queued {
             slot.queued = deadline;
             self.deadlines.push(deadline, key.clone());
@@ -207,9 +210,9 @@ impl Partition {
             return None;
         }
         let slots = &self.slots;
-        let stretch = |key: &SessionKey| match &slots.get(key)?.entry {
-            Entry::Live(session) => session.readback.as_ref().map(|readback| (readback.from, readback.until)),
-            Entry::Marker(_) => None,
+        let stretch = |key: &SessionKey| {
+            let readback = slots.get(key)?.session.readback.as_ref()?;
+            Some((readback.from, readback.until))
         };
         self.unread.retain(|key| stretch(key).is_some());
         let from = self.unread.iter().filter_map(stretch).map(|(from, _)| from).min()?;

@@ -12,7 +12,7 @@ use super::partition::{Partition, Phase, context};
 use super::slot::{Saved, Since, Slot};
 use super::{Restored, Settings};
 use crate::session::Session;
-use crate::state::{self, Entry, Replay, SessionKey};
+use crate::state::{self, Entry, Kept, Replay, SessionKey};
 
 /// How a partition goes on when its changelog has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,12 @@ impl Partition {
                     (self.log_time, self.position, self.replay) = (read.log_time, Some(read.next_offset), read.replay);
                     self.poison = read.poison.unwrap_or_default();
                 }
-                state::Record::Session(key, Some(kept)) => {
-                    let saved = Saved { written: bytes, until: kept.until, since: None };
-                    self.insert(key, Slot::new(kept.entry, saved));
+                state::Record::Session(key, Some(Kept { entry: Entry::Live(session), until })) => {
+                    self.insert(key, Slot::new(session, Saved { written: bytes, until, since: None }));
+                }
+                state::Record::Session(key, Some(Kept { entry: Entry::Marker(marker), .. })) => {
+                    self.remove(&key);
+                    self.markers.insert(&key, &marker);
                 }
                 state::Record::Session(key, None) => self.remove(&key),
             }
@@ -119,12 +122,11 @@ impl Partition {
     /// forgotten since, and a marker knows of all that changed it: both were written then.
     fn lacking(&mut self, key: &SessionKey, offset: i64) -> Option<&mut Session> {
         let slot = self.slots.get_mut(key).filter(|slot| slot.saved.until <= offset)?;
-        let Entry::Live(session) = &mut slot.entry else { return None };
         if slot.saved.since.is_none() {
             let since = Since { offset, log_time: self.log_time };
             slot.saved.since = Some(since);
             self.behind.insert(since, key.clone());
         }
-        Some(session)
+        Some(&mut slot.session)
     }
 }

@@ -13,7 +13,7 @@ use crate::report::{Place, reports, snapshot};
 use crate::session::Session;
 use crate::session::rebuild::Reread;
 use crate::session::told::Told;
-use crate::state::{self, Entry, Position, SessionKey};
+use crate::state::{self, Position, SessionKey};
 
 /// When a commit is made, and of what.
 #[derive(Clone, Copy, Debug)]
@@ -96,11 +96,7 @@ impl Partition {
                 continue;
             }
             slot.report_queued = i64::MAX;
-            let due = match &slot.entry {
-                Entry::Live(session) => session.report_due(),
-                Entry::Marker(_) => None,
-            };
-            match due {
+            match slot.session.report_due() {
                 Some(due) if due > log_time => later.push(key),
                 Some(_) => drop(self.touch(&key).map(|_| ())),
                 None => {}
@@ -122,27 +118,27 @@ impl Partition {
     ) -> Result<bool, Halt> {
         let partition = self.number;
         let Some(slot) = self.slots.get_mut(key) else {
-            outputs.push(Output::State { partition, key: key.to_bytes(), value: None });
+            let value = self.write(key, moment.position)?;
+            outputs.push(Output::State { partition, key: key.to_bytes(), value });
             return Ok(true);
         };
-        if let Entry::Live(session) = &mut slot.entry {
-            let place = Place {
-                partition,
-                tenant: &key.tenant,
-                session: key.session,
-                log_time: moment.log_time,
-                worker: &settings.worker,
-            };
-            let before = session.reported;
-            settle(session, &place, settings, key, outputs)?;
-            let later = show(slot, key, moment.now, settings, outputs);
-            // What was put out of it is in no record of play.events.
-            slot.due |= matches!(&slot.entry, Entry::Live(session) if session.reported != before);
-            if let Some(later) = later {
-                self.snapshots.push(later, key.clone());
-            }
+        let place = Place {
+            partition,
+            tenant: &key.tenant,
+            session: key.session,
+            log_time: moment.log_time,
+            worker: &settings.worker,
+        };
+        let before = slot.session.reported;
+        settle(&mut slot.session, &place, settings, key, outputs)?;
+        let later = show(slot, key, moment.now, settings, outputs);
+        // What was put out of it is in no record of play.events.
+        slot.due |= slot.session.reported != before;
+        let due = slot.due;
+        if let Some(later) = later {
+            self.snapshots.push(later, key.clone());
         }
-        if slot.due {
+        if due {
             let value = self.write(key, moment.position)?;
             if value.as_ref().is_some_and(|value| value.len() > state::MOST_BYTES) {
                 return Ok(false);
@@ -155,8 +151,11 @@ impl Partition {
 
     /// The state of a session as it stands now, to be written; none where it is forgotten.
     fn write(&mut self, key: &SessionKey, position: i64) -> Result<Option<Bytes>, Halt> {
-        let Some(slot) = self.slots.get_mut(key) else { return Ok(None) };
-        let value = state::encode_session(&slot.entry, position)?;
+        let Some(slot) = self.slots.get_mut(key) else {
+            let marker = self.markers.get(key);
+            return Ok(marker.map(|marker| state::encode_marker(&marker, position)).transpose()?);
+        };
+        let value = state::encode_session(&slot.session, position)?;
         self.behind.remove(slot.saved.since);
         slot.saved = Saved { written: value.len(), until: position, since: None };
         slot.due = false;
@@ -172,13 +171,13 @@ impl Partition {
         settings: &Settings,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Halt> {
-        let Some(Entry::Live(session)) = self.slots.get_mut(key).map(|slot| &mut slot.entry) else { return Ok(()) };
-        let Reread { released, evicted } = session.cut_off(moment.log_time);
+        let Some(slot) = self.slots.get_mut(key) else { return Ok(()) };
+        let Reread { released, evicted } = slot.session.cut_off(moment.log_time);
         for released in released {
             self.release(key, released)?;
         }
         match evicted {
-            Some(marker) => self.put(key, Entry::Marker(Box::new(marker))),
+            Some(marker) => self.retire(key, &marker),
             None => self.evict(key, moment.log_time, settings)?,
         }
         let value = self.write(key, moment.position)?;
@@ -193,9 +192,8 @@ impl Partition {
             let Some((_, key)) = self.snapshots.pop(now) else { break };
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             slot.snapshot = Snapshot::Sent(now);
-            if let Entry::Live(session) = &slot.entry
-                && !session.is_closed()
-                && let Some(live) = snapshot(session, &key.tenant, key.session, &context(settings, &key))
+            if !slot.session.is_closed()
+                && let Some(live) = snapshot(&slot.session, &key.tenant, key.session, &context(settings, &key))
             {
                 self.open.outputs.push(Output::Live(Box::new(live)));
             }
@@ -216,10 +214,12 @@ impl Partition {
                 self.poison = start.poison;
             }
             for (key, before) in layer.before {
+                self.remove(&key);
                 match before {
-                    None => self.remove(&key),
-                    Some(Before { entry, saved }) => {
-                        self.insert(key.clone(), Slot::new(entry, saved));
+                    Before::Absent => {}
+                    Before::Marker(marker) => self.markers.insert(&key, &marker),
+                    Before::Live(session, saved) => {
+                        self.insert(key.clone(), Slot::new(session, saved));
                         self.wake(&key);
                     }
                 }
@@ -271,7 +271,7 @@ pub(super) fn publish(
 
 /// Puts out a snapshot of a running session, or answers with when it may go.
 fn show(slot: &mut Slot, key: &SessionKey, now: i64, settings: &Settings, outputs: &mut Vec<Output>) -> Option<i64> {
-    let Entry::Live(session) = &mut slot.entry else { return None };
+    let session = &mut slot.session;
     if session.is_closed() || session.owner.is_none() {
         return None;
     }

@@ -1,11 +1,11 @@
 //! What a partition holds of a session beside its state.
 
-use crate::state::Entry;
+use crate::session::Session;
 
-/// A session in its partition.
+/// A live session in its partition.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) entry: Entry,
+    pub(super) session: Box<Session>,
     /// The layer that knows what it was before.
     pub(super) layer: u64,
     /// The earliest deadline in the queue.
@@ -49,13 +49,9 @@ pub(super) enum Snapshot {
 }
 
 impl Slot {
-    pub(super) fn is_live(&self) -> bool {
-        matches!(self.entry, Entry::Live(_))
-    }
-
-    pub(super) fn new(entry: Entry, saved: Saved) -> Self {
+    pub(super) fn new(session: Box<Session>, saved: Saved) -> Self {
         Self {
-            entry,
+            session,
             layer: 0,
             queued: i64::MAX,
             report_queued: i64::MAX,

@@ -3,11 +3,13 @@
 use super::layer::{Before, Layer};
 use super::partition::Partition;
 use super::slot::{Saved, Since, Slot};
-use crate::state::{Entry, SessionKey};
+use crate::session::Session;
+use crate::session::marker::Marker;
+use crate::state::SessionKey;
 
 impl Partition {
-    /// The session under a key, as it may be changed by anything but its records alone: the next commit
-    /// writes it.
+    /// The live session under a key, as it may be changed by anything but its records alone: the next
+    /// commit writes it.
     pub(super) fn touch(&mut self, key: &SessionKey) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(key)?;
         self.open.remember(key, slot, self.layer);
@@ -16,7 +18,7 @@ impl Partition {
         Some(slot)
     }
 
-    /// The session under a key, as a record of it changes it: who reads the record again does the same.
+    /// The live session under a key, as a record of it changes it: who reads the record again does the same.
     pub(super) fn follow(&mut self, key: &SessionKey, offset: i64) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(key)?;
         self.open.remember(key, slot, self.layer);
@@ -35,43 +37,52 @@ impl Partition {
         }
     }
 
-    /// Puts a session or marker under a key.
-    pub(super) fn put(&mut self, key: &SessionKey, entry: Entry) {
-        if let Some(slot) = self.touch(key) {
-            let before = usize::from(slot.is_live());
-            slot.entry = entry;
-            slot.queued = i64::MAX;
-            let now = usize::from(slot.is_live());
-            self.live = self.live + now - before;
-        } else {
-            self.open.before.entry(key.clone()).or_insert(None);
-            self.insert(key.clone(), Slot { layer: self.layer, ..Slot::new(entry, Saved::default()) });
-            self.touch(key);
-        }
+    /// A session begins under a key; where there is a marker, it comes back to life.
+    pub(super) fn begin(&mut self, key: &SessionKey, session: Session) {
+        let marker = self.markers.remove(key);
+        let saved = Saved { written: marker.as_ref().map_or(0, Marker::weight), ..Saved::default() };
+        let before = marker.map_or(Before::Absent, |marker| Before::Marker(Box::new(marker)));
+        self.open.before.entry(key.clone()).or_insert(before);
+        self.insert(key.clone(), Slot { layer: self.layer, ..Slot::new(Box::new(session), saved) });
+        self.touch(key);
     }
 
-    /// Forgets a key.
+    /// A marker takes the place of a live session.
+    pub(super) fn retire(&mut self, key: &SessionKey, marker: &Marker) {
+        self.touch(key);
+        self.remove(key);
+        self.markers.insert(key, marker);
+    }
+
+    /// Forgets a live session.
     pub(super) fn forget(&mut self, key: &SessionKey) {
-        if self.touch(key).is_some() {
-            self.remove(key);
+        self.touch(key);
+        self.remove(key);
+    }
+
+    /// Forgets a marker.
+    pub(super) fn forget_marker(&mut self, key: &SessionKey) {
+        if let Some(marker) = self.markers.remove(key) {
+            self.open.before.entry(key.clone()).or_insert_with(|| Before::Marker(Box::new(marker)));
+            self.open.sessions += 1;
         }
     }
 
-    /// Puts a slot in; one that was there gives way.
+    /// Puts a slot in; what was there gives way.
     pub(super) fn insert(&mut self, key: SessionKey, slot: Slot) {
         self.remove(&key);
-        self.live += usize::from(slot.is_live());
         if let Some(since) = slot.saved.since {
             self.behind.insert(since, key.clone());
         }
         self.slots.insert(key, slot);
     }
 
-    /// Takes a slot out.
+    /// Takes out what is under a key, live or evicted.
     pub(super) fn remove(&mut self, key: &SessionKey) {
         if let Some(slot) = self.slots.remove(key) {
-            self.live -= usize::from(slot.is_live());
             self.behind.remove(slot.saved.since);
+        } else {
+            self.markers.remove(key);
         }
     }
 }
@@ -81,7 +92,7 @@ impl Layer {
     fn remember(&mut self, key: &SessionKey, slot: &mut Slot, layer: u64) {
         if slot.layer != layer {
             (slot.layer, slot.due, slot.weighed) = (layer, false, false);
-            self.before.insert(key.clone(), Some(Before { entry: slot.entry.clone(), saved: slot.saved }));
+            self.before.insert(key.clone(), Before::Live(slot.session.clone(), slot.saved));
         }
     }
 

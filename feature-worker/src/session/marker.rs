@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use schemas::Event;
 use schemas::games::Games;
@@ -65,7 +66,7 @@ pub struct Marker {
     pub gone: bool,
     /// What it was made of, where some of its records in the log took no place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known: Option<Box<Known>>,
+    pub known: Option<Arc<Known>>,
 }
 
 /// What a session was made of: of its records in the log these alone took a place.
@@ -122,7 +123,7 @@ impl Session {
             play: self.play,
             cause: self.cause,
             gone,
-            known: (!gone && (self.trail.strays || self.reopened)).then(|| Box::new(self.known())),
+            known: (!gone && (self.trail.strays || self.reopened)).then(|| Arc::new(self.known())),
         })
     }
 
@@ -192,9 +193,18 @@ impl Marker {
         }
     }
 
-    /// When it goes, in ms of log time.
-    pub fn deadline(&self) -> i64 {
-        self.last_log_time.saturating_add(MARKER_MS)
+    /// Bytes of its written form, about.
+    pub fn weight(&self) -> usize {
+        let ranges = self.skipped.len() + self.holes.len();
+        512 + 32 * ranges + self.known.as_ref().map_or(0, |known| known.bytes() * 3 / 2)
+    }
+}
+
+impl Known {
+    /// Bytes in memory, at least.
+    pub fn bytes(&self) -> usize {
+        let ids = self.ids.len() + self.closes.len();
+        size_of::<Self>() + self.prefix.len() * size_of::<Tag>() + ids * size_of::<u64>() + self.sent_again.len() * 16
     }
 }
 

@@ -5,7 +5,7 @@ use schemas::{Event, Tenant};
 use super::judge::{Arrival, Verdict};
 use super::told::Context;
 use super::*;
-use crate::state::{Entry, encode_session};
+use crate::state::{encode_marker, encode_session};
 
 /// 2026-01-05T08:00:00Z.
 const BEGIN: i64 = 1_767_600_000_000;
@@ -34,7 +34,7 @@ fn million(is_refused: impl Fn(u64) -> bool) -> Most {
     let raw: RawBuf = serde_json::from_str(TEXT).unwrap();
     let mut event: Event<'_> = schemas::parse::stamped(TEXT, Some(Origin::Close)).unwrap();
     let (mut most, mut applied) = (Most::default(), 0);
-    let written = |session: Session| encode_session(&Entry::Live(Box::new(session)), 1_000_000).unwrap().len();
+    let written = |session: &Session| encode_session(session, 1_000_000).unwrap().len();
     let mut largest = session.clone();
     // The first and the last are good, so that there is a session, and a report of it.
     let records = 1_000_000;
@@ -63,13 +63,13 @@ fn million(is_refused: impl Fn(u64) -> bool) -> Most {
             largest = session.clone();
         }
         if seq % 50_000 == 49_999 {
-            most.state = most.state.max(written(session.clone()));
+            most.state = most.state.max(written(&session));
         }
     }
-    most.state = most.state.max(written(largest));
+    most.state = most.state.max(written(&largest));
     assert_eq!((session.told.event_count(), session.prefix.next()), (applied, records));
     let marker = session.marker(&session.told, BEGIN).unwrap();
-    most.marker = encode_session(&Entry::Marker(Box::new(marker)), 0).unwrap().len();
+    most.marker = encode_marker(&marker, 0).unwrap().len();
     most
 }
 

@@ -76,12 +76,12 @@ fn put_out(world: &World) -> Value {
 /// What it holds of each session, and log time.
 fn held(world: &World) -> Value {
     let (_, partition) = world.machine.partitions().next().unwrap();
-    let entries: BTreeMap<String, Value> = partition
-        .slots
-        .iter()
-        .map(|(key, slot)| (format!("{key:?}"), serde_json::to_value(&slot.entry).unwrap()))
-        .collect();
-    json!({"entries": entries, "log_time": partition.log_time(), "position": partition.position()})
+    let live = partition.slots.iter().map(|(key, slot)| (format!("{key:?}"), serde_json::to_value(&slot.session)));
+    let live: BTreeMap<String, Value> = live.map(|(key, value)| (key, value.unwrap())).collect();
+    let markers = partition.markers.all().into_iter();
+    let markers: BTreeMap<String, Value> =
+        markers.map(|(key, marker)| (format!("{key:?}"), serde_json::to_value(marker).unwrap())).collect();
+    json!({"live": live, "markers": markers, "log_time": partition.log_time(), "position": partition.position()})
 }
 
 /// The partition's record: its version, and what it says.

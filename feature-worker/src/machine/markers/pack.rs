@@ -1,0 +1,271 @@
+//! A marker in few bytes.
+//!
+//! An entry is its length, two bytes of flags, the session's id, numbers, the player's name. Times and
+//! offsets are written as distances: those of the sessions that end one after the other lie close together.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use schemas::data::CloseReason;
+use schemas::{Game, PlayerId};
+use uuid::Uuid;
+
+use super::varint::{self, Reader};
+use crate::session::marker::{Known, Marker};
+use crate::session::{Cause, Order, Owner};
+
+/// Longest entry, in bytes: its length is one of them.
+pub(super) const LONGEST: usize = u8::MAX as usize;
+/// Most bytes of ranges within an entry; an entry without any takes at most 183.
+const RANGES_BYTES: usize = 64;
+
+const LENGTH_AT: usize = 0;
+const FLAGS_AT: usize = 1;
+const CAUSE_AT: usize = 2;
+const SESSION_AT: usize = 3;
+const NUMBERS_AT: usize = SESSION_AT + 16;
+
+const DEAD: u8 = 1;
+const ORDER: u8 = 0b110;
+const ORDER_SHIFT: u32 = 1;
+const PLAY: u8 = 1 << 3;
+const GONE: u8 = 1 << 4;
+const RANGES: u8 = 1 << 5;
+const ASIDE: u8 = 1 << 6;
+const PLAYER_IS_UUID: u8 = 1 << 7;
+
+/// Beside the cause: as many events as seqs.
+const WHOLE: u8 = 1 << 3;
+const CAUSE: u8 = 0b111;
+
+const ORDERS: [Order; 3] = [Order::Open, Order::Seq, Order::Log];
+const REASONS: [CloseReason; 5] = [
+    CloseReason::Completed,
+    CloseReason::Abandoned,
+    CloseReason::Error,
+    CloseReason::Timeout,
+    CloseReason::TooLong,
+];
+
+/// From where the times and offsets of some entries are reckoned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    pub(super) time: i64,
+    pub(super) offset: i64,
+}
+
+/// What few markers have and no entry has room for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Aside {
+    skipped: Vec<Range<u64>>,
+    holes: Vec<Range<u64>>,
+    known: Option<Arc<Known>>,
+}
+
+/// An entry, to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'a>(&'a [u8]);
+
+impl Base {
+    /// For entries that follow this marker's.
+    pub(super) fn of(marker: &Marker) -> Self {
+        Self { time: marker.last_log_time, offset: marker.first_offset }
+    }
+}
+
+impl Aside {
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let ranges = (self.skipped.capacity() + self.holes.capacity()) * size_of::<Range<u64>>();
+        size_of::<Self>() + ranges + self.known.as_ref().map_or(0, |known| known.bytes())
+    }
+}
+
+/// Writes a marker at the end of `out`; answers with what has to be kept aside.
+pub(super) fn pack(out: &mut Vec<u8>, base: Base, session: Uuid, name: u64, marker: &Marker) -> Option<Aside> {
+    let begin = out.len();
+    let mut ranges = Vec::new();
+    put_ranges(&mut ranges, &marker.skipped);
+    put_ranges(&mut ranges, &marker.holes);
+    let has_ranges = !marker.skipped.is_empty() || !marker.holes.is_empty();
+    let is_aside = marker.known.is_some() || ranges.len() > RANGES_BYTES;
+    let player = marker.owner.player.as_str();
+    let uuid = as_uuid(player);
+    let flag = |holds: bool, flag: u8| if holds { flag } else { 0 };
+    let order = ORDERS.iter().position(|order| *order == marker.order).unwrap_or(0).to_le_bytes()[0];
+    out.push(0);
+    out.push(
+        order << ORDER_SHIFT
+            | flag(marker.play, PLAY)
+            | flag(marker.gone, GONE)
+            | flag(has_ranges && !is_aside, RANGES)
+            | flag(is_aside, ASIDE)
+            | flag(uuid.is_some(), PLAYER_IS_UUID),
+    );
+    let place = |cause: &Cause| REASONS.iter().position(|reason| *reason == cause.reason);
+    let cause = marker.cause.as_ref().and_then(place).map_or(0, |place| place.to_le_bytes()[0] + 1);
+    out.push(cause | flag(marker.events == marker.next, WHOLE));
+    out.extend_from_slice(session.as_bytes());
+    varint::put_from(out, base.time, marker.last_log_time);
+    varint::put(out, name);
+    varint::put_from(out, base.offset, marker.first_offset);
+    varint::put_from(out, marker.first_offset, marker.last_offset);
+    varint::put_from(out, marker.last_log_time, marker.first_arrival);
+    varint::put_from(out, marker.last_log_time, marker.last_timestamp);
+    varint::put(out, marker.next);
+    if marker.events != marker.next {
+        varint::put(out, marker.events);
+    }
+    varint::put(out, marker.revision);
+    if let Some(cause) = marker.cause {
+        varint::put_from(out, marker.last_log_time, cause.at);
+    }
+    if has_ranges && !is_aside {
+        out.extend_from_slice(&ranges);
+    }
+    match &uuid {
+        Some(uuid) => out.extend_from_slice(uuid.as_bytes()),
+        None => out.extend_from_slice(player.as_bytes()),
+    }
+    out[begin + LENGTH_AT] = (out.len() - begin).to_le_bytes()[0];
+    let aside = || Aside {
+        skipped: marker.skipped.clone(),
+        holes: marker.holes.clone(),
+        known: marker.known.clone(),
+    };
+    is_aside.then(aside)
+}
+
+impl<'a> Entry<'a> {
+    /// The entry that begins there.
+    pub(super) fn at(bytes: &'a [u8], at: usize) -> Self {
+        let length = usize::from(bytes[at + LENGTH_AT]);
+        Self(&bytes[at..at + length])
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it was taken out.
+    pub(super) fn is_dead(self) -> bool {
+        self.flags() & DEAD != 0
+    }
+
+    /// Whether something of it is kept aside.
+    pub(super) fn has_aside(self) -> bool {
+        self.flags() & ASIDE != 0
+    }
+
+    pub(super) fn session(self) -> Uuid {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.0[SESSION_AT..NUMBERS_AT]);
+        Uuid::from_bytes(bytes)
+    }
+
+    /// Log time when the session went, in ms.
+    pub(super) fn last_log_time(self, base: Base) -> i64 {
+        self.numbers().number_from(base.time)
+    }
+
+    /// The number of its tenant's game.
+    pub(super) fn name(self) -> u64 {
+        let mut numbers = self.numbers();
+        numbers.number();
+        numbers.number()
+    }
+
+    /// The marker.
+    pub(super) fn unpack(self, base: Base, game: &Game, aside: Option<&Aside>) -> Marker {
+        let (flags, cause_flags) = (self.flags(), self.0[CAUSE_AT]);
+        let mut numbers = self.numbers();
+        let last_log_time = numbers.number_from(base.time);
+        numbers.number();
+        let first_offset = numbers.number_from(base.offset);
+        let last_offset = numbers.number_from(first_offset);
+        let first_arrival = numbers.number_from(last_log_time);
+        let last_timestamp = numbers.number_from(last_log_time);
+        let next = numbers.number();
+        let events = if cause_flags & WHOLE == 0 { numbers.number() } else { next };
+        let revision = numbers.number();
+        let reason = usize::from(cause_flags & CAUSE).checked_sub(1).and_then(|place| REASONS.get(place));
+        let cause = reason.map(|reason| Cause { reason: *reason, at: numbers.number_from(last_log_time) });
+        let aside = aside.cloned().unwrap_or_default();
+        let (mut skipped, mut holes) = (aside.skipped, aside.holes);
+        if flags & RANGES != 0 {
+            (skipped, holes) = (ranges(&mut numbers), ranges(&mut numbers));
+        }
+        let player = player(numbers.rest(), flags & PLAYER_IS_UUID != 0);
+        let order = ORDERS.get(usize::from((flags & ORDER) >> ORDER_SHIFT)).copied().unwrap_or(Order::Open);
+        Marker {
+            owner: Owner { game: game.clone(), player },
+            order,
+            next,
+            skipped,
+            holes,
+            events,
+            revision,
+            first_offset,
+            last_offset,
+            first_arrival,
+            last_timestamp,
+            last_log_time,
+            play: flags & PLAY != 0,
+            cause,
+            gone: flags & GONE != 0,
+            known: aside.known,
+        }
+    }
+
+    fn flags(self) -> u8 {
+        self.0[FLAGS_AT]
+    }
+
+    fn numbers(self) -> Reader<'a> {
+        Reader::new(&self.0[NUMBERS_AT..])
+    }
+}
+
+/// Marks the entry that begins there as taken out.
+pub(super) fn kill(bytes: &mut [u8], at: usize) {
+    bytes[at + FLAGS_AT] |= DEAD;
+}
+
+/// A name that is an id in its one usual form.
+fn as_uuid(name: &str) -> Option<Uuid> {
+    let uuid = Uuid::try_parse(name).ok()?;
+    let mut usual = Uuid::encode_buffer();
+    (uuid.hyphenated().encode_lower(&mut usual) == name).then_some(uuid)
+}
+
+#[expect(clippy::expect_used, reason = "the same bytes were a player's name when they were packed")]
+fn player(bytes: &[u8], is_uuid: bool) -> PlayerId<'static> {
+    let name = if is_uuid {
+        Uuid::from_slice(bytes).map(|uuid| uuid.to_string()).unwrap_or_default()
+    } else {
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    PlayerId::parse(name).expect("a player's name")
+}
+
+/// Ranges in order: each by how far it begins from the end of the one before, and its length.
+fn put_ranges(out: &mut Vec<u8>, ranges: &[Range<u64>]) {
+    varint::put(out, ranges.len() as u64);
+    let mut end = 0;
+    for range in ranges {
+        varint::put(out, range.start.wrapping_sub(end));
+        varint::put(out, range.end.wrapping_sub(range.start));
+        end = range.end;
+    }
+}
+
+fn ranges(numbers: &mut Reader<'_>) -> Vec<Range<u64>> {
+    let count = numbers.number();
+    let mut end: u64 = 0;
+    let next = |_| {
+        let start = end.wrapping_add(numbers.number());
+        end = start.wrapping_add(numbers.number());
+        start..end
+    };
+    (0..count).map(next).collect()
+}

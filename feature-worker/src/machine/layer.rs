@@ -60,6 +60,8 @@ pub(super) struct Layer {
     pub(super) before: HashMap<SessionKey, Option<Before>>,
     /// What is to be put out beside state.
     pub(super) outputs: Vec<Output>,
+    /// Sessions of which a snapshot is among that.
+    pub(super) shown: Vec<SessionKey>,
     /// What became of the records.
     pub(super) counts: Counts,
     /// Records folded.

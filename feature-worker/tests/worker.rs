@@ -6,6 +6,10 @@
 
 #[path = "worker/faulty.rs"]
 mod faulty;
+#[path = "worker/measured.rs"]
+mod measured;
+#[path = "worker/peak.rs"]
+mod peak;
 #[path = "worker/poisoned.rs"]
 mod poisoned;
 #[path = "worker/standing_still.rs"]

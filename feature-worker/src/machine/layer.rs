@@ -66,6 +66,8 @@ pub(super) struct Layer {
     pub(super) counts: Counts,
     /// Records folded.
     pub(super) records: usize,
+    /// The time of the oldest of them, in ms since the epoch.
+    pub(super) oldest_ms: Option<i64>,
     /// Sessions to be written.
     pub(super) sessions: usize,
     /// Bytes to be written: the records' own, and twice what the states of those sessions took the

@@ -13,6 +13,7 @@ mod expire;
 mod halt;
 mod layer;
 mod live;
+mod measure;
 mod message;
 mod output;
 mod partition;
@@ -34,6 +35,7 @@ use crate::metrics_v1::fold::Bounds;
 
 pub use layer::Window;
 pub use live::LiveViews;
+pub use measure::Measured;
 pub use message::{Command, Input, Restored};
 pub use output::{Output, Quarantined};
 pub use poison::{Poison, PoisonLimit, Stop};

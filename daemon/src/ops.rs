@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::Shell;
 use crate::health::{Health, Verdict};
@@ -18,16 +18,25 @@ use crate::orders::{Orders, Refused};
 /// Bounds of latency histograms, in seconds.
 const SECONDS: [f64; 14] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+/// Bounds of histograms of what may take long: ages of events, restores, hand-overs. In seconds.
+const LONG_SECONDS: [f64; 14] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 7_200.0];
+/// What the names of such histograms end with.
+const LONG: [&str; 4] = ["_age_seconds", "_restore_seconds", "_replay_seconds", "_handover_seconds"];
+/// Bounds of histograms of records.
+const RECORDS: [f64; 10] = [1.0, 10.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 25_000.0, 50_000.0];
+
 /// Makes the process's metrics go to one Prometheus recorder.
 ///
 /// # Errors
 /// When the process has a recorder already.
 pub fn install_recorder() -> anyhow::Result<PrometheusHandle> {
-    PrometheusBuilder::new()
-        .set_buckets(&SECONDS)
-        .context("histogram bounds")?
-        .install_recorder()
-        .context("installing the metrics recorder")
+    let mut builder = PrometheusBuilder::new().set_buckets(&SECONDS).context("histogram bounds")?;
+    let ends = LONG.map(|end| (end, &LONG_SECONDS[..]));
+    for (end, bounds) in ends.into_iter().chain([("_records", &RECORDS[..])]) {
+        builder =
+            builder.set_buckets_for_metric(Matcher::Suffix(end.to_owned()), bounds).context("histogram bounds")?;
+    }
+    builder.install_recorder().context("installing the metrics recorder")
 }
 
 /// Serves the ops port until the process ends; answers with the address that came of it.

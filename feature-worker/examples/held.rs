@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use eventlog::{Headers, Record};
-use feature_worker::machine::{Command, Input, Machine, Settings, Window};
+use feature_worker::machine::{Command, Input, LiveViews, Machine, PoisonLimit, Settings, Window};
 use feature_worker::session::Session;
 use schemas::Timestamp;
 use schemas::games::{GameSettings, Games};
@@ -121,7 +121,8 @@ fn settings() -> Settings {
         games: Games::all(GameSettings::default()),
         commit_interval_ms: 200,
         margin_ms: 60_000,
-        snapshot_ms: 5_000,
+        live: Some(LiveViews { every_ms: 5_000, rate: 2_000 }),
+        poison_limit: PoisonLimit { records: 1_000, within_ms: 60_000 },
         window: Window { records: 500_000, age_ms: 3_600_000 },
         worker: "example".to_owned(),
     }

@@ -1,6 +1,6 @@
 //! Reads of the log beside the group: a partition's state, and sessions that are to be rebuilt.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) enum Answer {
     Restored { partition: i32, epoch: u64, committed_at: Option<i64> },
     /// The events that a partition's state lacks have been handed in to their end.
     Replayed { partition: i32, epoch: u64 },
+    /// Where partitions of play.events end, as far as the log told.
+    Ends(HashMap<i32, i64>),
     /// The oldest offset that a partition of play.events has.
     Oldest { partition: i32, question: u64, offset: i64 },
 }
@@ -116,6 +118,18 @@ async fn read_state(log: &dyn EventLog, state: &TopicPartition, epoch: u64, answ
         }
     }
     Ok(read)
+}
+
+/// Asks where partitions end, for metrics alone: what the log does not tell now is asked again later.
+pub(crate) async fn ends(log: Arc<dyn EventLog>, partitions: Vec<TopicPartition>, answers: Answers) {
+    let mut ends = HashMap::new();
+    for partition in partitions {
+        if let Ok(range) = log.offsets(&partition).await {
+            ends.insert(partition.partition, range.high);
+        }
+    }
+    // As above.
+    let _ = answers.send(Ok(Answer::Ends(ends))).await;
 }
 
 /// Asks for the oldest offset of a partition.

@@ -6,7 +6,7 @@ use eventlog::{Commit, CommitError, Committer, TopicPartition};
 
 use crate::encode;
 use crate::error::WorkerError;
-use crate::machine::{Input, Output};
+use crate::machine::{Input, Measured, Output};
 use crate::metrics::{self, Tally};
 use crate::topics::Topics;
 
@@ -14,6 +14,7 @@ use crate::topics::Topics;
 pub(crate) async fn commit(
     outputs: Vec<Output>,
     offsets: Vec<(TopicPartition, i64)>,
+    measured: Measured,
     committer: &dyn Committer,
     topics: &Topics,
     clock: &daemon::Clock,
@@ -27,7 +28,7 @@ pub(crate) async fn commit(
     match outcome {
         Ok(()) => {
             metrics::commit("ok", took);
-            metrics::committed(&tally);
+            metrics::committed(&tally, measured, clock.now_ms());
             Ok(Input::Committed)
         }
         Err(error) => {

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use schemas::games::{GameSettings, Games};
 
-use crate::machine::PoisonLimit;
+use crate::machine::{LiveViews, PoisonLimit};
 
 /// What the worker needs to run, whichever log it reads.
 ///
@@ -67,6 +67,22 @@ pub struct Config {
     /// partition stops until it is told to go on; 0 for no limit
     #[arg(long, value_name = "RECORDS/DURATION", default_value = "1000/1m", value_parser = poison_limit)]
     pub poison_limit: PoisonLimit,
+    /// Least time between two snapshots of a running session in play.live, at least 1s; `off` for no snapshots
+    #[arg(long, value_name = "DURATION|off", default_value = "5s", value_parser = live_every)]
+    pub live_every: LiveEvery,
+    /// Most snapshots a second of all running sessions of this worker: where there would be more, each is shown more
+    /// rarely
+    #[arg(long, value_name = "SNAPSHOTS", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub live_rate: u32,
+}
+
+/// How often a running session is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveEvery {
+    /// Never.
+    Off,
+    /// With so much time from one snapshot to the next, at least.
+    Every(Duration),
 }
 
 /// What the group is told when a worker is stopped.
@@ -111,6 +127,14 @@ impl Config {
         Games::parse(&text, defaults).with_context(|| format!("--games {place}"))
     }
 
+    /// How often running sessions are shown; none where they are not.
+    pub fn live(&self) -> Option<LiveViews> {
+        match self.live_every {
+            LiveEvery::Off => None,
+            LiveEvery::Every(every) => Some(LiveViews { every_ms: millis(every), rate: self.live_rate }),
+        }
+    }
+
     /// This worker's name.
     ///
     /// # Errors
@@ -140,6 +164,17 @@ fn positive(word: &str) -> Result<Duration, String> {
     }
 }
 
+fn live_every(word: &str) -> Result<LiveEvery, String> {
+    if word == "off" {
+        return Ok(LiveEvery::Off);
+    }
+    match humantime::parse_duration(word) {
+        Ok(every) if every >= Duration::from_secs(1) => Ok(LiveEvery::Every(every)),
+        Ok(_) => Err("must be at least 1s, or off".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn poison_limit(word: &str) -> Result<PoisonLimit, String> {
     let (records, within) = word.split_once('/').unwrap_or((word, "1m"));
     let records = records.parse().map_err(|_| "must be RECORDS/DURATION, as 1000/1m, or 0")?;
@@ -154,6 +189,15 @@ mod tests {
     use clap::FromArgMatches as _;
 
     use super::*;
+
+    #[test]
+    fn live_views_come_no_faster_than_once_a_second_or_not_at_all() {
+        assert_eq!(live_every("off"), Ok(LiveEvery::Off));
+        assert_eq!(live_every("1s"), Ok(LiveEvery::Every(Duration::from_secs(1))));
+        for wrong in ["", "999ms", "0s", "none", "5"] {
+            assert!(live_every(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_limit_on_poison_has_a_time_unless_it_is_none() {

@@ -5,7 +5,7 @@ mod obey;
 mod stand;
 mod stops;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,12 @@ use tokio::time::MissedTickBehavior;
 use crate::ask::{Answer, Answers};
 use crate::config::OnStop;
 use crate::error::WorkerError;
-use crate::machine::{Input, Machine, Settings, Stop};
+use crate::machine::{Input, Machine, Settings};
 use crate::metrics;
 use crate::shares::Shares;
 use crate::topics::Topics;
 use crate::unless_draining;
+use stand::Told;
 
 /// How often the machine learns that time goes on.
 const TICK: Duration = Duration::from_millis(20);
@@ -29,8 +30,6 @@ const TICK: Duration = Duration::from_millis(20);
 const DRAIN: Duration = Duration::from_secs(15);
 /// So long a commit that a drain has not seen the end of may take to be aborted.
 const ABANDON: Duration = Duration::from_secs(4);
-/// How often the metrics are told how the worker stands.
-const STANDING_MS: i64 = 1_000;
 /// So long the group is listened to when a commit was fenced: some heartbeats.
 const HEED: Duration = Duration::from_secs(4);
 /// Leaving the group takes no longer.
@@ -81,10 +80,10 @@ struct Consumer<'a> {
     joined: bool,
     announced: bool,
     stopped: bool,
-    /// Partitions of which it was told that they have stopped.
-    stops: BTreeMap<i32, Stop>,
-    /// When the metrics were told last.
-    told_at: i64,
+    /// What has been told of how it stands.
+    told: Told,
+    /// How long the machine has computed since the last commit was begun.
+    folding: Duration,
 }
 
 /// Joins the group and works until the process drains.
@@ -120,8 +119,8 @@ pub async fn work(worker: &Worker) -> Result<(), WorkerError> {
         joined: false,
         announced: false,
         stopped: false,
-        stops: BTreeMap::new(),
-        told_at: i64::MIN / 2,
+        told: Told::default(),
+        folding: Duration::ZERO,
     };
     match consumer.run(answered, ended).await {
         Err(WorkerError::Fenced(why)) => return Err(consumer.fenced(why).await),
@@ -222,11 +221,18 @@ impl Consumer<'_> {
             Answer::Input(input) => self.step(input),
             Answer::Restored { partition, epoch, committed_at } => {
                 self.shares.restored(partition, committed_at, self.worker.shell.clock.now_ms());
-                self.step(Input::RestoreDone { partition, epoch })
+                self.step(Input::RestoreDone { partition, epoch })?;
+                let found = self.machine.partitions().find(|(number, _)| *number == partition);
+                metrics::restored_sessions(found.map_or(0, |(_, partition)| partition.live_sessions()));
+                Ok(())
             }
             Answer::Replayed { partition, epoch } => {
                 self.shares.replayed(partition, self.worker.shell.clock.now_ms());
                 self.step(Input::ReplayDone { partition, epoch })
+            }
+            Answer::Ends(ends) => {
+                self.told.ended(ends);
+                Ok(())
             }
             Answer::Oldest { partition, question, offset } => {
                 if self.shares.answered(partition, question) {
@@ -301,8 +307,11 @@ impl Consumer<'_> {
     }
 
     fn step(&mut self, input: Input) -> Result<(), WorkerError> {
-        let now = self.worker.shell.clock.monotonic_ms();
-        for command in self.machine.step(now, input) {
+        let clock = &self.worker.shell.clock;
+        let begun = clock.monotonic();
+        let commands = self.machine.step(clock.monotonic_ms(), input);
+        self.folding += clock.monotonic().saturating_sub(begun);
+        for command in commands {
             self.obey(command)?;
         }
         Ok(())

@@ -36,8 +36,6 @@ use consume::Worker;
 use error::WorkerError;
 use topics::Topics;
 
-/// Least time between two snapshots of a session, in ms.
-const SNAPSHOT_MS: i64 = 5_000;
 /// How often the worker says that it lives while it waits for the log.
 const BEAT: Duration = Duration::from_secs(1);
 /// First pause before joining again; it doubles from one to the next.
@@ -56,7 +54,7 @@ pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow
         games: config.settings()?,
         commit_interval_ms: millis(config.commit_interval),
         margin_ms: millis(config.late_margin),
-        snapshot_ms: SNAPSHOT_MS,
+        live: config.live(),
         window: machine::Window { records: config.replay_window, age_ms: millis(config.replay_age) },
         poison_limit: config.poison_limit,
         worker: concat!("feature-worker ", env!("CARGO_PKG_VERSION")).to_owned(),

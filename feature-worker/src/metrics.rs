@@ -1,73 +1,40 @@
-//! The worker's metrics, declared in one place. Labels are bounded: no tenant, no game, no player.
+//! Records the worker's metrics, which [`catalogue`] declares. Labels are bounded: no tenant, no game, no player.
+
+mod catalogue;
+mod tally;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use eventlog::Record;
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{counter, gauge, histogram};
 
-use crate::machine::Output;
+pub use catalogue::{ALL, Kind, Metric, describe};
+pub use tally::Tally;
 
-const RECORDS: &str = "playledger_worker_records_total";
-const COMMITS: &str = "playledger_worker_commits_total";
-const COMMIT_SECONDS: &str = "playledger_worker_commit_seconds";
-const REPORTS: &str = "playledger_worker_reports_total";
-const APPLIED: &str = "playledger_worker_applied_total";
-const REPEATS: &str = "playledger_worker_repeats_total";
-const HOLES: &str = "playledger_worker_holes_total";
-const SET_ASIDE: &str = "playledger_worker_set_aside_total";
-const LAG_SECONDS: &str = "playledger_worker_lag_seconds";
-const PARTITIONS: &str = "playledger_worker_partitions";
-const SESSIONS: &str = "playledger_worker_sessions";
-const MARKERS: &str = "playledger_worker_markers";
-const RESTORE_SECONDS: &str = "playledger_worker_restore_seconds";
-const RESTORED_BYTES: &str = "playledger_worker_restored_bytes_total";
-const HANDOVER_SECONDS: &str = "playledger_worker_handover_seconds";
-const ABORTS: &str = "playledger_worker_aborts_total";
-const REJOINS: &str = "playledger_worker_rejoins_total";
-const READ_BACKS: &str = "playledger_worker_read_backs_total";
-const REPLAYED: &str = "playledger_worker_replayed_total";
-const REPLAY_SECONDS: &str = "playledger_worker_replay_seconds";
-const BEHIND: &str = "playledger_worker_replay_window_records";
-const STOPPED: &str = "playledger_worker_stopped_partitions";
-const INPUT_BYTES: &str = "playledger_worker_input_bytes_total";
-const STATE_BYTES: &str = "playledger_worker_state_bytes_total";
+use crate::machine::Measured;
+use catalogue::{
+    ABORTS, APPLIED, BATCH, BEHIND, BUFFERED, BUFFERED_BYTES, COMMIT_SECONDS, COMMITS, EVENT_AGE, FOLD_SECONDS,
+    HANDOVER_SECONDS, HOLES, INPUT_BYTES, LAG_RECORDS, LAG_SECONDS, MARKERS, PARTITIONS, READ_BACKS, RECORDS, REJOINS,
+    REPEATS, REPLAY_SECONDS, REPLAYED, REPORTS, RESTORE_SECONDS, RESTORED_BYTES, RESTORED_SESSIONS, SESSIONS,
+    SET_ASIDE, SNAPSHOTS, STATE_BYTES, STOPPED,
+};
 
-/// Gives every metric its help text and unit.
-pub fn describe() {
-    describe_counter!(RECORDS, "Records of play.events read, those read again after an abort included.");
-    describe_counter!(COMMITS, "Commits, by outcome: ok, aborted, failed.");
-    describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time that a commit took.");
-    describe_counter!(REPORTS, "Session reports committed, by status.");
-    describe_counter!(APPLIED, "Events that took a place in their session.");
-    describe_counter!(REPEATS, "Records that told again what was known.");
-    describe_counter!(HOLES, "Places of refused events.");
-    describe_counter!(SET_ASIDE, "Events set aside in the quarantine, by reason.");
-    describe_gauge!(
-        LAG_SECONDS,
-        Unit::Seconds,
-        "Age of the newest record read of the partition that lags most; 0 when all is read."
-    );
-    describe_gauge!(PARTITIONS, "Partitions owned.");
-    describe_gauge!(SESSIONS, "Sessions in memory.");
-    describe_gauge!(MARKERS, "Markers of evicted sessions in memory.");
-    describe_histogram!(RESTORE_SECONDS, Unit::Seconds, "Time to restore a partition's state.");
-    describe_counter!(RESTORED_BYTES, Unit::Bytes, "State read to restore partitions.");
-    describe_histogram!(
-        HANDOVER_SECONDS,
-        Unit::Seconds,
-        "Time that a partition stood still when it came: from the last commit of whoever had it before, or from the \
-         first event after it, until it was read on."
-    );
-    describe_counter!(ABORTS, "Commits that came to nothing, by cause.");
-    describe_counter!(REJOINS, "Times that everything was dropped to join the group anew.");
-    describe_counter!(READ_BACKS, "Times that a stretch of the log was read again for a session.");
-    describe_counter!(REPLAYED, "Records of play.events read again to restore sessions, without output.");
-    describe_histogram!(REPLAY_SECONDS, Unit::Seconds, "Time to read them, for a partition.");
-    describe_gauge!(BEHIND, "Records of play.events that would be read again after a crash.");
-    describe_gauge!(STOPPED, "Partitions that have stopped at too much poison and wait to be told to go on.");
-    describe_counter!(INPUT_BYTES, Unit::Bytes, "Bytes of the records of play.events read, keys included.");
-    describe_counter!(STATE_BYTES, Unit::Bytes, "Bytes committed to play.session-state, keys included.");
+/// How the worker stands with all its partitions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// Partitions owned.
+    pub partitions: usize,
+    /// Sessions that live.
+    pub sessions: usize,
+    /// Markers of evicted ones.
+    pub markers: usize,
+    /// Records that have not been applied, as far as it is known.
+    pub lag_records: i64,
+    /// Of the partition that lags most, in ms.
+    pub lag_ms: i64,
+    /// Records that would be read again after a crash.
+    pub behind: i64,
 }
 
 /// Records were read.
@@ -83,16 +50,9 @@ pub fn replayed(records: usize, took: Duration) {
     histogram!(REPLAY_SECONDS).record(took.as_secs_f64());
 }
 
-/// So many records would be read again after a crash.
-#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
-pub fn behind(records: i64) {
-    gauge!(BEHIND).set(records as f64);
-}
-
 /// So many partitions have stopped.
-#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
 pub fn stopped(partitions: usize) {
-    gauge!(STOPPED).set(partitions as f64);
+    gauge!(STOPPED).set(whole(partitions));
 }
 
 /// A commit ended.
@@ -101,75 +61,60 @@ pub fn commit(outcome: &'static str, took: Duration) {
     histogram!(COMMIT_SECONDS).record(took.as_secs_f64());
 }
 
-/// Outputs were committed.
-pub fn committed(outputs: &Tally) {
+/// A commit is done, by the wall's clock, in ms since the epoch.
+pub fn committed(outputs: &Tally, measured: Measured, now_ms: i64) {
     for (status, count) in [("provisional", outputs.provisional), ("final", outputs.r#final)] {
         counter!(REPORTS, "status" => status).increment(count);
     }
     counter!(APPLIED).increment(outputs.applied);
     counter!(REPEATS).increment(outputs.repeats);
     counter!(HOLES).increment(outputs.holes);
+    counter!(SNAPSHOTS).increment(outputs.snapshots);
     counter!(STATE_BYTES).increment(outputs.state_bytes);
     for (reason, count) in &outputs.set_aside {
         counter!(SET_ASIDE, "reason" => *reason).increment(*count);
     }
-}
-
-/// What a commit's outputs come to.
-#[derive(Debug, Default)]
-pub struct Tally {
-    provisional: u64,
-    r#final: u64,
-    applied: u64,
-    repeats: u64,
-    holes: u64,
-    state_bytes: u64,
-    set_aside: std::collections::BTreeMap<&'static str, u64>,
-}
-
-impl Tally {
-    /// Adds up outputs.
-    pub fn of(outputs: &[Output]) -> Self {
-        let mut tally = Self::default();
-        for output in outputs {
-            match output {
-                Output::Report(report) if report.status == schemas::report::Status::Final => tally.r#final += 1,
-                Output::Report(_) => tally.provisional += 1,
-                Output::Activity(counts) => {
-                    tally.applied += counts.applied.values().sum::<u64>();
-                    tally.repeats += counts.repeats;
-                    tally.holes += counts.holes;
-                }
-                Output::Quarantine(aside) => *tally.set_aside.entry(aside.reason.as_str()).or_default() += 1,
-                Output::State { key, value, .. } => {
-                    tally.state_bytes += (key.len() + value.as_ref().map_or(0, Bytes::len)) as u64;
-                }
-                Output::Live(_) | Output::Gone(_) => {}
-            }
-        }
-        tally
+    histogram!(BATCH).record(whole(measured.records));
+    if let Some(oldest) = measured.oldest_ms {
+        histogram!(EVENT_AGE).record(seconds(now_ms.saturating_sub(oldest).max(0)));
     }
 }
 
-/// How the partitions stand.
-#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
-pub fn standing(partitions: usize, sessions: usize, markers: usize, lag_ms: i64) {
-    gauge!(PARTITIONS).set(partitions as f64);
-    gauge!(SESSIONS).set(sessions as f64);
-    gauge!(MARKERS).set(markers as f64);
-    gauge!(LAG_SECONDS).set(lag_ms as f64 / 1_000.0);
+/// The worker has computed for so long for a commit.
+pub fn folded(took: Duration) {
+    histogram!(FOLD_SECONDS).record(took.as_secs_f64());
 }
 
-/// A partition's state was restored.
+/// How the partitions stand.
+pub fn standing(standing: &Standing) {
+    gauge!(PARTITIONS).set(whole(standing.partitions));
+    gauge!(SESSIONS).set(whole(standing.sessions));
+    gauge!(MARKERS).set(whole(standing.markers));
+    gauge!(LAG_SECONDS).set(seconds(standing.lag_ms));
+    gauge!(LAG_RECORDS).set(whole(usize::try_from(standing.lag_records).unwrap_or(0)));
+    gauge!(BEHIND).set(whole(usize::try_from(standing.behind).unwrap_or(0)));
+}
+
+/// What waits behind gaps.
+pub fn buffered(events: usize, bytes: usize) {
+    gauge!(BUFFERED).set(whole(events));
+    gauge!(BUFFERED_BYTES).set(whole(bytes));
+}
+
+/// A partition's state was read.
 pub fn restored(took: Duration, bytes: usize) {
     histogram!(RESTORE_SECONDS).record(took.as_secs_f64());
     counter!(RESTORED_BYTES).increment(bytes as u64);
 }
 
+/// So many sessions lived in a restored partition.
+pub fn restored_sessions(sessions: usize) {
+    counter!(RESTORED_SESSIONS).increment(sessions as u64);
+}
+
 /// A partition that stood still for so many ms is read on.
-#[expect(clippy::cast_precision_loss, reason = "2^53 ms are many years")]
 pub fn handed_over(pause_ms: i64) {
-    histogram!(HANDOVER_SECONDS).record(pause_ms as f64 / 1_000.0);
+    histogram!(HANDOVER_SECONDS).record(seconds(pause_ms));
 }
 
 /// A commit came to nothing.
@@ -185,4 +130,14 @@ pub fn rejoin() {
 /// A stretch of the log was read again.
 pub fn read_back() {
     counter!(READ_BACKS).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 is more than there is of anything here")]
+fn whole(count: usize) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 ms are many years")]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
 }

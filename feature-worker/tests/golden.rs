@@ -153,7 +153,7 @@ fn settings() -> Settings {
         games: Games::all(GameSettings { emits, ..GameSettings::default() }),
         commit_interval_ms: 200,
         margin_ms: 0,
-        snapshot_ms: 5_000,
+        live: None,
         window: Window { records: 500_000, age_ms: 3_600_000 },
         poison_limit: PoisonLimit { records: 0, within_ms: 60_000 },
         worker: "test".into(),

@@ -6,6 +6,10 @@
 
 #[path = "worker/faulty.rs"]
 mod faulty;
+#[path = "worker/measured.rs"]
+mod measured;
+#[path = "worker/peak.rs"]
+mod peak;
 #[path = "worker/poisoned.rs"]
 mod poisoned;
 #[path = "worker/standing_still.rs"]
@@ -23,6 +27,7 @@ use eventlog::{
     AppendOptions, Cleanup, EventLog, Headers, NewRecord, ReadRequest, Record, Stretch, TopicPartition, TopicSpec,
 };
 use feature_worker::Config;
+use feature_worker::config::LiveEvery;
 use feature_worker::machine::PoisonLimit;
 use feature_worker::metrics_v1::oracle;
 use schemas::record::activity::Activity;
@@ -95,6 +100,8 @@ impl World {
             replay_window: 1_000,
             replay_age: Duration::from_hours(1),
             poison_limit: PoisonLimit { records: 1_000, within_ms: 60_000 },
+            live_every: LiveEvery::Every(Duration::from_secs(5)),
+            live_rate: 2_000,
         }
     }
 

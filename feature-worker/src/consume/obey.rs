@@ -9,6 +9,7 @@ use crate::ask::{self, Lacking, Question};
 use crate::commit::commit;
 use crate::error::WorkerError;
 use crate::machine::{Command, Output};
+use crate::metrics;
 
 impl Consumer<'_> {
     pub(super) fn obey(&mut self, command: Command) -> Result<(), WorkerError> {
@@ -59,8 +60,10 @@ impl Consumer<'_> {
         let committer = Arc::clone(&self.committer);
         let (topics, clock) = (self.worker.topics.clone(), self.worker.shell.clock.clone());
         let outcomes = self.outcomes.clone();
+        let measured = self.machine.under_way();
+        metrics::folded(std::mem::take(&mut self.folding));
         self.tasks.spawn(async move {
-            let outcome = commit(outputs, offsets, committer.as_ref(), &topics, &clock).await;
+            let outcome = commit(outputs, offsets, measured, committer.as_ref(), &topics, &clock).await;
             // Nobody listens any more where the membership has ended.
             let _ = outcomes.send(outcome).await;
         });

@@ -14,17 +14,17 @@ impl Consumer<'_> {
     pub(super) fn tell_stops(&mut self) {
         let stops = self.stops();
         for (partition, stop) in &stops {
-            if self.stops.get(partition) != Some(stop) {
+            if self.told.stops.get(partition) != Some(stop) {
                 tracing::error!(partition, offset = stop.offset, "{}", why(*partition, *stop, self.limit()));
             }
         }
         metrics::stopped(stops.len());
-        self.stops = stops;
+        self.told.stops = stops;
     }
 
     /// Why the worker is not ready though all is restored.
     pub(super) fn stopped_why(&self) -> String {
-        let each = self.stops.iter().map(|(partition, stop)| why(*partition, *stop, self.limit()));
+        let each = self.told.stops.iter().map(|(partition, stop)| why(*partition, *stop, self.limit()));
         each.collect::<Vec<_>>().join("; ")
     }
 

@@ -46,6 +46,7 @@ impl Partition {
             self.open.start.get_or_insert(start);
             self.position = self.position.max(Some(record.offset + 1));
             self.open.records += 1;
+            self.open.oldest_ms = self.open.oldest_ms.into_iter().chain([record.timestamp_ms]).min();
             self.open.bytes += record.value.as_ref().map_or(0, Bytes::len);
         }
         if let Some(end) = self.backlog_end.take() {

@@ -62,10 +62,14 @@ pub(super) struct Layer {
     pub(super) before: HashMap<SessionKey, Before>,
     /// What is to be put out beside state.
     pub(super) outputs: Vec<Output>,
+    /// Sessions of which a snapshot is among that.
+    pub(super) shown: Vec<SessionKey>,
     /// What became of the records.
     pub(super) counts: Counts,
     /// Records folded.
     pub(super) records: usize,
+    /// The time of the oldest of them, in ms since the epoch.
+    pub(super) oldest_ms: Option<i64>,
     /// Sessions to be written.
     pub(super) sessions: usize,
     /// Bytes to be written: the records' own, and twice what the states of those sessions took the

@@ -12,7 +12,9 @@ mod counts;
 mod expire;
 mod halt;
 mod layer;
+mod live;
 mod markers;
+mod measure;
 mod message;
 mod output;
 mod partition;
@@ -31,12 +33,15 @@ use std::collections::BTreeMap;
 use schemas::games::Games;
 
 pub use layer::Window;
+pub use live::LiveViews;
+pub use measure::Measured;
 pub use message::{Command, Input, Restored};
 pub use output::{Output, Quarantined};
 pub use poison::{Poison, PoisonLimit, Stop};
 
 use halt::Halt;
 use layer::Room;
+use live::Budget;
 pub use partition::Partition;
 use restore::Resume;
 
@@ -49,8 +54,8 @@ pub struct Settings {
     pub commit_interval_ms: i64,
     /// How late a deadline fires on a drained partition: more than an append may take.
     pub margin_ms: i64,
-    /// Least time between two snapshots of a session.
-    pub snapshot_ms: i64,
+    /// How often running sessions are shown; none where they are not.
+    pub live: Option<LiveViews>,
     /// How much a restore may read again.
     pub window: Window,
     /// How much poison a partition sets aside before it stops.
@@ -69,6 +74,8 @@ pub struct Machine {
     /// When the last commit was begun, by the monotonic clock.
     committed_at: i64,
     commit: CommitState,
+    /// What is left to be spent on snapshots.
+    live: Budget,
     /// Revocations that wait for a commit, each with its partitions and the assignments that end.
     leaving: Vec<(u64, Vec<(i32, u64)>)>,
     draining: bool,
@@ -92,6 +99,7 @@ impl Machine {
             epoch: 0,
             committed_at: i64::MIN / 2,
             commit: CommitState::Idle,
+            live: Budget::default(),
             leaving: Vec::new(),
             draining: false,
             flushing: false,
@@ -233,6 +241,7 @@ impl Machine {
         if !pressed && now < self.committed_at.saturating_add(self.settings.commit_interval_ms) {
             return Ok(());
         }
+        self.show(now);
         let (mut outputs, mut offsets) = (Vec::new(), Vec::new());
         for (number, partition) in &mut self.partitions {
             if let Some(next) = partition.seal(now, &self.settings, room, &mut outputs, self.flushing)? {

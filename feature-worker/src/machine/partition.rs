@@ -6,8 +6,8 @@ use eventlog::Record;
 
 use super::behind::Behind;
 use super::layer::{Layer, Room};
-use super::poison::{Poison, Stop};
 use super::markers::Markers;
+use super::poison::{Poison, Stop};
 use super::slot::Slot;
 use super::timers::Timers;
 use super::{Command, Settings};

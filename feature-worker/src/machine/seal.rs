@@ -8,8 +8,8 @@ use super::halt::Halt;
 use super::layer::{Before, Room};
 use super::output::Output;
 use super::partition::{Partition, context};
-use super::slot::{Saved, Slot, Snapshot};
-use crate::report::{Place, reports, snapshot};
+use super::slot::{Saved, Slot};
+use crate::report::{Place, reports};
 use crate::session::Session;
 use crate::session::rebuild::Reread;
 use crate::session::told::Told;
@@ -18,8 +18,6 @@ use crate::state::{self, Position, SessionKey};
 /// When a commit is made, and of what.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
-    /// The monotonic clock, in ms.
-    now: i64,
     /// Log time, in ms.
     log_time: i64,
     /// The next offset to be read.
@@ -42,13 +40,12 @@ impl Partition {
         }
         let log_time = self.running_log_time(now);
         self.wake_reports(log_time, room);
-        self.take_snapshots(now, settings, room);
         self.catch_up(room, flush);
         let Some(position) = self.position else { return Ok(None) };
         if self.open.is_clean() {
             return Ok(None);
         }
-        let moment = Moment { now, log_time, position };
+        let moment = Moment { log_time, position };
         let mut layer = std::mem::take(&mut self.open);
         outputs.append(&mut layer.outputs);
         let mut too_large = Vec::new();
@@ -107,7 +104,7 @@ impl Partition {
         }
     }
 
-    /// Puts out a session's report, snapshot and state where they are due; false where its state is too
+    /// Puts out a session's report and state where they are due; false where its state is too
     /// large for its topic.
     fn seal_session(
         &mut self,
@@ -131,14 +128,9 @@ impl Partition {
         };
         let before = slot.session.reported;
         settle(&mut slot.session, &place, settings, key, outputs)?;
-        let later = show(slot, key, moment.now, settings, outputs);
         // What was put out of it is in no record of play.events.
         slot.due |= slot.session.reported != before;
-        let due = slot.due;
-        if let Some(later) = later {
-            self.snapshots.push(later, key.clone());
-        }
-        if due {
+        if slot.due {
             let value = self.write(key, moment.position)?;
             if value.as_ref().is_some_and(|value| value.len() > state::MOST_BYTES) {
                 return Ok(false);
@@ -186,20 +178,6 @@ impl Partition {
         Ok(())
     }
 
-    /// Snapshots that had to wait, as many as there is room for.
-    fn take_snapshots(&mut self, now: i64, settings: &Settings, room: Room) {
-        for _ in 0..room.sessions {
-            let Some((_, key)) = self.snapshots.pop(now) else { break };
-            let Some(slot) = self.slots.get_mut(&key) else { continue };
-            slot.snapshot = Snapshot::Sent(now);
-            if !slot.session.is_closed()
-                && let Some(live) = snapshot(&slot.session, &key.tenant, key.session, &context(settings, &key))
-            {
-                self.open.outputs.push(Output::Live(Box::new(live)));
-            }
-        }
-    }
-
     /// The commit is done: what was before is forgotten.
     pub(super) fn committed(&mut self) {
         self.sealed = None;
@@ -224,6 +202,7 @@ impl Partition {
                     }
                 }
             }
+            self.show_again(layer.shown);
         }
         self.layer += 1;
         // It is read again, and stops again.
@@ -267,25 +246,4 @@ pub(super) fn publish(
     (reported.is_final, reported.pending) = (status == Status::Final, false);
     outputs.extend(reports.into_iter().map(|report| Output::Report(Box::new(report))));
     Ok(())
-}
-
-/// Puts out a snapshot of a running session, or answers with when it may go.
-fn show(slot: &mut Slot, key: &SessionKey, now: i64, settings: &Settings, outputs: &mut Vec<Output>) -> Option<i64> {
-    let session = &mut slot.session;
-    if session.is_closed() || session.owner.is_none() {
-        return None;
-    }
-    match slot.snapshot {
-        Snapshot::Queued => return None,
-        Snapshot::Sent(at) if now < at.saturating_add(settings.snapshot_ms) => {
-            slot.snapshot = Snapshot::Queued;
-            return Some(at.saturating_add(settings.snapshot_ms));
-        }
-        Snapshot::Sent(_) | Snapshot::Never => {}
-    }
-    let live = snapshot(session, &key.tenant, key.session, &context(settings, key))?;
-    session.reported.live = true;
-    slot.snapshot = Snapshot::Sent(now);
-    outputs.push(Output::Live(Box::new(live)));
-    None
 }

@@ -45,7 +45,7 @@ pub(super) struct Since {
 pub(super) enum Snapshot {
     Never,
     Sent(i64),
-    Queued,
+    Queued(i64),
 }
 
 impl Slot {

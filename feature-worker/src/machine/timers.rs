@@ -20,6 +20,11 @@ impl Timers {
         self.0.len()
     }
 
+    /// When the earliest is due, if it is.
+    pub(super) fn first(&self, now: i64) -> Option<i64> {
+        self.0.peek().map(|Reverse((due, _))| *due).filter(|due| *due <= now)
+    }
+
     /// Takes out the earliest that is due.
     pub(super) fn pop(&mut self, now: i64) -> Option<(i64, SessionKey)> {
         if self.0.peek()?.0.0 > now {

@@ -9,7 +9,7 @@ use eventlog::{
     AppendOptions, Appender, Cleanup, EventLog, GroupOptions, NewRecord, Record, TopicPartition, TopicSpec,
 };
 use feature_worker::Config;
-use feature_worker::config::OnStop;
+use feature_worker::config::{LiveEvery, OnStop};
 use feature_worker::machine::PoisonLimit;
 use schemas::topics::{Kept, Topic};
 use tokio::task::{JoinHandle, JoinSet};
@@ -246,6 +246,9 @@ impl<'a> World<'a> {
             replay_age: [Duration::from_hours(1), millis(TIMEOUT)][name % 2],
             // One that no poison stops, two that the second piece of it does until they are told to go on.
             poison_limit: PoisonLimit { records: [0, 1, 1][name % 3], within_ms: HOUR },
+            // One that shows all, one that can't keep up, one that shows nothing.
+            live_every: [LiveEvery::Every(millis(20)), LiveEvery::Every(millis(100)), LiveEvery::Off][name % 3],
+            live_rate: [10_000, 3, 1][name % 3],
         };
         let task = tokio::spawn(feature_worker::run(config, (self.ways.between)(log.clone()), shell.clone()));
         let mut operator = JoinSet::new();

@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     StuckCommit { begun: Notify, given_up: Notify, abandoned: AtomicBool },
     /// A commit's client hangs.
     HungCommit,
+    /// The next commit is aborted.
+    Abort(AtomicBool),
 }
 
 pub(crate) struct Faulty {
@@ -32,7 +34,7 @@ struct FaultyMembership {
     fault: Arc<Fault>,
 }
 
-struct FaultyCommitter(Arc<Fault>);
+struct FaultyCommitter(Arc<Fault>, Arc<dyn Committer>);
 
 #[async_trait]
 impl EventLog for Faulty {
@@ -102,7 +104,9 @@ impl Membership for FaultyMembership {
 
     fn committer(&self) -> Arc<dyn Committer> {
         match *self.fault {
-            Fault::StuckCommit { .. } | Fault::HungCommit => Arc::new(FaultyCommitter(Arc::clone(&self.fault))),
+            Fault::StuckCommit { .. } | Fault::HungCommit | Fault::Abort(_) => {
+                Arc::new(FaultyCommitter(Arc::clone(&self.fault), self.membership.committer()))
+            }
             _ => self.membership.committer(),
         }
     }
@@ -114,7 +118,13 @@ impl Membership for FaultyMembership {
 
 #[async_trait]
 impl Committer for FaultyCommitter {
-    async fn commit(&self, _: Commit) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        if let Fault::Abort(next) = &*self.0 {
+            if next.swap(false, Ordering::SeqCst) {
+                return Err(CommitError::aborted(AbortCause::Delivery, "so it was to be"));
+            }
+            return self.1.commit(commit).await;
+        }
         let Fault::StuckCommit { begun, given_up, .. } = &*self.0 else {
             return Err(CommitError::Hung("no outcome after 60s".into()));
         };
@@ -124,9 +134,13 @@ impl Committer for FaultyCommitter {
     }
 
     async fn abandon(&self) {
-        if let Fault::StuckCommit { given_up, abandoned, .. } = &*self.0 {
-            abandoned.store(true, Ordering::SeqCst);
-            given_up.notify_one();
+        match &*self.0 {
+            Fault::StuckCommit { given_up, abandoned, .. } => {
+                abandoned.store(true, Ordering::SeqCst);
+                given_up.notify_one();
+            }
+            Fault::Abort(_) => self.1.abandon().await,
+            _ => {}
         }
     }
 }

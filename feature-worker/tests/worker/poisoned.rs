@@ -3,12 +3,12 @@
 use super::*;
 
 /// Where everything is poisoned.
-const POISONED: i32 = 0;
+pub(crate) const POISONED: i32 = 0;
 /// Records that can't be read: not JSON, of the wrong shape, large.
 const COUNT: usize = 240;
 
 impl World {
-    async fn append_poison(&self, count: usize, received_at: i64) {
+    pub(crate) async fn append_poison(&self, count: usize, received_at: i64) {
         let appender = self.log.appender(AppendOptions::default()).await.unwrap();
         let values = ["not JSON".to_owned(), r#"{"v":1,"tenant":"acme"}"#.to_owned(), "x".repeat(20_000)];
         let records = values.iter().cycle().take(count).map(|value| NewRecord {

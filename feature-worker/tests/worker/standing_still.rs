@@ -9,7 +9,7 @@ use super::faulty::{Fault, Faulty};
 use super::*;
 
 /// A world whose log has this fault.
-async fn faulty(fault: Fault) -> (World, Arc<Fault>) {
+pub(crate) async fn faulty(fault: Fault) -> (World, Arc<Fault>) {
     let mut world = World::new().await;
     let fault = Arc::new(fault);
     world.log = Arc::new(Faulty { log: Arc::clone(&world.log), fault: Arc::clone(&fault) });
@@ -34,7 +34,7 @@ async fn a_partition_that_is_restored_holds_up_no_other_and_readiness_waits_for_
     let reports = world.until_final(others.len()).await;
     assert_equal(&reports, &others);
     let readiness = worker.0.health.readiness();
-    assert!(!readiness.ok && format!("{readiness:?}").contains("restoring state"), "{readiness:?}");
+    assert!(!readiness.ok && format!("{readiness:?}").contains("restoring state of partitions [0]"), "{readiness:?}");
     let Fault::SlowRestore { open, .. } = &*fault else { unreachable!() };
     open.notify_one();
     let reports = world.until_final(sessions.len()).await;

@@ -39,13 +39,8 @@ const WHOLE: u8 = 1 << 3;
 const CAUSE: u8 = 0b111;
 
 const ORDERS: [Order; 3] = [Order::Open, Order::Seq, Order::Log];
-const REASONS: [CloseReason; 5] = [
-    CloseReason::Completed,
-    CloseReason::Abandoned,
-    CloseReason::Error,
-    CloseReason::Timeout,
-    CloseReason::TooLong,
-];
+const REASONS: [CloseReason; 5] =
+    [CloseReason::Completed, CloseReason::Abandoned, CloseReason::Error, CloseReason::Timeout, CloseReason::TooLong];
 
 /// From where the times and offsets of some entries are reckoned.
 #[derive(Clone, Copy, Debug)]
@@ -128,11 +123,7 @@ pub(super) fn pack(out: &mut Vec<u8>, base: Base, session: Uuid, name: u64, mark
         None => out.extend_from_slice(player.as_bytes()),
     }
     out[begin + LENGTH_AT] = (out.len() - begin).to_le_bytes()[0];
-    let aside = || Aside {
-        skipped: marker.skipped.clone(),
-        holes: marker.holes.clone(),
-        known: marker.known.clone(),
-    };
+    let aside = || Aside { skipped: marker.skipped.clone(), holes: marker.holes.clone(), known: marker.known.clone() };
     is_aside.then(aside)
 }
 

@@ -6,6 +6,7 @@ use schemas::{Game, PlayerId, Tenant};
 use uuid::Uuid;
 
 use super::*;
+use crate::session::ids::Ids;
 use crate::session::marker::Known;
 use crate::session::prefix::Prefix;
 use crate::session::tag::Tag;
@@ -47,7 +48,7 @@ fn known() -> Known {
     prefix.push(Tag::of(Uuid::from_u128(7)));
     prefix.skip_to(3);
     prefix.push(Tag::HOLE);
-    Known { prefix, ids: Default::default(), sent_again: [3, 9].into(), closes: Default::default() }
+    Known { prefix, ids: Ids::default(), sent_again: [3, 9].into(), closes: Ids::default() }
 }
 
 prop_compose! {
@@ -159,7 +160,8 @@ fn a_marker_takes_no_more_than_sixty_six_bytes() {
         }
         markers.insert(&key("acme", number), &marker);
     }
-    let each = markers.bytes() as f64 / 200_000.0;
+    let bytes = u32::try_from(markers.bytes()).unwrap();
+    let each = f64::from(bytes) / 200_000.0;
     assert!((50.0..=66.0).contains(&each), "{each} bytes a marker");
 }
 

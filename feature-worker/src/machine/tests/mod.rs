@@ -11,6 +11,7 @@ mod events;
 mod holes;
 mod lazy;
 mod lifecycle;
+mod live;
 mod poison;
 mod property;
 mod reach;
@@ -33,7 +34,7 @@ use schemas::report::Report;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 
-use super::{Command, Input, Machine, Output, PoisonLimit, Quarantined, Restored, Settings, Window};
+use super::{Command, Input, LiveViews, Machine, Output, PoisonLimit, Quarantined, Restored, Settings, Window};
 pub(super) use events::{attempt, close, event, event_at, expected};
 
 /// 2026-01-05T08:00:00Z: when the tests begin, on every clock.
@@ -95,7 +96,7 @@ pub(super) fn settings() -> Settings {
         games: Games::all(GameSettings::default()),
         commit_interval_ms: 200,
         margin_ms: MARGIN,
-        snapshot_ms: 5 * SECOND,
+        live: Some(LiveViews { every_ms: 5 * SECOND, rate: 2_000 }),
         window: Window { records: 20, age_ms: HOUR },
         poison_limit: PoisonLimit { records: 1_000, within_ms: MINUTE },
         worker: "test".into(),

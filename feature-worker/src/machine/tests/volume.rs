@@ -23,6 +23,7 @@ struct Volume {
     written: usize,
     events: u64,
     live: usize,
+    shown: usize,
 }
 
 impl Load {
@@ -97,12 +98,13 @@ impl Load {
         #[expect(clippy::cast_precision_loss, reason = "a ratio to print")]
         let share = volume.written as f64 / volume.read as f64;
         println!(
-            "{name}: {} live sessions, an event each {} s, window of {} records: {} events of {} bytes, {share:.3} bytes of state a byte read",
+            "{name}: {} live sessions, an event each {} s, window of {} records: {} events of {} bytes, {share:.3} bytes of state a byte read, {} snapshots",
             self.sessions,
             self.every / 1_000,
             self.window,
             volume.events,
             volume.read as u64 / volume.events,
+            volume.shown,
         );
         share
     }
@@ -117,8 +119,12 @@ impl Volume {
                 match command {
                     Command::Commit { outputs, .. } => {
                         for output in outputs {
-                            if let Output::State { key, value, .. } = output {
-                                self.written += key.len() + value.as_ref().map_or(0, Bytes::len);
+                            match output {
+                                Output::State { key, value, .. } => {
+                                    self.written += key.len() + value.as_ref().map_or(0, Bytes::len);
+                                }
+                                Output::Live(_) => self.shown += 1,
+                                _ => {}
                             }
                         }
                         inputs.push_back(Input::Committed);

@@ -30,6 +30,13 @@ pub enum Fault {
     DelayAcknowledgements(Duration),
     /// Every answer takes so much longer.
     DelayAnswers(Duration),
+    /// Requests to end a transaction do not reach the broker, nor does what comes after them, until something else is
+    /// set.
+    HoldEnds,
+    /// Every request to end a transaction takes so much longer, and what comes after it.
+    DelayEnds(Duration),
+    /// Every answer to a request to end a transaction takes so much longer.
+    DelayEndAnswers(Duration),
     /// Of an answer to Produce one half arrives, then the connection is reset.
     TearAcknowledgements,
     /// Nobody gets through: connections are reset, new ones too.
@@ -50,7 +57,7 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     target: Mutex<Option<SocketAddr>>,
-    fault: Mutex<Fault>,
+    fault: watch::Sender<Fault>,
     /// Changes when all connections are to be reset.
     resets: watch::Sender<u64>,
     counts: Counters,
@@ -60,6 +67,7 @@ struct Shared {
 struct Counters {
     connections: AtomicU64,
     produced: AtomicU64,
+    ends: AtomicU64,
     withheld: AtomicU64,
     torn: AtomicU64,
 }
@@ -71,6 +79,8 @@ pub struct Counts {
     pub connections: u64,
     /// Produce requests that went to the broker.
     pub produced: u64,
+    /// Requests to end a transaction that came.
+    pub ends: u64,
     /// Answers that never arrived.
     pub withheld: u64,
     /// Connections that were reset.
@@ -85,8 +95,8 @@ impl Proxy {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
         let resets = watch::Sender::new(0);
-        let shared = Shared { target: Mutex::default(), fault: Mutex::default(), resets, counts: Counters::default() };
-        let shared = Arc::new(shared);
+        let fault = watch::Sender::new(Fault::None);
+        let shared = Arc::new(Shared { target: Mutex::default(), fault, resets, counts: Counters::default() });
         // A runtime of its own: it serves processes, whatever the test's own runtime waits for.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("proxy".into()).spawn({
@@ -114,7 +124,7 @@ impl Proxy {
 
     /// Does this to what passes from now on.
     pub fn set(&self, fault: Fault) {
-        *self.shared.fault.lock() = fault;
+        self.shared.fault.send_replace(fault);
         if fault == Fault::Cut {
             self.reset();
         }
@@ -127,9 +137,15 @@ impl Proxy {
 
     /// What has passed so far.
     pub fn counts(&self) -> Counts {
-        let Counters { connections, produced, withheld, torn } = &self.shared.counts;
+        let Counters { connections, produced, ends, withheld, torn } = &self.shared.counts;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts { connections: read(connections), produced: read(produced), withheld: read(withheld), torn: read(torn) }
+        Counts {
+            connections: read(connections),
+            produced: read(produced),
+            ends: read(ends),
+            withheld: read(withheld),
+            torn: read(torn),
+        }
     }
 }
 
@@ -161,7 +177,7 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, mut stopped
 
 async fn connect(client: TcpStream, shared: Arc<Shared>) {
     let target = *shared.target.lock();
-    let cut = *shared.fault.lock() == Fault::Cut;
+    let cut = *shared.fault.borrow() == Fault::Cut;
     let (Some(target), false) = (target, cut) else {
         let _ = client.set_zero_linger();
         return;

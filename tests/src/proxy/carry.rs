@@ -1,4 +1,4 @@
-//! One connection: requests go on as they come, answers as the fault of the moment lets them.
+//! One connection: requests and answers go on as the fault of the moment lets them.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::frames::{Frame, PRODUCE};
+use super::frames::{END_TRANSACTION, Frame, PRODUCE};
 use super::{Fault, Shared};
 
 /// The api of each request that has no answer yet, by its correlation id.
@@ -35,9 +35,10 @@ enum Delivery {
 
 impl Fault {
     /// How much longer an answer takes.
-    fn delay(self, acknowledges: bool) -> Duration {
+    fn delay(self, api: Option<i16>) -> Duration {
         match self {
-            Self::DelayAcknowledgements(delay) if acknowledges => delay,
+            Self::DelayAcknowledgements(delay) if api == Some(PRODUCE) => delay,
+            Self::DelayEndAnswers(delay) if api == Some(END_TRANSACTION) => delay,
             Self::DelayAnswers(delay) => delay,
             _ => Duration::ZERO,
         }
@@ -78,10 +79,26 @@ async fn requests(
             if api == PRODUCE {
                 shared.counts.produced.fetch_add(1, Ordering::Relaxed);
             }
+            if api == END_TRANSACTION {
+                shared.counts.ends.fetch_add(1, Ordering::Relaxed);
+                end(shared).await;
+            }
         }
         broker.write_all(frame.bytes()).await?;
     }
     Ok(End::Closed)
+}
+
+/// What a request to end a transaction has to wait for.
+async fn end(shared: &Shared) {
+    let mut fault = shared.fault.subscribe();
+    let delay = match *fault.borrow_and_update() {
+        Fault::DelayEnds(delay) => delay,
+        _ => Duration::ZERO,
+    };
+    sleep(delay).await;
+    // It is kept as long as this proxy is.
+    let _ = fault.wait_for(|fault| *fault != Fault::HoldEnds).await;
 }
 
 async fn answers(
@@ -93,14 +110,14 @@ async fn answers(
     while let Some(frame) = Frame::read(broker).await? {
         let api = frame.answers().and_then(|id| asked.lock().remove(&id));
         let acknowledges = api == Some(PRODUCE);
-        let fault = *shared.fault.lock();
+        let fault = *shared.fault.borrow();
         let delivery = match fault {
             Fault::SwallowAcknowledgements if acknowledges => {
                 shared.counts.withheld.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             Fault::TearAcknowledgements if acknowledges => Delivery::Half(frame),
-            _ => Delivery::Whole(Instant::now() + fault.delay(acknowledges), frame),
+            _ => Delivery::Whole(Instant::now() + fault.delay(api), frame),
         };
         if deliver.send(delivery).is_err() {
             break;

@@ -68,7 +68,9 @@ fn both() -> &'static Behind {
 
 fn start() -> anyhow::Result<Behind> {
     let proxy = Proxy::listen()?;
-    let broker = KafkaBroker::start_with(&["--proxy", &proxy.port().to_string()]);
+    // Members that are stopped or killed count as gone as soon as their own settings say.
+    let soon = "group.min.session.timeout.ms=1000";
+    let broker = KafkaBroker::start_with(&["--proxy", &proxy.port().to_string(), "--set", soon]);
     let behind = std::fs::read_to_string(broker.folder().join("broker-1/behind"))?;
     proxy.forward(&format!("127.0.0.1:{}", behind.trim()))?;
     Ok(Behind { broker, proxy })

@@ -8,6 +8,7 @@ pub mod behind;
 pub mod book;
 pub mod client;
 pub mod disk;
+pub mod feed;
 pub mod kafka;
 pub mod play;
 pub mod player;

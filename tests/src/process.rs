@@ -24,6 +24,17 @@ pub struct Process {
 impl Process {
     /// Starts a program of this workspace; its log goes to `folder`.
     pub fn start(program: &str, name: &str, arguments: &[String], folder: &Path) -> anyhow::Result<Self> {
+        Self::start_within(program, name, arguments, &[], folder)
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn start_within(
+        program: &str,
+        name: &str,
+        arguments: &[String],
+        environment: &[(String, String)],
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let lines = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let mut command = Command::new(built(program)?);
@@ -34,6 +45,7 @@ impl Process {
         let child = command
             .args(arguments)
             .env("RUST_LOG", "info")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(lines)

@@ -30,10 +30,38 @@ pub enum Fault {
     DelayAcknowledgements(Duration),
     /// Every answer takes so much longer.
     DelayAnswers(Duration),
+    /// Such requests do not reach the broker, nor does what comes after them, until something else is set.
+    Hold(Call),
+    /// Every such request takes so much longer, and what comes after it.
+    Delay(Call, Duration),
+    /// Every answer to such a request takes so much longer.
+    DelayAnswersTo(Call, Duration),
     /// Of an answer to Produce one half arrives, then the connection is reset.
     TearAcknowledgements,
     /// Nobody gets through: connections are reset, new ones too.
     Cut,
+}
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Consumed offsets become part of a transaction.
+    CommitOffsets,
+    /// A transaction is committed or aborted.
+    End,
+    /// Where a partition begins or ends is asked for.
+    ListOffsets,
+}
+
+impl Call {
+    /// The number of its api.
+    fn api(self) -> i16 {
+        match self {
+            Self::CommitOffsets => 28,
+            Self::End => 26,
+            Self::ListOffsets => 2,
+        }
+    }
 }
 
 /// A proxy on a port of 127.0.0.1. Dropped, it ends.
@@ -50,7 +78,7 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     target: Mutex<Option<SocketAddr>>,
-    fault: Mutex<Fault>,
+    fault: watch::Sender<Fault>,
     /// Changes when all connections are to be reset.
     resets: watch::Sender<u64>,
     counts: Counters,
@@ -60,6 +88,7 @@ struct Shared {
 struct Counters {
     connections: AtomicU64,
     produced: AtomicU64,
+    kept_back: AtomicU64,
     withheld: AtomicU64,
     torn: AtomicU64,
 }
@@ -71,6 +100,8 @@ pub struct Counts {
     pub connections: u64,
     /// Produce requests that went to the broker.
     pub produced: u64,
+    /// Requests that were held, or that or whose answers were delayed.
+    pub kept_back: u64,
     /// Answers that never arrived.
     pub withheld: u64,
     /// Connections that were reset.
@@ -85,8 +116,8 @@ impl Proxy {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
         let resets = watch::Sender::new(0);
-        let shared = Shared { target: Mutex::default(), fault: Mutex::default(), resets, counts: Counters::default() };
-        let shared = Arc::new(shared);
+        let fault = watch::Sender::new(Fault::None);
+        let shared = Arc::new(Shared { target: Mutex::default(), fault, resets, counts: Counters::default() });
         // A runtime of its own: it serves processes, whatever the test's own runtime waits for.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("proxy".into()).spawn({
@@ -114,7 +145,7 @@ impl Proxy {
 
     /// Does this to what passes from now on.
     pub fn set(&self, fault: Fault) {
-        *self.shared.fault.lock() = fault;
+        self.shared.fault.send_replace(fault);
         if fault == Fault::Cut {
             self.reset();
         }
@@ -127,9 +158,15 @@ impl Proxy {
 
     /// What has passed so far.
     pub fn counts(&self) -> Counts {
-        let Counters { connections, produced, withheld, torn } = &self.shared.counts;
+        let Counters { connections, produced, kept_back, withheld, torn } = &self.shared.counts;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts { connections: read(connections), produced: read(produced), withheld: read(withheld), torn: read(torn) }
+        Counts {
+            connections: read(connections),
+            produced: read(produced),
+            kept_back: read(kept_back),
+            withheld: read(withheld),
+            torn: read(torn),
+        }
     }
 }
 
@@ -161,7 +198,7 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, mut stopped
 
 async fn connect(client: TcpStream, shared: Arc<Shared>) {
     let target = *shared.target.lock();
-    let cut = *shared.fault.lock() == Fault::Cut;
+    let cut = *shared.fault.borrow() == Fault::Cut;
     let (Some(target), false) = (target, cut) else {
         let _ = client.set_zero_linger();
         return;

@@ -1,10 +1,11 @@
-//! Whole worlds: local mode in one process, daemons of their own on Apache Kafka, gateways alone on it.
+//! Whole worlds: local mode in one process, daemons of their own on Apache Kafka, gateways or workers alone on it.
 //! Dropped, a world ends what it started and checks that nothing of it is left.
 
 mod daemons;
 mod gateways;
 mod local;
 mod names;
+mod workers;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use crate::process::Process;
 pub use daemons::{Daemons, PIPELINE, SECOND_GATEWAY};
 pub use gateways::{Gateway, Gateways};
 pub use local::{Local, ReadyLine};
+pub use workers::{Shape, Workers};
 
 use crate::remains;
 

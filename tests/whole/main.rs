@@ -8,3 +8,4 @@ mod nothing_left;
 mod slow_clients;
 mod waves;
 mod way;
+mod workers;

@@ -6,7 +6,7 @@ use rdkafka::ClientConfig;
 
 use crate::AppendOptions;
 
-/// A member that has not been heard of for so long loses its partitions.
+/// A member that has not been heard of for so long loses its partitions, if its settings do not say otherwise.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A member that has not polled for so long loses its partitions.
 pub(super) const MAX_POLL: Duration = Duration::from_mins(5);
@@ -112,12 +112,15 @@ impl KafkaOptions {
     /// A consumer that is a member of a group.
     pub(super) fn member(&self, group: &str, instance: &str, read_committed: bool) -> ClientConfig {
         let mut config = self.consumer(read_committed);
+        // How soon a member counts as gone is the operator's to say: as late as a machine may take to be back.
+        if config.get("session.timeout.ms").is_none() {
+            config.set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string());
+        }
         config
             .set("group.id", group)
             .set("group.instance.id", instance)
             .set("group.protocol", "classic")
             .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string())
             .set("heartbeat.interval.ms", "1000")
             .set("max.poll.interval.ms", MAX_POLL.as_millis().to_string());
         config

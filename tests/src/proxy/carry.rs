@@ -1,4 +1,4 @@
-//! One connection: requests go on as they come, answers as the fault of the moment lets them.
+//! One connection: requests and answers go on as the fault of the moment lets them.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::frames::{Frame, PRODUCE};
 use super::{Fault, Shared};
@@ -35,9 +35,10 @@ enum Delivery {
 
 impl Fault {
     /// How much longer an answer takes.
-    fn delay(self, acknowledges: bool) -> Duration {
+    fn delay(self, api: Option<i16>) -> Duration {
         match self {
-            Self::DelayAcknowledgements(delay) if acknowledges => delay,
+            Self::DelayAcknowledgements(delay) if api == Some(PRODUCE) => delay,
+            Self::DelayAnswersTo(call, delay) if api == Some(call.api()) => delay,
             Self::DelayAnswers(delay) => delay,
             _ => Duration::ZERO,
         }
@@ -78,10 +79,28 @@ async fn requests(
             if api == PRODUCE {
                 shared.counts.produced.fetch_add(1, Ordering::Relaxed);
             }
+            keep_back(api, shared).await;
         }
         broker.write_all(frame.bytes()).await?;
     }
     Ok(End::Closed)
+}
+
+/// Waits as long as a request of this api has to.
+async fn keep_back(api: i16, shared: &Shared) {
+    let mut fault = shared.fault.subscribe();
+    let now = *fault.borrow_and_update();
+    let (Fault::Hold(call) | Fault::Delay(call, _) | Fault::DelayAnswersTo(call, _)) = now else { return };
+    if call.api() != api {
+        return;
+    }
+    shared.counts.kept_back.fetch_add(1, Ordering::Relaxed);
+    match now {
+        Fault::Delay(_, delay) => sleep(delay).await,
+        // Its sender is kept as long as this proxy is.
+        Fault::Hold(_) => drop(fault.changed().await),
+        _ => {}
+    }
 }
 
 async fn answers(
@@ -93,14 +112,14 @@ async fn answers(
     while let Some(frame) = Frame::read(broker).await? {
         let api = frame.answers().and_then(|id| asked.lock().remove(&id));
         let acknowledges = api == Some(PRODUCE);
-        let fault = *shared.fault.lock();
+        let fault = *shared.fault.borrow();
         let delivery = match fault {
             Fault::SwallowAcknowledgements if acknowledges => {
                 shared.counts.withheld.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             Fault::TearAcknowledgements if acknowledges => Delivery::Half(frame),
-            _ => Delivery::Whole(Instant::now() + fault.delay(acknowledges), frame),
+            _ => Delivery::Whole(Instant::now() + fault.delay(api), frame),
         };
         if deliver.send(delivery).is_err() {
             break;

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::speed::{Told, settings_of_few, story};
+use super::speed::{Told, settings_of_few, settings_of_fewer, story};
 use super::*;
 use crate::state::{self, Position};
 
@@ -23,7 +23,7 @@ const LAZY: [Window; 6] = [
 ];
 
 /// Histories; a seed that fails is not made any smaller by shrinking it.
-const CASES: u32 = 60;
+const CASES: u32 = 600;
 
 fn with(window: Window) -> Settings {
     Settings { window, ..settings_of_few() }
@@ -135,6 +135,8 @@ fn disturb(world: &mut World, what: u32) {
 
 fn tell(seed: u64) -> Result<(), TestCaseError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let of = if rng.random_bool(0.5) { settings_of_few() } else { settings_of_fewer(rng.random_range(1..12)) };
+    let with = |window: Window| Settings { window, ..of.clone() };
     let story = stories(&mut rng);
     let by = rng.random_range(1..12);
     let mut eager = World::with(with(EAGER)).by(by);

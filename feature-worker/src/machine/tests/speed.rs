@@ -18,7 +18,7 @@ pub(super) fn settings_of_few() -> Settings {
 }
 
 /// The same, of which so few events are remembered that every session forgets.
-fn settings_of_fewer(events: usize) -> Settings {
+pub(super) fn settings_of_fewer(events: usize) -> Settings {
     let few = GameSettings { events, tasks: 2, ..GameSettings::default() };
     super::bounds::with(GameSettings { buffer_events: 4, cap_ms: 6 * HOUR, ..few })
 }

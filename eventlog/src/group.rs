@@ -22,6 +22,8 @@ pub struct GroupOptions {
     /// Whether records of open and aborted transactions are hidden. Only off where the topic's
     /// writers use no transactions.
     pub read_committed: bool,
+    /// Whether records are wanted with their headers; where they are not, a log may leave them out, which costs less.
+    pub headers: bool,
     /// So long may the end of a commit take; then its outcome counts as unknown ([`CommitError::Fatal`]). At most
     /// what the log itself gives a transaction: 10 s on Kafka.
     pub commit_deadline: Duration,

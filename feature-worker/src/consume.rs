@@ -98,6 +98,8 @@ pub async fn work(worker: &Worker) -> Result<(), WorkerError> {
         transactional: true,
         // The gateways' appends are no transactions, but a replay into this topic may be.
         read_committed: true,
+        // A stamp tells all.
+        headers: false,
         commit_deadline: worker.commit_deadline,
     };
     let joining = worker.log.join(options);

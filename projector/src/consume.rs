@@ -128,6 +128,7 @@ async fn join(
             transactional: false,
             // The worker writes in transactions; what it aborted never was.
             read_committed: true,
+            headers: true,
             commit_deadline: GroupOptions::COMMIT_DEADLINE,
         };
         let why = match log.join(options).await {

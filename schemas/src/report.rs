@@ -121,49 +121,49 @@ impl Facts {
     }
 }
 
-/// What a session did on one task.
+/// What a session did on one task. Its members stand in canonical order, so that they need not be put in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFigures {
-    /// The task.
-    pub task_id: String,
-    /// task.started events.
-    pub starts: u64,
-    /// task.completed events.
-    pub completions: u64,
     /// task.abandoned events.
     pub abandons: u64,
     /// task.attempted events.
     pub attempts: u64,
-    /// Attempts that succeeded.
-    pub successes: u64,
+    /// task.completed events.
+    pub completions: u64,
+    /// Whether the first attempt succeeded; null without attempts.
+    pub first_try: Option<bool>,
     /// hint.requested events.
     pub hints: u64,
     /// Unpaused time from the first start to the first completion, in ms; null where the task was not
     /// started before its first completion, or not completed.
     pub spent_ms: Option<i64>,
-    /// Whether the first attempt succeeded; null without attempts.
-    pub first_try: Option<bool>,
+    /// task.started events.
+    pub starts: u64,
+    /// Attempts that succeeded.
+    pub successes: u64,
+    /// The task.
+    pub task_id: String,
 }
 
-/// A piece of evidence of a skill: so many successes of so many opportunities.
+/// A piece of evidence of a skill: so many successes of so many opportunities. Its members stand in canonical order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
+    /// When, on the client's clock.
+    pub at: Timestamp,
+    /// Opportunities; > 0.
+    pub opportunities: f64,
+    /// Counts pieces of the same skill, source and signal, from 0.
+    pub ordinal: u64,
+    /// What it was read from; for evidence.recorded the source's own name.
+    pub signal: String,
     /// The skill.
     pub skill: Skill,
     /// Who says so.
     pub source: EvidenceSource,
-    /// What it was read from; for evidence.recorded the source's own name.
-    pub signal: String,
-    /// Counts pieces of the same skill, source and signal, from 0.
-    pub ordinal: u64,
     /// Successes; a fraction for evidence.recorded.
     pub successes: f64,
-    /// Opportunities; > 0.
-    pub opportunities: f64,
     /// What one opportunity weighs.
     pub weight: f64,
-    /// When, on the client's clock.
-    pub at: Timestamp,
 }
 
 /// How a report came about. May differ between reports of equal facts.

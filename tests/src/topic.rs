@@ -217,7 +217,7 @@ pub async fn least_in_sync(bootstrap: &str) -> anyhow::Result<usize> {
     let bootstrap = bootstrap.to_owned();
     let ask = move || {
         let metadata = consumer(&bootstrap, GROUP)?.fetch_metadata(None, PATIENCE)?;
-        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
         partitions.map(|partition| partition.isr().len()).min().context("no partition at all")
     };
     tokio::task::spawn_blocking(ask).await?

@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use eventlog::Record;
 use feature_worker::encode;
-use feature_worker::machine::{Command, Input, Machine, Output, Settings, Window};
+use feature_worker::machine::{Command, Input, LiveViews, Machine, Output, PoisonLimit, Settings, Window};
 use feature_worker::metrics_v1::fold::{Bounds, Fold};
 use feature_worker::topics::{Named, Topics};
 use playledger_benches::load::{Session, Waves, batch, streams};
@@ -195,7 +195,8 @@ fn feed(batches: Vec<Vec<Record>>) -> anyhow::Result<Vec<Output>> {
         games: Games::all(GameSettings::default()),
         commit_interval_ms: 200,
         margin_ms: 60_000,
-        snapshot_ms: 5_000,
+        live: Some(LiveViews { every_ms: 5_000, rate: 2_000 }),
+        poison_limit: PoisonLimit { records: 1_000, within_ms: 60_000 },
         window: Window { records: 500_000, age_ms: 3_600_000 },
         worker: "bench".to_owned(),
     });

@@ -149,6 +149,7 @@ async fn consume(log: &EmbeddedLog, args: &Args) -> anyhow::Result<()> {
         topics: vec!["events".to_owned()],
         transactional: true,
         read_committed: true,
+        headers: true,
         commit_deadline: GroupOptions::COMMIT_DEADLINE,
     };
     let meter = Meter::start()?;

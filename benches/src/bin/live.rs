@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use eventlog::{Headers, Record};
-use feature_worker::machine::{Command, Input, Machine, Output, Restored, Settings, Window};
+use feature_worker::machine::{Command, Input, Machine, Output, PoisonLimit, Restored, Settings, Window};
 use playledger_benches::usage::cpu_of_thread;
 use schemas::games::{GameSettings, Games};
 use schemas::topics::session_key;
@@ -237,7 +237,8 @@ fn machine(window: usize) -> Machine {
         games: Games::all(GameSettings::default()),
         commit_interval_ms: 200,
         margin_ms: 60_000,
-        snapshot_ms: 5_000,
+        live: None,
+        poison_limit: PoisonLimit { records: 1_000, within_ms: 60_000 },
         window: Window { records: window, age_ms: 3_600_000 },
         worker: "bench".to_owned(),
     })

@@ -185,6 +185,7 @@ async fn consume(log: &dyn EventLog, input: &str, output: &str, args: &Args) -> 
         topics: vec![input.to_owned()],
         transactional: true,
         read_committed: true,
+        headers: true,
         commit_deadline: GroupOptions::COMMIT_DEADLINE,
     };
     let mut member = log.join(options).await?;

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use eventlog::{Headers, Record};
-use feature_worker::machine::{Input, Machine, Restored, Settings, Window};
-use feature_worker::metrics_v1::fold::Bounds;
+use feature_worker::machine::{Input, Machine, PoisonLimit, Restored, Settings, Window};
 use feature_worker::session::marker::Marker;
 use feature_worker::session::{Order, Owner};
 use feature_worker::state::{self, Position, SessionKey};
@@ -31,10 +30,10 @@ fn main() -> anyhow::Result<()> {
     let (tenant, owner_game) = (Tenant::parse("bench")?, Game::parse("demo")?);
     let mut machine = Machine::new(Settings {
         games: Games::all(GameSettings::default()),
-        bounds: Bounds::default(),
         commit_interval_ms: 200,
         margin_ms: 60_000,
-        snapshot_ms: 5_000,
+        live: None,
+        poison_limit: PoisonLimit { records: 1_000, within_ms: 60_000 },
         window: Window { records: 500_000, age_ms: 3_600_000 },
         worker: "bench".to_owned(),
     });
@@ -56,7 +55,7 @@ fn main() -> anyhow::Result<()> {
         cpu += cpu_of_thread()?.saturating_sub(used);
     }
     let restored = (memory(pid)?, peak_memory(pid)?);
-    let position = Position { log_time: BEGIN + SPAN, next_offset: 0, replay: None };
+    let position = Position { log_time: BEGIN + SPAN, next_offset: 0, replay: None, poison: None };
     for partition in 0..PARTITIONS {
         let record =
             Record { key: state::PARTITION_KEY.into(), value: Some(state::encode_partition(&position)?), ..blank() };

@@ -98,6 +98,7 @@ async fn join(log: &EmbeddedLog, instance: &str) -> Box<dyn Membership> {
         topics: vec!["t".to_owned()],
         transactional: true,
         read_committed: true,
+        headers: true,
         commit_deadline: GroupOptions::COMMIT_DEADLINE,
     };
     log.join(options).await.unwrap()

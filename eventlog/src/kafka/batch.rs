@@ -9,9 +9,9 @@ use crate::record::pack;
 use crate::{Batch, Headers, Record, TopicPartition};
 
 /// A batch is handed over at the latest when it holds so many bytes …
-const FULL_BYTES: usize = 2 << 20;
+const FULL_BYTES: usize = 512 << 10;
 /// … or so many records.
-const FULL_RECORDS: usize = 5_000;
+const FULL_RECORDS: usize = 1_000;
 
 /// Copies records as they come; each byte once, into a buffer that all records of the batch share.
 ///
@@ -34,15 +34,17 @@ struct Layout {
 }
 
 impl BatchBuilder {
-    /// Adds a record.
-    pub(super) fn push(&mut self, message: &Message<'_>) {
+    /// Adds a record, its headers too where they are wanted.
+    pub(super) fn push(&mut self, message: &Message<'_>, with_headers: bool) {
         if self.records.is_empty() {
             self.buffer.reserve(self.last_bytes);
         }
         let key = self.copy(message.key());
         let value = message.value().map(|value| self.copy(value));
         let headers_start = self.buffer.len();
-        message.each_header(|name, value| pack_header(&mut self.buffer, name, value));
+        if with_headers {
+            message.each_header(|name, value| pack_header(&mut self.buffer, name, value));
+        }
         self.records.push(Layout {
             offset: message.offset(),
             timestamp_ms: message.timestamp_ms(),

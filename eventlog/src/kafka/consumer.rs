@@ -45,6 +45,8 @@ pub(super) struct Member {
     pub(super) observer: Arc<Observer>,
     pub(super) group: String,
     pub(super) instance: String,
+    /// Whether records are handed over with their headers.
+    pub(super) headers: bool,
     /// What it has subscribed to.
     pub(super) topics: Vec<String>,
     pub(super) slots: Slots,
@@ -139,7 +141,7 @@ impl Member {
             return;
         }
         slot.position = message.offset() + 1;
-        slot.builder.push(message);
+        slot.builder.push(message, self.headers);
         if slot.builder.is_full() {
             slot.hand_over(&self.link);
         }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::native::EventQueue;
 
 /// So many bytes may wait for the task, unless somebody says otherwise.
-pub(super) const ROOM_BYTES: usize = 32 << 20;
+pub(super) const ROOM_BYTES: usize = 8 << 20;
 /// So many items may wait for the task.
 const ROOM_ITEMS: usize = 256;
 

@@ -74,6 +74,7 @@ pub(super) fn join(
         observer: Arc::clone(observer),
         group: options.group,
         instance: options.instance,
+        headers: options.headers,
         topics: options.topics,
         slots: Slots::default(),
         assignments: 0,

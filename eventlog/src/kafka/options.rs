@@ -85,11 +85,12 @@ impl KafkaOptions {
         config
             .set("fetch.queue.backoff.ms", "5")
             .set("queued.min.messages", "1000000")
-            .set("queued.max.messages.kbytes", "65536")
+            .set("queued.max.messages.kbytes", "16384")
             .set("fetch.min.bytes", "65536")
             .set("fetch.wait.max.ms", "25")
             .set("fetch.error.backoff.ms", "100")
-            .set("fetch.message.max.bytes", "4194304");
+            // A larger record comes all the same, alone; a larger answer of each partition is memory, no speed.
+            .set("fetch.message.max.bytes", "1048576");
         self.finish(&mut config);
         config
             .set("enable.auto.commit", "false")

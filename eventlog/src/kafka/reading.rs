@@ -111,7 +111,7 @@ impl Reading {
             return self.finish(index, until);
         }
         progress.position = message.offset() + 1;
-        progress.builder.push(message);
+        progress.builder.push(message, true);
         if progress.stretch.until == Some(progress.position) {
             self.finish(index, message.offset() + 1);
         } else if self.stretches[index].builder.is_full() {

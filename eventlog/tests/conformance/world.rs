@@ -92,6 +92,7 @@ impl World {
             topics: vec![topic.into()],
             transactional: true,
             read_committed: true,
+            headers: true,
             commit_deadline: GroupOptions::COMMIT_DEADLINE,
         }
     }

@@ -91,6 +91,21 @@ fn facts_stay_the_same_to_the_byte() {
     assert_eq!(report.facts_sha256, canonical::sha256_hex(golden.as_bytes()));
 }
 
+/// Of these a report has many: in another order all of them would be moved, in each report.
+#[test]
+fn what_a_report_repeats_is_declared_in_canonical_order() {
+    let facts: Facts = serde_json::from_str(golden!("facts")).unwrap();
+    assert!(!facts.tasks.is_empty() && !facts.evidence.is_empty());
+    assert_eq!(serde_json::to_vec(&facts.tasks).unwrap(), canonical::to_vec(&facts.tasks).unwrap());
+    // Numbers with a fraction are written differently, so only their names are compared.
+    let names = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap();
+        text.split('"').filter(|part| part.bytes().all(|byte| byte.is_ascii_lowercase())).map(str::to_owned).collect()
+    };
+    let canonical: Vec<String> = names(canonical::to_vec(&facts.evidence).unwrap());
+    assert_eq!(names(serde_json::to_vec(&facts.evidence).unwrap()), canonical);
+}
+
 fn rewritten(headers: &Headers) -> Value {
     let text = |value: &[u8]| Value::from(std::str::from_utf8(value).unwrap());
     headers.pairs().into_iter().map(|(name, value)| (name.to_owned(), text(&value))).collect()

@@ -51,6 +51,7 @@ async fn reads_on(log: &KafkaLog, topic: &str, group: String, later: Duration) -
         topics: vec![topic.to_owned()],
         transactional: false,
         read_committed: true,
+        headers: false,
         commit_deadline: DELAY,
     };
     let mut member = log.join(options).await?;

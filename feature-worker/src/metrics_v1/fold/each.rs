@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::packed::Packed;
 use super::tasks::Task;
@@ -20,20 +19,17 @@ pub(super) struct Each {
     tasks: Table<Packed>,
 }
 
-/// Names in the order of first mention, and a part of each one's hash: a look goes through those.
+/// Names in the order of first mention, each with a part of its hash: a look goes through those.
 #[derive(Clone, Debug, Default)]
-struct Names {
-    hashes: Vec<u32>,
-    texts: Vec<Arc<str>>,
-}
+struct Names(Vec<(u32, Arc<str>)>);
 
 impl Each {
     pub(super) fn len(&self) -> usize {
-        self.names.texts.len()
+        self.names.0.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.names.texts.is_empty()
+        self.names.0.is_empty()
     }
 
     /// Changes the task of that name at a time, in ms since the epoch; none where there is no such task.
@@ -56,7 +52,7 @@ impl Each {
 
     /// The names, in the order of first mention.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.texts.iter().map(|text| &**text)
+        self.names.0.iter().map(|(_, text)| &**text)
     }
 
     /// The tasks, in the order of first mention.
@@ -72,25 +68,26 @@ impl Each {
 }
 
 impl Names {
-    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one, too")]
     fn place(&self, name: &str) -> Option<usize> {
-        let hash = xxh3_64(name.as_bytes()) as u32;
-        let alike = self.hashes.iter().enumerate().filter(|(_, other)| **other == hash);
-        alike.map(|(place, _)| place).find(|place| *self.texts[*place] == *name)
+        let (text, hash) = hashed(name);
+        // As a rule it is the very copy, and its bytes need not be looked at.
+        self.0.iter().position(|(other, known)| *other == hash && (Arc::ptr_eq(known, &text) || **known == *name))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one, too")]
     fn add(&mut self, name: &str) {
-        let (text, hash) = intern(name);
+        let (text, hash) = hashed(name);
         // Few sessions have many: room for what does not come is most of what a row of a few takes.
-        let more = (self.texts.len() / 4).max(2);
-        if self.texts.len() == self.texts.capacity() {
-            self.texts.reserve_exact(more);
-            self.hashes.reserve_exact(more);
+        if self.0.len() == self.0.capacity() {
+            self.0.reserve_exact((self.0.len() / 4).max(2));
         }
-        self.texts.push(text);
-        self.hashes.push(hash as u32);
+        self.0.push((hash, text));
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one, too")]
+fn hashed(name: &str) -> (Arc<str>, u32) {
+    let (text, hash) = intern(name);
+    (text, hash as u32)
 }
 
 impl PartialEq for Each {

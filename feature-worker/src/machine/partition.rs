@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use eventlog::Record;
+use foldhash::quality::RandomState;
 
 use super::behind::Behind;
 use super::layer::{Layer, Room};
@@ -38,7 +39,7 @@ pub struct Partition {
     /// While it is restored: the next event that some session's record may lack, and log time at the end.
     pub(super) replay: Option<Replay>,
     /// Sessions that live.
-    pub(super) slots: HashMap<SessionKey, Slot>,
+    pub(super) slots: HashMap<SessionKey, Slot, RandomState>,
     /// What is left of those that were evicted.
     pub(super) markers: Markers,
     /// By log time.
@@ -91,7 +92,7 @@ impl Partition {
             caught_up: false,
             group_offset,
             replay: None,
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             markers: Markers::default(),
             deadlines: Timers::default(),
             reports: Timers::default(),

@@ -9,8 +9,10 @@ use super::output::Output;
 use super::partition::{Partition, context};
 use super::slot::Snapshot;
 use crate::report::snapshot;
-use crate::state::Entry;
+use crate::state::{Entry, SessionKey};
 
+/// Most snapshots in one commit, whatever the budget: it has to end in time.
+const MOST: usize = 5_000;
 /// What a snapshot costs of a budget.
 const COST: i64 = 1_000;
 
@@ -49,12 +51,14 @@ impl Machine {
         for partition in self.partitions.values_mut().filter(|partition| partition.accepts()) {
             partition.queue_snapshots(now, views.every_ms);
         }
-        while self.live.left >= COST {
+        let mut count = 0;
+        while self.live.left >= COST && count < MOST {
             let shown = self.partitions.values_mut().filter(|partition| partition.accepts());
             let waiting = shown.filter_map(|partition| Some((partition.snapshots.first(now)?, partition)));
             let Some((_, partition)) = waiting.min_by_key(|(due, _)| *due) else { break };
             if partition.show_next(now, &self.settings) {
                 self.live.left -= COST;
+                count += 1;
             }
         }
     }
@@ -101,7 +105,7 @@ impl Partition {
     }
 
     /// Shows again, first of all, what an abort has undone.
-    pub(super) fn show_again(&mut self, shown: Vec<crate::state::SessionKey>) {
+    pub(super) fn show_again(&mut self, shown: Vec<SessionKey>) {
         for key in shown {
             if let Some(slot) = self.slots.get_mut(&key).filter(|slot| matches!(slot.snapshot, Snapshot::Sent(_))) {
                 slot.snapshot = Snapshot::Queued(i64::MIN);

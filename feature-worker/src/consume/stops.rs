@@ -32,11 +32,12 @@ impl Consumer<'_> {
     pub(super) fn resume(&mut self, order: Order) -> Result<(), WorkerError> {
         let stopped: Vec<i32> = self.stops().into_keys().collect();
         self.step(Input::Resume)?;
-        tracing::info!(partitions = ?stopped, "told to go on");
-        order.answer(match &stopped[..] {
-            [] => "no partition of this worker has stopped".into(),
-            partitions => format!("going on with partitions {partitions:?}"),
-        });
+        if stopped.is_empty() {
+            order.answer("no partition of this worker has stopped".into());
+        } else {
+            tracing::info!(partitions = ?stopped, "told to go on");
+            order.answer(format!("going on with partitions {stopped:?}"));
+        }
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use super::slot::Snapshot;
 use crate::report::snapshot;
 use crate::state::SessionKey;
 
+/// Most snapshots in one commit, whatever the budget: it has to end in time.
+const MOST: usize = 5_000;
 /// What a snapshot costs of a budget.
 const COST: i64 = 1_000;
 
@@ -49,12 +51,14 @@ impl Machine {
         for partition in self.partitions.values_mut().filter(|partition| partition.accepts()) {
             partition.queue_snapshots(now, views.every_ms);
         }
-        while self.live.left >= COST {
+        let mut count = 0;
+        while self.live.left >= COST && count < MOST {
             let shown = self.partitions.values_mut().filter(|partition| partition.accepts());
             let waiting = shown.filter_map(|partition| Some((partition.snapshots.first(now)?, partition)));
             let Some((_, partition)) = waiting.min_by_key(|(due, _)| *due) else { break };
             if partition.show_next(now, &self.settings) {
                 self.live.left -= COST;
+                count += 1;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a session's record has told, as far as it has been read in order.
 //!
 //! The one place that holds the fold of each version of the metrics: all are fed from one reading of the record, and
-//! each gives facts of its own. A further version is a module beside [`metrics_v1`](crate::metrics_v1), an optional
+//! each gives facts of its own. A further version is a module beside [`metrics_v1`], an optional
 //! field of [`Told`], and a line where events are taken in and where facts are given. It begins with a session's first
 //! event: a session that has begun before, under a release that did not know it, is told by the older versions alone.
 

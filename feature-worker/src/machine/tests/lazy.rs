@@ -25,10 +25,6 @@ const LAZY: [Window; 6] = [
 /// Histories; a seed that fails is not made any smaller by shrinking it.
 const CASES: u32 = 600;
 
-fn with(window: Window) -> Settings {
-    Settings { window, ..settings_of_few() }
-}
-
 fn session(number: usize) -> String {
     format!("8f14e45f-0000-4000-8000-00000000010{number}")
 }

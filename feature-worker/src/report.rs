@@ -73,7 +73,7 @@ pub fn report(
 
 fn facts(session: &Session, whole: &Told) -> Facts {
     let rules = whole.rules.clone().unwrap_or_default();
-    let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_worn(), Flag::Truncated)];
+    let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_outgrown(), Flag::Truncated)];
     let flags: Vec<Flag> = flags.into_iter().filter_map(|(holds, flag)| holds.then_some(flag)).collect();
     whole.fold.facts(&Closing {
         reason: session.close_reason(whole.close),

@@ -92,7 +92,7 @@ impl Session {
         let mut skipped = self.prefix.skipped();
         let mut holes = self.prefix.holes();
         let mut next = self.prefix.next();
-        let mut gone = self.is_worn();
+        let mut gone = self.is_outgrown();
         for (seq, waiting) in self.buffer.iter() {
             if seq > next {
                 skipped.push(next..seq);

@@ -265,9 +265,26 @@ impl Session {
         (self.owner.is_some(), self.told.rules.is_some())
     }
 
-    /// Whether it has forgotten the ids of old events, or what stands in old places: it goes on, and says so.
-    pub fn is_worn(&self) -> bool {
-        self.prefix.is_worn() || self.ids.is_worn()
+    /// Whether it has outgrown its bound of events: it has forgotten old ones, or soon will. It goes on, and says
+    /// so; the log is not asked any more what it was.
+    pub fn is_outgrown(&self) -> bool {
+        self.prefix.is_worn() || self.ids.is_worn() || self.remembered() > self.terms.most_remembered()
+    }
+
+    /// What it takes to remember its places, counted in tags: with what waits, so that it is the same however
+    /// long the log takes.
+    fn remembered(&self) -> usize {
+        let next = self.prefix.next();
+        let asked = self.readback.as_ref().filter(|_| self.order == Order::Seq);
+        self.prefix.cost() + self.buffer.len() + asked.map_or(0, |readback| readback.ahead(next))
+    }
+}
+
+impl Terms {
+    /// Most tags that a session remembers while it may be read back: a little less than it ever remembers,
+    /// so that it does not fill up while the log is being read, again and again.
+    fn most_remembered(&self) -> usize {
+        self.events.saturating_mul(2) - self.events / 8
     }
 }
 

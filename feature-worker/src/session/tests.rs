@@ -92,3 +92,15 @@ fn a_million_refused_events_with_holes_cost_no_more_than_a_million_good_ones() {
         assert!(refused.marker < 4 << 10, "{name}: {refused:?}, good: {good:?}");
     }
 }
+
+#[test]
+fn terms_that_earlier_releases_wrote_are_the_usual_ones_and_usual_ones_are_written_as_they_did() {
+    let earlier =
+        r#"{"timeout_ms":1800000,"grace_ms":3600000,"cap_ms":86400000,"buffer_events":4096,"buffer_bytes":524288}"#;
+    let (games, tenant) = (Games::all(GameSettings::default()), Tenant::parse("acme").unwrap());
+    let usual = Terms::at(&games, &tenant, &Game::parse("demo").unwrap(), BEGIN);
+    assert_eq!(serde_json::from_str::<Terms>(earlier).unwrap(), usual);
+    assert_eq!(serde_json::to_string(&usual).unwrap(), earlier);
+    let set = Terms { events: 7, fold: Bounds { tasks: 3, ..Bounds::default() }, ..usual };
+    assert_eq!(serde_json::from_str::<Terms>(&serde_json::to_string(&set).unwrap()).unwrap(), set);
+}

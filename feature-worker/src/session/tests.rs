@@ -3,8 +3,10 @@ use schemas::record::stamp::{Origin, RawBuf};
 use schemas::{Event, Tenant};
 
 use super::judge::{Arrival, Verdict};
+use super::terms::Terms;
 use super::told::Context;
 use super::*;
+use crate::metrics_v1::fold::Bounds;
 use crate::state::{Entry, encode_session};
 
 /// 2026-01-05T08:00:00Z.

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::arrival::redriven;
 use super::bounds::{assert_state_fits, with};
 use super::*;
-use crate::session::USUAL_EVENTS;
+use crate::session::terms::USUAL_EVENTS;
 
 /// A world in which so many newest events of a session are told apart.
 fn world_of(events: usize) -> World {

@@ -82,7 +82,7 @@ fn report(
 
 fn facts(session: &Session, whole: &Told) -> Vec<Facts> {
     let rules = whole.rules.clone().unwrap_or_default();
-    let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_worn(), Flag::Truncated)];
+    let flags = [(session.prefix.has_skipped(), Flag::GapSkipped), (session.is_outgrown(), Flag::Truncated)];
     let flags: Vec<Flag> = flags.into_iter().filter_map(|(holds, flag)| holds.then_some(flag)).collect();
     whole.facts(&Closing {
         reason: session.close_reason(whole.close),

@@ -5,9 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use schemas::Event;
-use schemas::games::Games;
+use schemas::Timestamp;
 use schemas::record::quarantine::Reason;
-use schemas::{Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::buffer::Waiting;
@@ -18,7 +17,6 @@ use super::readback::ReadBack;
 use super::tag::Tag;
 use super::told::Told;
 use super::{Cause, Order, Owner, Reported, Session, Terms, Trail};
-use crate::metrics_v1::fold::Bounds;
 
 /// A marker names one empty stretch for so many events that its session told apart…
 const STRETCHES: usize = 4;
@@ -93,7 +91,7 @@ impl Session {
         let mut skipped = self.prefix.skipped();
         let mut holes = self.prefix.holes();
         let mut next = self.prefix.next();
-        let mut gone = self.is_worn();
+        let mut gone = self.is_outgrown();
         for (seq, waiting) in self.buffer.iter() {
             if seq > next {
                 skipped.push(next..seq);
@@ -224,25 +222,4 @@ fn blur(skipped: &mut Vec<Range<u64>>, holes: &mut Vec<Range<u64>>) {
 fn is_within(ranges: &[Range<u64>], seq: u64) -> bool {
     let after = ranges.partition_point(|range| range.start <= seq);
     after.checked_sub(1).is_some_and(|range| ranges[range].contains(&seq))
-}
-
-impl Terms {
-    /// What holds for a game's sessions that begin now.
-    pub fn at(games: &Games, tenant: &Tenant, game: &schemas::Game, received_at: i64) -> Self {
-        let settings = games.at(tenant, game, Timestamp::from_ms(received_at));
-        Self {
-            timeout_ms: settings.session_timeout_ms,
-            grace_ms: settings.grace_ms,
-            cap_ms: settings.cap_ms,
-            buffer_events: settings.buffer_events,
-            buffer_bytes: settings.buffer_bytes,
-            events: settings.events,
-            fold: Bounds {
-                tasks: settings.tasks,
-                task_bytes: settings.task_bytes,
-                evidence: settings.evidence,
-                text_bytes: settings.text_bytes,
-            },
-        }
-    }
 }

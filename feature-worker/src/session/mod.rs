@@ -16,6 +16,7 @@ pub mod prefix;
 pub mod readback;
 pub mod rebuild;
 pub mod tag;
+pub mod terms;
 pub mod told;
 mod worn;
 
@@ -35,7 +36,7 @@ use prefix::Prefix;
 use readback::ReadBack;
 use told::{Context, Told, Unreadable};
 
-use crate::metrics_v1::fold::Bounds;
+pub use terms::Terms;
 
 /// One live session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,29 +91,6 @@ pub struct Session {
     pub trail: Trail,
     /// What has been reported of it.
     pub reported: Reported,
-}
-
-/// What held for the game when a session's first record came. Times in ms.
-///
-/// The releases before had the defaults of what they did not write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
-    /// Log time without an event after which the session is closed.
-    pub timeout_ms: i64,
-    /// How long the closed session waits for late events.
-    pub grace_ms: i64,
-    /// The longest session, in log time.
-    pub cap_ms: i64,
-    /// Most events behind a gap.
-    pub buffer_events: usize,
-    /// Most bytes behind a gap.
-    pub buffer_bytes: usize,
-    /// So many of its newest events are told apart by their ids; twice as many before any is forgotten.
-    #[serde(default = "usual_events", skip_serializing_if = "is_usual_events")]
-    pub events: usize,
-    /// How much its fold remembers.
-    #[serde(default, skip_serializing_if = "is_usual_fold")]
-    pub fold: Bounds,
 }
 
 /// Whose session it is: the first event tells, a close never does.
@@ -265,26 +243,19 @@ impl Session {
         (self.owner.is_some(), self.told.rules.is_some())
     }
 
-    /// Whether it has forgotten the ids of old events, or what stands in old places: it goes on, and says so.
-    pub fn is_worn(&self) -> bool {
-        self.prefix.is_worn() || self.ids.is_worn()
+    /// Whether it has outgrown its bound of events: it has forgotten old ones, or soon will. It goes on, and says
+    /// so; the log is not asked any more what it was.
+    pub fn is_outgrown(&self) -> bool {
+        self.prefix.is_worn() || self.ids.is_worn() || self.remembered() > self.terms.most_remembered()
     }
-}
 
-/// [`Terms::events`] where nothing else is set.
-pub const USUAL_EVENTS: usize = 65_536;
-
-fn usual_events() -> usize {
-    USUAL_EVENTS
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_usual_events(events: &usize) -> bool {
-    *events == USUAL_EVENTS
-}
-
-fn is_usual_fold(bounds: &Bounds) -> bool {
-    *bounds == Bounds::default()
+    /// What it takes to remember its places, counted in tags: with what waits, so that it is the same however
+    /// long the log takes.
+    fn remembered(&self) -> usize {
+        let next = self.prefix.next();
+        let asked = self.readback.as_ref().filter(|_| self.order == Order::Seq);
+        self.prefix.cost() + self.buffer.len() + asked.map_or(0, |readback| readback.ahead(next))
+    }
 }
 
 fn owned_player<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<PlayerId<'static>, D::Error> {

@@ -57,9 +57,8 @@ impl Session {
         match self.prefix.at(seq) {
             Place::Event(there) => return Err(same(there)),
             Place::Forgotten => return Err(Verdict::Repeat),
-            // The log could tell what the session was; one that has outgrown its bounds is not read back.
-            Place::Hole if !self.is_worn() => return Ok(Spot::Passed),
-            Place::Skipped if arrival.redriven && !self.is_worn() => return Ok(Spot::Passed),
+            Place::Hole if !self.is_outgrown() => return Ok(Spot::Passed),
+            Place::Skipped if arrival.redriven && !self.is_outgrown() => return Ok(Spot::Passed),
             Place::Hole | Place::Skipped | Place::Lost => return Err(Verdict::SetAside(Reason::Late)),
             Place::Ahead => {}
         }

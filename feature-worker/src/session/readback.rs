@@ -98,6 +98,11 @@ impl ReadBack {
         self.waiting.last_key_value().map(|(place, _)| *place)
     }
 
+    /// How many events wait for places that the fold has not come to.
+    pub fn ahead(&self, next: u64) -> usize {
+        self.waiting.range(next..).count()
+    }
+
     /// The place of a close that waits: its seq, or none without; by offset where no event has a seq.
     pub fn close(&self, id: Uuid) -> Option<Option<u64>> {
         if self.closes.contains_key(&id) {
@@ -130,15 +135,16 @@ impl Session {
         self.readback.is_some()
             && (self.is_laden()
                 || self.may_stand_elsewhere(event)
-                || (event.seq.is_some() && self.may_forget())
+                || (event.seq.is_some() && self.may_outgrow())
                 || (self.is_reopening() && self.hangs_on_log(event, arrival)))
     }
 
-    /// Whether it may forget old tags with what waits: which ones depends on how far the fold comes with
-    /// the answer.
-    fn may_forget(&self) -> bool {
-        let waiting = self.readback.as_ref().map_or(0, ReadBack::len) + self.buffer.len();
-        self.prefix.cost() + waiting + Prefix::MOST_COST > self.terms.events.saturating_mul(2)
+    /// Whether it may outgrow its bound, or forget, with what waits: how far depends on what becomes of that.
+    fn may_outgrow(&self) -> bool {
+        let (remembered, most) = (self.remembered(), self.terms.most_remembered());
+        let waiting = self.readback.as_ref().map_or(0, ReadBack::len);
+        let least = remembered.saturating_sub(waiting.saturating_mul(Prefix::MOST_COST));
+        remembered + Prefix::MOST_COST > self.terms.events.saturating_mul(2) || (least <= most && remembered > most)
     }
 
     /// Whether it is another body of a close that its session has: which one stands depends on how far

@@ -3,8 +3,10 @@ use schemas::record::stamp::{Origin, RawBuf};
 use schemas::{Event, Tenant};
 
 use super::judge::{Arrival, Verdict};
+use super::terms::Terms;
 use super::told::Context;
 use super::*;
+use crate::metrics_v1::fold::Bounds;
 use crate::state::{encode_marker, encode_session};
 
 /// 2026-01-05T08:00:00Z.
@@ -91,4 +93,16 @@ fn a_million_refused_events_with_holes_cost_no_more_than_a_million_good_ones() {
         // A marker names a few places where there was none.
         assert!(refused.marker < 4 << 10, "{name}: {refused:?}, good: {good:?}");
     }
+}
+
+#[test]
+fn terms_that_earlier_releases_wrote_are_the_usual_ones_and_usual_ones_are_written_as_they_did() {
+    let earlier =
+        r#"{"timeout_ms":1800000,"grace_ms":3600000,"cap_ms":86400000,"buffer_events":4096,"buffer_bytes":524288}"#;
+    let (games, tenant) = (Games::all(GameSettings::default()), Tenant::parse("acme").unwrap());
+    let usual = Terms::at(&games, &tenant, &Game::parse("demo").unwrap(), BEGIN);
+    assert_eq!(serde_json::from_str::<Terms>(earlier).unwrap(), usual);
+    assert_eq!(serde_json::to_string(&usual).unwrap(), earlier);
+    let set = Terms { events: 7, fold: Bounds { tasks: 3, ..Bounds::default() }, ..usual };
+    assert_eq!(serde_json::from_str::<Terms>(&serde_json::to_string(&set).unwrap()).unwrap(), set);
 }

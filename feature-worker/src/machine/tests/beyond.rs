@@ -6,7 +6,7 @@ use serde_json::json;
 use super::arrival::redriven;
 use super::bounds::{assert_state_fits, with};
 use super::*;
-use crate::session::USUAL_EVENTS;
+use crate::session::terms::USUAL_EVENTS;
 
 /// A world in which so many newest events of a session are told apart.
 fn world_of(events: usize) -> World {
@@ -42,21 +42,43 @@ fn a_numbered_session_of_more_events_than_it_remembers_loses_none() {
 
 #[test]
 fn as_long_as_nothing_is_forgotten_nothing_is_flagged() {
-    for (events, flags) in [(100, &[][..]), (101, &[Flag::Truncated][..])] {
-        let mut counted = world_of(50);
-        let mut log = world_of(50);
-        for seq in 0..events - 1 {
-            counted.put(&attempt(seq), BEGIN);
-            log.put(&uncounted(seq), BEGIN);
+    // An eighth of the bound before the first id is forgotten, where the session has seqs.
+    for (events, seq, flags) in [(94, true, 0), (95, true, 1), (100, false, 0), (101, false, 1)] {
+        let mut world = world_of(50);
+        for number in 0..events {
+            world.put(&if seq { attempt(number) } else { uncounted(number) }, BEGIN);
         }
-        counted.put(&close(Some(events - 1), "completed"), BEGIN);
-        log.put(&uncounted(events), BEGIN);
-        for world in [&mut counted, &mut log] {
-            world.run();
-            world.wait(2 * HOUR);
-            assert_eq!(&world.report().facts.flags[..], flags);
-            assert_eq!(world.report().facts.metrics.event_count, events);
+        world.run();
+        world.wait(2 * HOUR);
+        let facts = &world.report().facts;
+        assert_eq!(&facts.flags[..], &[Flag::Truncated][..flags], "{events}");
+        assert_eq!((facts.metrics.event_count, facts.complete), (events, seq.then_some(true)));
+    }
+}
+
+#[test]
+fn late_events_of_a_session_close_to_its_bound_are_answered_in_one_pass_and_beyond_it_in_none() {
+    // Of 1,000 events one is read back up to 1,875.
+    for (records, asked) in [(1_874, 1), (1_876, 0)] {
+        let mut world = world_of(1_000);
+        for seq in 0..records {
+            if seq % 10 == 3 { world.put_hole(seq, BEGIN) } else { world.put(&attempt(seq), BEGIN) }
         }
+        world.run();
+        world.slow = true;
+        for seq in (3..records).step_by(10) {
+            world.put(&attempt(seq), BEGIN + SECOND);
+        }
+        world.run();
+        assert!(world.is_read(), "none waits for the log");
+        world.answer();
+        world.run();
+        assert_eq!(world.asked, asked);
+        world.wait(2 * HOUR);
+        let report = world.report();
+        assert_eq!((report.facts.complete, report.facts.flags.len()), (Some(asked == 1), 1 - asked));
+        assert_eq!(world.quarantine.is_empty(), asked == 1);
+        assert_eq!(world.applied() + world.set_aside("late"), records);
     }
 }
 
@@ -250,10 +272,10 @@ fn the_bounds_that_held_when_a_session_began_hold_to_its_end() {
     }
     world.run();
     world.crash(with(GameSettings { events: 10, tasks: 1, ..GameSettings::default() }));
-    for seq in 70..99 {
+    for seq in 70..90 {
         world.put(&attempt(seq), BEGIN);
     }
-    world.put(&close(Some(99), "completed"), BEGIN);
+    world.put(&close(Some(90), "completed"), BEGIN);
     world.run();
     assert_eq!(world.report().provenance.bounds.map(|bounds| (bounds.events, bounds.tasks)), Some((50, 2_000)));
     assert_eq!(world.report().facts.flags, []);

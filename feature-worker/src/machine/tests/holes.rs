@@ -70,7 +70,7 @@ fn holes_are_nothing_to_a_session_without_seq() {
 #[test]
 fn a_session_of_holes_alone_ends_without_a_trace() {
     let mut world = World::new();
-    for seq in 0..3 * crate::session::USUAL_EVENTS as u64 {
+    for seq in 0..3 * crate::session::terms::USUAL_EVENTS as u64 {
         world.put_hole(seq, BEGIN);
     }
     world.run();

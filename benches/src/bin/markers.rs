@@ -58,7 +58,8 @@ fn main() -> anyhow::Result<()> {
     let restored = (memory(pid)?, peak_memory(pid)?);
     let position = Position { log_time: BEGIN + SPAN, next_offset: 0, replay: None };
     for partition in 0..PARTITIONS {
-        let record = Record { key: state::PARTITION_KEY.into(), value: Some(state::encode_partition(&position)?), ..blank() };
+        let record =
+            Record { key: state::PARTITION_KEY.into(), value: Some(state::encode_partition(&position)?), ..blank() };
         let epoch = u64::try_from(partition + 1)?;
         machine.step(0, Input::Restored { partition, epoch, records: Restored::of(&[record])? });
         machine.step(0, Input::RestoreDone { partition, epoch });
@@ -71,7 +72,11 @@ fn main() -> anyhow::Result<()> {
     println!("by the store's own account {:>8.1} MB, {:.1} bytes each", store as f64 / 1e6, each(store as u64));
     let (now, peak) = (memory(pid)?, peak_memory(pid)?);
     println!("VmRSS of the process       {:>8.1} MB, {:.1} before", now as f64 / 1e6, before as f64 / 1e6);
-    println!("VmHWM of the process       {:>8.1} MB, {:.1} as the last had been read", peak as f64 / 1e6, restored.1 as f64 / 1e6);
+    println!(
+        "VmHWM of the process       {:>8.1} MB, {:.1} as the last had been read",
+        peak as f64 / 1e6,
+        restored.1 as f64 / 1e6
+    );
     println!("decoded and put in place in {:.2} CPU s", cpu.as_secs_f64());
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use super::counts::Counts;
 use super::output::Output;
 use super::slot::Saved;
@@ -58,7 +60,7 @@ impl Room {
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     /// Each session that was touched, as it was before.
-    pub(super) before: HashMap<SessionKey, Before>,
+    pub(super) before: HashMap<SessionKey, Before, RandomState>,
     /// What is to be put out beside state.
     pub(super) outputs: Vec<Output>,
     /// What became of the records.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use eventlog::Record;
+use foldhash::quality::RandomState;
 
 use super::behind::Behind;
 use super::layer::{Layer, Room};
@@ -37,7 +38,7 @@ pub struct Partition {
     /// While it is restored: the next event that some session's record may lack, and log time at the end.
     pub(super) replay: Option<Replay>,
     /// Sessions that live.
-    pub(super) slots: HashMap<SessionKey, Slot>,
+    pub(super) slots: HashMap<SessionKey, Slot, RandomState>,
     /// What is left of those that were evicted.
     pub(super) markers: Markers,
     /// By log time.
@@ -86,7 +87,7 @@ impl Partition {
             caught_up: false,
             group_offset,
             replay: None,
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             markers: Markers::default(),
             deadlines: Timers::default(),
             reports: Timers::default(),
@@ -112,7 +113,12 @@ impl Partition {
         self.markers.len()
     }
 
-    /// Bytes that they take in memory, but for what the allocator adds.
+    /// Sessions of which it is kept what they were, for an abort.
+    pub fn touched(&self) -> usize {
+        self.open.before.len() + self.sealed.as_ref().map_or(0, |layer| layer.before.len())
+    }
+
+    /// Bytes that the markers take in memory, but for what the allocator adds.
     pub fn marker_bytes(&self) -> usize {
         self.markers.bytes()
     }

@@ -71,7 +71,7 @@ impl Session {
         let early = std::mem::take(&mut self.early);
         let (closes, mut released) = owner.take_up(early)?;
         self.closed = !closes.is_empty();
-        self.owner = Some(owner);
+        self.owner = Some(owner.into());
         match event.seq {
             Some(seq) => self.begin_by_seq((seq, event, raw), closes, arrival, context, &mut released)?,
             None => self.begin_by_log(event, arrival, closes, context, &mut released)?,

@@ -127,7 +127,7 @@ impl ReadBack {
 impl Session {
     /// Whether it was evicted and the log has yet to tell what it was.
     pub fn is_reopening(&self) -> bool {
-        self.readback.as_ref().is_some_and(ReadBack::is_reopening)
+        self.readback.as_ref().is_some_and(|readback| readback.is_reopening())
     }
 
     /// Whether an event has to wait where it is until the log has been read.
@@ -196,6 +196,6 @@ impl Session {
 
     fn ask(&mut self) -> &mut ReadBack {
         let trail = &self.trail;
-        self.readback.get_or_insert_with(|| ReadBack::of(trail))
+        self.readback.get_or_insert_with(|| ReadBack::of(trail).into())
     }
 }

@@ -1,5 +1,7 @@
 //! What a session's record has told, as far as it has been read in order.
 
+use std::sync::Arc;
+
 use schemas::data::CloseReason;
 use schemas::games::Games;
 use schemas::record::stamp::{Origin, RawBuf};
@@ -27,7 +29,7 @@ pub struct Told {
     pub fold: Fold,
     /// What held for the game at the time of the first event; none before it.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
-    pub rules: Option<Rules>,
+    pub rules: Option<Arc<Rules>>,
     /// The reason of the last close.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub close: Option<CloseReason>,
@@ -57,7 +59,7 @@ impl Told {
         if self.rules.is_none()
             && let Some(at) = event.timestamp
         {
-            self.rules = Some(Rules::at(at, game, context));
+            self.rules = Some(Rules::at(at, game, context).into());
         }
         // Before the first time there is no gap that the threshold could judge.
         let idle_ms = self.rules.as_ref().map_or(i64::MAX, |rules| rules.idle_ms);

@@ -5,6 +5,7 @@
 //! the last of them. An entry that is taken out earlier leaves a gap; where gaps are many, the others
 //! move on.
 
+mod aside;
 mod chunk;
 mod index;
 mod names;
@@ -16,10 +17,11 @@ mod varint;
 
 use std::collections::{BTreeSet, HashMap};
 
+use aside::Aside;
 use chunk::Chunk;
 use index::Index;
 use names::Names;
-use pack::{Aside, Base, Entry, LONGEST};
+use pack::{Base, Entry, LONGEST};
 use place::{CHUNK, Place};
 
 use crate::session::marker::{MARKER_MS, Marker};

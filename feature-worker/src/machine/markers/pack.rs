@@ -3,21 +3,17 @@
 //! An entry is its length, two bytes of flags, the session's id, numbers, the player's name. Times and
 //! offsets are written as distances: those of the sessions that end one after the other lie close together.
 
-use std::ops::Range;
-use std::sync::Arc;
-
 use schemas::data::CloseReason;
 use schemas::{Game, PlayerId};
 use uuid::Uuid;
 
+use super::aside::{Aside, is_aside, ranges, ranges_of};
 use super::varint::{self, Reader};
-use crate::session::marker::{Known, Marker};
+use crate::session::marker::Marker;
 use crate::session::{Cause, Order, Owner};
 
 /// Longest entry, in bytes: its length is one of them.
 pub(super) const LONGEST: usize = u8::MAX as usize;
-/// Most bytes of ranges within an entry; an entry without any takes at most 183.
-const RANGES_BYTES: usize = 64;
 
 const LENGTH_AT: usize = 0;
 const FLAGS_AT: usize = 1;
@@ -51,14 +47,6 @@ pub(super) struct Base {
     pub(super) rest: i64,
 }
 
-/// What few markers have and no entry has room for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Aside {
-    skipped: Vec<Range<u64>>,
-    holes: Vec<Range<u64>>,
-    known: Option<Arc<Known>>,
-}
-
 /// An entry, to be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<'a>(&'a [u8]);
@@ -71,21 +59,6 @@ impl Base {
             offset: marker.first_offset,
             rest: marker.last_log_time.wrapping_sub(marker.last_timestamp),
         }
-    }
-}
-
-impl Aside {
-    /// What an entry has no room for; none of most markers.
-    pub(super) fn of(marker: &Marker) -> Option<Self> {
-        let Marker { skipped, holes, known, .. } = marker;
-        let aside = || Self { skipped: skipped.clone(), holes: holes.clone(), known: known.clone() };
-        is_aside(marker, &ranges_of(marker)).then(aside)
-    }
-
-    /// Bytes in memory.
-    pub(super) fn bytes(&self) -> usize {
-        let ranges = (self.skipped.capacity() + self.holes.capacity()) * size_of::<Range<u64>>();
-        size_of::<Self>() + ranges + self.known.as_ref().map_or(0, |known| known.bytes())
     }
 }
 
@@ -246,39 +219,4 @@ fn player(bytes: &[u8], is_uuid: bool) -> PlayerId<'static> {
         String::from_utf8_lossy(bytes).into_owned()
     };
     PlayerId::parse(name).expect("a player's name")
-}
-
-fn ranges_of(marker: &Marker) -> Vec<u8> {
-    let mut ranges = Vec::new();
-    if !marker.skipped.is_empty() || !marker.holes.is_empty() {
-        put_ranges(&mut ranges, &marker.skipped);
-        put_ranges(&mut ranges, &marker.holes);
-    }
-    ranges
-}
-
-fn is_aside(marker: &Marker, ranges: &[u8]) -> bool {
-    marker.known.is_some() || ranges.len() > RANGES_BYTES
-}
-
-/// Ranges in order: each by how far it begins from the end of the one before, and its length.
-fn put_ranges(out: &mut Vec<u8>, ranges: &[Range<u64>]) {
-    varint::put(out, ranges.len() as u64);
-    let mut end = 0;
-    for range in ranges {
-        varint::put(out, range.start.wrapping_sub(end));
-        varint::put(out, range.end.wrapping_sub(range.start));
-        end = range.end;
-    }
-}
-
-fn ranges(numbers: &mut Reader<'_>) -> Vec<Range<u64>> {
-    let count = numbers.number();
-    let mut end: u64 = 0;
-    let next = |_| {
-        let start = end.wrapping_add(numbers.number());
-        end = start.wrapping_add(numbers.number());
-        start..end
-    };
-    (0..count).map(next).collect()
 }

@@ -107,8 +107,11 @@ fn live(sessions: u64) -> anyhow::Result<()> {
             under_way = step(&mut machine, now, Input::Committed);
         }
     }
-    while under_way {
-        under_way = step(&mut machine, now, Input::Committed);
+    // Until nothing is kept for an abort.
+    while under_way || machine.partitions().any(|(_, partition)| partition.touched() > 0) {
+        now += 200;
+        let input = if under_way { Input::Committed } else { Input::Tick };
+        under_way = step(&mut machine, now, input);
     }
     let held = (HELD.load(Ordering::Relaxed) - bytes) as f64 / sessions as f64;
     let blocks = (BLOCKS.load(Ordering::Relaxed) - blocks) as f64 / sessions as f64;

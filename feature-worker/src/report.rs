@@ -104,7 +104,7 @@ fn provenance(session: &Session, facts: &Facts, place: &Place<'_>) -> Provenance
         clock_offset_ms: trail.skew_ms,
         started_at: corrected(facts.started.ms(), session),
         ended_at: corrected(facts.ended.ms(), session),
-        app_version: trail.app_version.clone(),
+        app_version: trail.app_version.as_deref().map(str::to_owned),
         session_timeout_ms: terms.timeout_ms,
         grace_ms: terms.grace_ms,
         cap_ms: terms.cap_ms,

@@ -56,6 +56,10 @@ impl<T: Clone> Row<T> {
 
     /// Adds one at the end.
     pub fn push(&mut self, item: T) {
+        if self.rest.len() == self.rest.capacity() {
+            // Many rows stay short: doubling would leave them half empty.
+            self.rest.reserve_exact((self.rest.len() / 4 + 4).min(CHUNK - self.rest.len()));
+        }
         self.rest.push(item);
         if self.rest.len() == CHUNK {
             let chunk = std::mem::take(&mut self.rest).into();

@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 /// Most entries that are copied at once.
 const CHUNK: usize = 32;
+/// The same of a map that has few.
+const SMALL_CHUNK: usize = 8;
+/// So many are few: beyond, a copy would have too many chunks to share.
+const FEW: usize = 64;
 
 /// A map in the order of its keys. A copy costs as much as it has chunks; a change copies one of them.
 #[derive(Clone, Debug)]
@@ -60,16 +64,23 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
             self.len += 1;
             return None;
         };
+        let most = if self.len < FEW { SMALL_CHUNK } else { CHUNK };
         let chunk = Arc::make_mut(shared);
         match position(chunk, &key) {
             Ok(at) => return Some(std::mem::replace(&mut chunk[at].1, value)),
-            Err(at) => chunk.insert(at, (key, value)),
+            Err(at) => {
+                // Many maps stay as small as they are: doubling would leave them half empty.
+                if chunk.len() == chunk.capacity() {
+                    chunk.reserve_exact(chunk.len() / 4 + 1);
+                }
+                chunk.insert(at, (key, value));
+            }
         }
         self.len += 1;
-        if chunk.len() > CHUNK {
+        if chunk.len() > most {
             // Keys that come in order fill each chunk.
-            let ordered = is_last && chunk.last().map(|(last, _)| last) > chunk.get(CHUNK - 1).map(|(last, _)| last);
-            let rest = chunk.split_off(if ordered { CHUNK } else { CHUNK / 2 });
+            let ordered = is_last && chunk.last().map(|(last, _)| last) > chunk.get(most - 1).map(|(last, _)| last);
+            let rest = chunk.split_off(if ordered { most } else { most / 2 });
             self.chunks.insert(index + 1, Arc::new(rest));
         }
         None

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::quality::RandomState;
 use schemas::record::VERSION;
 use schemas::record::activity::Activity;
 use schemas::record::quarantine::Reason;
@@ -9,13 +10,21 @@ use schemas::{Game, Tenant, Timestamp};
 
 const MINUTE_MS: i64 = 60_000;
 
+/// A game, and a minute since the epoch.
+type Key = (Tenant, Game, i64);
+
 /// Counts since the last commit.
 #[derive(Debug, Default)]
-pub(super) struct Counts(HashMap<(Tenant, Game, i64), Minute>);
+pub(super) struct Counts {
+    places: HashMap<Key, usize, RandomState>,
+    minutes: Vec<(Key, Minute)>,
+    /// The place of what was counted last: most records are of the game and minute of the one before.
+    last: usize,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Minute {
-    applied: HashMap<Box<str>, u64>,
+    applied: HashMap<Box<str>, u64, RandomState>,
     repeats: u64,
     holes: u64,
     set_aside: HashMap<Reason, u64>,
@@ -25,12 +34,21 @@ impl Counts {
     /// The counts of a game and the minute of `received_at`.
     pub(super) fn of(&mut self, tenant: &Tenant, game: &Game, received_at: i64) -> &mut Minute {
         let minute = received_at.div_euclid(MINUTE_MS);
-        self.0.entry((tenant.clone(), game.clone(), minute)).or_default()
+        let is_last = |(key, _): &(Key, Minute)| key.2 == minute && key.1 == *game && key.0 == *tenant;
+        if !self.minutes.get(self.last).is_some_and(is_last) {
+            let key = (tenant.clone(), game.clone(), minute);
+            let next = self.minutes.len();
+            self.last = *self.places.entry(key.clone()).or_insert(next);
+            if self.last == next {
+                self.minutes.push((key, Minute::default()));
+            }
+        }
+        &mut self.minutes[self.last].1
     }
 
     /// The records of play.activity, in a fixed order.
     pub(super) fn drain(&mut self) -> Vec<Activity> {
-        let minutes: BTreeMap<_, _> = self.0.drain().collect();
+        let minutes: BTreeMap<_, _> = std::mem::take(self).minutes.into_iter().collect();
         let records = minutes.into_iter().map(|((tenant, game, minute), counts)| Activity {
             v: VERSION,
             tenant,

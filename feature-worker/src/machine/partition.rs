@@ -120,7 +120,12 @@ impl Partition {
         self.markers.len()
     }
 
-    /// Bytes that they take in memory, but for what the allocator adds.
+    /// Sessions of which it is kept what they were, for an abort.
+    pub fn touched(&self) -> usize {
+        self.open.before.len() + self.sealed.as_ref().map_or(0, |layer| layer.before.len())
+    }
+
+    /// Bytes that the markers take in memory, but for what the allocator adds.
     pub fn marker_bytes(&self) -> usize {
         self.markers.bytes()
     }

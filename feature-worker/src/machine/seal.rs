@@ -51,7 +51,7 @@ impl Partition {
         let mut too_large = Vec::new();
         // In an order of their own, so that the same inputs give the same outputs.
         let mut touched: Vec<_> = layer.before.keys().collect();
-        touched.sort_unstable();
+        touched.sort_unstable_by(|one, other| one.session.cmp(&other.session).then_with(|| one.cmp(other)));
         for key in touched {
             if !self.seal_session(key, moment, settings, outputs)? {
                 too_large.push(key.clone());

@@ -74,7 +74,7 @@ impl Session {
             closes = self.without_lost(closes, &mut released)?;
         }
         self.closed = !closes.is_empty();
-        self.owner = Some(owner);
+        self.owner = Some(owner.into());
         match event.seq {
             Some(seq) => self.begin_by_seq((seq, event, raw), closes, arrival, context, &mut released)?,
             None => self.begin_by_log(event, arrival, closes, context, &mut released)?,

@@ -151,7 +151,7 @@ impl Session {
             Verdict::Repeat => self.trail.repeats += 1,
             Verdict::Applied | Verdict::Held => {
                 if self.trail.app_version.is_none() {
-                    self.trail.app_version = arrival.app_version.map(str::to_owned);
+                    self.trail.app_version = arrival.app_version.map(Into::into);
                 }
                 // What waits for the log has yet to take a place.
                 if verdict == Verdict::Applied || self.readback.is_none() {

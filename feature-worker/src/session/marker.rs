@@ -87,7 +87,7 @@ pub struct Known {
 impl Session {
     /// What stays of it; none of a session that had no event: nothing was reported, so it may still begin.
     pub fn marker(&self, whole: &Told, log_time: i64) -> Option<Marker> {
-        let owner = self.owner.clone()?;
+        let owner = Owner::clone(self.owner.as_ref()?);
         let mut skipped = self.prefix.skipped();
         let mut holes = self.prefix.holes();
         let mut next = self.prefix.next();
@@ -145,7 +145,7 @@ impl Session {
     /// A session that an event brings back to life: the log has yet to tell what it was.
     pub fn reopened(marker: &Marker, arrival: &Arrival<'_>, terms: Terms) -> Self {
         let mut session = Self::new(terms, marker.first_offset, marker.first_arrival);
-        session.owner = Some(marker.owner.clone());
+        session.owner = Some(marker.owner.clone().into());
         session.order = marker.order;
         session.prefix = match &marker.known {
             Some(known) => known.prefix.clone(),
@@ -165,7 +165,7 @@ impl Session {
         };
         session.reported =
             Reported { revision: marker.revision, at: marker.last_log_time, is_final: true, ..Reported::default() };
-        session.readback = Some(ReadBack::reopening(marker));
+        session.readback = Some(ReadBack::reopening(marker).into());
         session
     }
 }

@@ -24,6 +24,7 @@ mod worn;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemas::data::CloseReason;
 use schemas::{Game, PlayerId};
@@ -45,7 +46,7 @@ pub struct Session {
     pub terms: Terms,
     /// Whose it is; none before the first event that is no close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Owner>,
+    pub owner: Option<Arc<Owner>>,
     /// Whether its events are counted.
     pub order: Order,
     /// What the fold has passed.
@@ -70,7 +71,7 @@ pub struct Session {
     pub ends: BTreeMap<Uuid, u64>,
     /// What is asked of the log, while it is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub readback: Option<ReadBack>,
+    pub readback: Option<Box<ReadBack>>,
     /// Whether a player's event was among them: a session without is of kind `evidence`.
     pub play: bool,
     /// Whether any close was among them.
@@ -146,7 +147,7 @@ pub struct Trail {
     pub skew_ms: Option<i64>,
     /// The client's version, as the first record that has one told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app_version: Option<String>,
+    pub app_version: Option<Arc<str>>,
 }
 
 /// What has been reported of a session.
@@ -228,7 +229,7 @@ impl Session {
 
     /// One past the highest seq of an event or hole.
     pub fn reach(&self) -> u64 {
-        let asked = self.readback.as_ref().filter(|_| self.order == Order::Seq).and_then(ReadBack::last);
+        let asked = self.readback.as_ref().filter(|_| self.order == Order::Seq).and_then(|readback| readback.last());
         self.buffer.last().max(asked).map_or(0, |seq| seq + 1).max(self.prefix.next())
     }
 

@@ -127,7 +127,7 @@ impl ReadBack {
 impl Session {
     /// Whether it was evicted and the log has yet to tell what it was.
     pub fn is_reopening(&self) -> bool {
-        self.readback.as_ref().is_some_and(ReadBack::is_reopening)
+        self.readback.as_ref().is_some_and(|readback| readback.is_reopening())
     }
 
     /// Whether an event has to wait where it is until the log has been read.
@@ -142,7 +142,7 @@ impl Session {
     /// Whether it may outgrow its bound, or forget, with what waits: how far depends on what becomes of that.
     fn may_outgrow(&self) -> bool {
         let (remembered, most) = (self.remembered(), self.terms.most_remembered());
-        let waiting = self.readback.as_ref().map_or(0, ReadBack::len);
+        let waiting = self.readback.as_ref().map_or(0, |readback| readback.len());
         let least = remembered.saturating_sub(waiting.saturating_mul(Prefix::MOST_COST));
         remembered + Prefix::MOST_COST > self.terms.events.saturating_mul(2) || (least <= most && remembered > most)
     }
@@ -205,6 +205,6 @@ impl Session {
 
     fn ask(&mut self) -> &mut ReadBack {
         let trail = &self.trail;
-        self.readback.get_or_insert_with(|| ReadBack::of(trail))
+        self.readback.get_or_insert_with(|| ReadBack::of(trail).into())
     }
 }

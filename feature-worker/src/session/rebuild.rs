@@ -1,6 +1,7 @@
 //! Rebuilds a session from its records in the log.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use eventlog::Record;
 use schemas::data::CloseReason;
@@ -54,7 +55,7 @@ impl Session {
             Order::Log | Order::Open => self.rebuild_by_log(&told, &closes, &readback, context)?,
         };
         let Some(mut released) = rebuilt else {
-            let given_up = self.give_up(readback);
+            let given_up = self.give_up(*readback);
             self.advance(context)?;
             return Ok(given_up);
         };
@@ -82,7 +83,7 @@ impl Session {
         self.cause.get_or_insert(Cause { reason: CloseReason::TooLong, at });
         self.reported.pending = true;
         match self.readback.take() {
-            Some(readback) => self.give_up(readback),
+            Some(readback) => self.give_up(*readback),
             None => Reread { released: Vec::new(), evicted: None },
         }
     }
@@ -241,7 +242,7 @@ impl Session {
             self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
         }
         self.closed = self.told.close.is_some() || !self.closes.is_empty();
-        let version = told.iter().find_map(|again| again.app_version.as_deref().map(str::to_owned));
+        let version = told.iter().find_map(|again| again.app_version.as_deref().map(Arc::from));
         self.trail.app_version = version.or(self.trail.app_version.take());
     }
 

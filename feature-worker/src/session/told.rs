@@ -5,6 +5,8 @@
 //! field of [`Told`], and a line where events are taken in and where facts are given. It begins with a session's first
 //! event: a session that has begun before, under a release that did not know it, is told by the older versions alone.
 
+use std::sync::Arc;
+
 use schemas::data::CloseReason;
 use schemas::games::Games;
 use schemas::record::stamp::{Origin, RawBuf};
@@ -37,7 +39,7 @@ pub struct Told {
     probe: Option<metrics_probe::Fold>,
     /// What held for the game at the time of the first event; none before it.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
-    pub rules: Option<Rules>,
+    pub rules: Option<Arc<Rules>>,
     /// The reason of the last close.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub close: Option<CloseReason>,
@@ -67,7 +69,7 @@ impl Told {
         if self.rules.is_none()
             && let Some(at) = event.timestamp
         {
-            self.rules = Some(Rules::at(at, game, context));
+            self.rules = Some(Rules::at(at, game, context).into());
         }
         // Before the first time there is no gap that the threshold could judge.
         let idle_ms = self.rules.as_ref().map_or(i64::MAX, |rules| rules.idle_ms);

@@ -1,10 +1,7 @@
 //! A few dozen entries side by side.
 
-use uuid::Uuid;
-
-use super::pack::{self, Aside, Base, Entry, LONGEST};
+use super::pack::{self, Base, Entry};
 use super::place::CHUNK;
-use crate::session::marker::Marker;
 
 /// Bytes that a chunk begins with: few markers are to take little room.
 const FIRST_BYTES: usize = 256;
@@ -30,22 +27,23 @@ impl Chunk {
         self.base
     }
 
-    /// Whether any entry fits.
-    pub(super) fn has_room(&self) -> bool {
-        self.bytes.len() + LONGEST <= CHUNK
+    /// Whether an entry of so many bytes fits.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.bytes.len() + bytes <= CHUNK
     }
 
-    /// Adds an entry; answers with where it lies, what is kept aside, and how many bytes it takes.
-    pub(super) fn push(&mut self, session: Uuid, name: u64, marker: &Marker) -> (usize, Option<Aside>, usize) {
+    /// Adds the entry of a session that went at `time`; answers with where it lies.
+    pub(super) fn push(&mut self, entry: &[u8], time: i64) -> usize {
         let at = self.bytes.len();
-        if self.bytes.capacity() - at < LONGEST {
-            let capacity = (self.bytes.capacity() * 2).clamp(FIRST_BYTES + LONGEST, CHUNK);
-            self.bytes.reserve_exact(capacity.max(at + LONGEST) - at);
+        let needed = at + entry.len();
+        if self.bytes.capacity() < needed {
+            let capacity = (self.bytes.capacity() * 2).clamp(FIRST_BYTES, CHUNK).max(needed);
+            self.bytes.reserve_exact(capacity - at);
         }
-        let aside = pack::pack(&mut self.bytes, self.base, session, name, marker);
+        self.bytes.extend_from_slice(entry);
         self.alive += 1;
-        self.earliest = self.earliest.min(marker.last_log_time);
-        (at, aside, self.bytes.len() - at)
+        self.earliest = self.earliest.min(time);
+        at
     }
 
     pub(super) fn entry(&self, at: usize) -> Entry<'_> {

@@ -5,6 +5,7 @@
 //! the last of them. An entry that is taken out earlier leaves a gap; where gaps are many, the others
 //! move on.
 
+mod aside;
 mod chunk;
 mod index;
 mod names;
@@ -16,10 +17,11 @@ mod varint;
 
 use std::collections::{BTreeSet, HashMap};
 
+use aside::Aside;
 use chunk::Chunk;
 use index::Index;
 use names::Names;
-use pack::{Aside, Base, Entry};
+use pack::{Base, Entry, LONGEST};
 use place::{CHUNK, Place};
 
 use crate::session::marker::{MARKER_MS, Marker};
@@ -67,12 +69,19 @@ impl Markers {
     pub(super) fn insert(&mut self, key: &SessionKey, marker: &Marker) {
         self.remove(key);
         let name = self.names.number(&key.tenant, &marker.owner.game);
-        let open = self.open.filter(|number| self.chunks[*number].has_room());
-        let number = open.unwrap_or_else(|| self.open_chunk(Base::of(marker)));
+        let mut entry = Vec::with_capacity(LONGEST);
+        let open = self.open.filter(|number| {
+            pack::pack(&mut entry, self.chunks[*number].base(), key.session, name, marker);
+            self.chunks[*number].has_room(entry.len())
+        });
+        let number = open.unwrap_or_else(|| {
+            let base = Base::of(marker);
+            pack::pack(&mut entry, base, key.session, name, marker);
+            self.open_chunk(base)
+        });
         let before = self.chunks[number].earliest();
-        let (at, aside, bytes) = self.chunks[number].push(key.session, name, marker);
-        let place = Place::new(number, at);
-        if let Some(aside) = aside {
+        let place = Place::new(number, self.chunks[number].push(&entry, marker.last_log_time));
+        if let Some(aside) = Aside::of(marker) {
             self.aside.insert(place, Box::new(aside));
         }
         let earliest = self.chunks[number].earliest();
@@ -81,8 +90,8 @@ impl Markers {
             self.by_time.insert((earliest, number));
         }
         let chunks = &self.chunks;
-        self.index.insert(key.session, place, |place| entry(chunks, place).session());
-        self.written += bytes;
+        self.index.insert(key.session, place, |place| entry_at(chunks, place).session());
+        self.written += entry.len();
         self.len += 1;
     }
 
@@ -126,18 +135,18 @@ impl Markers {
 
     fn place(&self, key: &SessionKey) -> Option<Place> {
         self.index.find(key.session, |place| {
-            let entry = entry(&self.chunks, place);
+            let entry = entry_at(&self.chunks, place);
             entry.session() == key.session && self.names.of(entry.name()).0 == key.tenant
         })
     }
 
     fn key_at(&self, place: Place) -> SessionKey {
-        let entry = entry(&self.chunks, place);
+        let entry = entry_at(&self.chunks, place);
         SessionKey { tenant: self.names.of(entry.name()).0.clone(), session: entry.session() }
     }
 
     fn read(&self, place: Place) -> Marker {
-        let entry = entry(&self.chunks, place);
+        let entry = entry_at(&self.chunks, place);
         let (_, game) = self.names.of(entry.name());
         entry.unpack(self.chunks[place.chunk()].base(), game, self.aside.get(&place).map(|aside| &**aside))
     }
@@ -156,7 +165,7 @@ impl Markers {
     fn take_out(&mut self, key: &SessionKey, place: Place) {
         let number = place.chunk();
         self.index.remove(key.session, place);
-        if entry(&self.chunks, place).has_aside() {
+        if entry_at(&self.chunks, place).has_aside() {
             self.aside.remove(&place);
         }
         self.gaps += self.chunks[number].kill(place.at());
@@ -171,7 +180,7 @@ impl Markers {
 
     /// Gives a chunk back; its entries are lost.
     fn give_back(&mut self, number: usize) {
-        let chunk = std::mem::replace(&mut self.chunks[number], Chunk::new(Base { time: 0, offset: 0 }));
+        let chunk = std::mem::replace(&mut self.chunks[number], Chunk::new(Base::default()));
         self.written -= chunk.written();
         self.gaps -= chunk.gaps();
         self.by_time.remove(&(chunk.earliest(), number));
@@ -204,6 +213,6 @@ impl Markers {
     }
 }
 
-fn entry(chunks: &[Chunk], place: Place) -> Entry<'_> {
+fn entry_at(chunks: &[Chunk], place: Place) -> Entry<'_> {
     chunks[place.chunk()].entry(place.at())
 }

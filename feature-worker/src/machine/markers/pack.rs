@@ -3,21 +3,17 @@
 //! An entry is its length, two bytes of flags, the session's id, numbers, the player's name. Times and
 //! offsets are written as distances: those of the sessions that end one after the other lie close together.
 
-use std::ops::Range;
-use std::sync::Arc;
-
 use schemas::data::CloseReason;
 use schemas::{Game, PlayerId};
 use uuid::Uuid;
 
+use super::aside::{Aside, is_aside, ranges, ranges_of};
 use super::varint::{self, Reader};
-use crate::session::marker::{Known, Marker};
+use crate::session::marker::Marker;
 use crate::session::{Cause, Order, Owner};
 
 /// Longest entry, in bytes: its length is one of them.
 pub(super) const LONGEST: usize = u8::MAX as usize;
-/// Most bytes of ranges within an entry; an entry without any takes at most 183.
-const RANGES_BYTES: usize = 64;
 
 const LENGTH_AT: usize = 0;
 const FLAGS_AT: usize = 1;
@@ -43,18 +39,12 @@ const REASONS: [CloseReason; 5] =
     [CloseReason::Completed, CloseReason::Abandoned, CloseReason::Error, CloseReason::Timeout, CloseReason::TooLong];
 
 /// From where the times and offsets of some entries are reckoned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Base {
     pub(super) time: i64,
     pub(super) offset: i64,
-}
-
-/// What few markers have and no entry has room for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Aside {
-    skipped: Vec<Range<u64>>,
-    holes: Vec<Range<u64>>,
-    known: Option<Arc<Known>>,
+    /// From a session's last event to its end: grace for the most part.
+    pub(super) rest: i64,
 }
 
 /// An entry, to be read.
@@ -64,26 +54,20 @@ pub(super) struct Entry<'a>(&'a [u8]);
 impl Base {
     /// For entries that follow this marker's.
     pub(super) fn of(marker: &Marker) -> Self {
-        Self { time: marker.last_log_time, offset: marker.first_offset }
+        Self {
+            time: marker.last_log_time,
+            offset: marker.first_offset,
+            rest: marker.last_log_time.wrapping_sub(marker.last_timestamp),
+        }
     }
 }
 
-impl Aside {
-    /// Bytes in memory.
-    pub(super) fn bytes(&self) -> usize {
-        let ranges = (self.skipped.capacity() + self.holes.capacity()) * size_of::<Range<u64>>();
-        size_of::<Self>() + ranges + self.known.as_ref().map_or(0, |known| known.bytes())
-    }
-}
-
-/// Writes a marker at the end of `out`; answers with what has to be kept aside.
-pub(super) fn pack(out: &mut Vec<u8>, base: Base, session: Uuid, name: u64, marker: &Marker) -> Option<Aside> {
-    let begin = out.len();
-    let mut ranges = Vec::new();
-    put_ranges(&mut ranges, &marker.skipped);
-    put_ranges(&mut ranges, &marker.holes);
+/// Writes a marker; what was in `out` gives way.
+pub(super) fn pack(out: &mut Vec<u8>, base: Base, session: Uuid, name: u64, marker: &Marker) {
+    out.clear();
+    let ranges = ranges_of(marker);
     let has_ranges = !marker.skipped.is_empty() || !marker.holes.is_empty();
-    let is_aside = marker.known.is_some() || ranges.len() > RANGES_BYTES;
+    let is_aside = is_aside(marker, &ranges);
     let player = marker.owner.player.as_str();
     let uuid = as_uuid(player);
     let flag = |holds: bool, flag: u8| if holds { flag } else { 0 };
@@ -104,9 +88,9 @@ pub(super) fn pack(out: &mut Vec<u8>, base: Base, session: Uuid, name: u64, mark
     varint::put_from(out, base.time, marker.last_log_time);
     varint::put(out, name);
     varint::put_from(out, base.offset, marker.first_offset);
-    varint::put_from(out, marker.first_offset, marker.last_offset);
-    varint::put_from(out, marker.last_log_time, marker.first_arrival);
-    varint::put_from(out, marker.last_log_time, marker.last_timestamp);
+    varint::put(out, marker.last_offset.wrapping_sub(marker.first_offset).cast_unsigned());
+    varint::put(out, marker.last_log_time.wrapping_sub(marker.first_arrival).cast_unsigned());
+    varint::put_from(out, marker.last_log_time.wrapping_sub(base.rest), marker.last_timestamp);
     varint::put(out, marker.next);
     if marker.events != marker.next {
         varint::put(out, marker.events);
@@ -122,9 +106,7 @@ pub(super) fn pack(out: &mut Vec<u8>, base: Base, session: Uuid, name: u64, mark
         Some(uuid) => out.extend_from_slice(uuid.as_bytes()),
         None => out.extend_from_slice(player.as_bytes()),
     }
-    out[begin + LENGTH_AT] = (out.len() - begin).to_le_bytes()[0];
-    let aside = || Aside { skipped: marker.skipped.clone(), holes: marker.holes.clone(), known: marker.known.clone() };
-    is_aside.then(aside)
+    out[LENGTH_AT] = out.len().to_le_bytes()[0];
 }
 
 impl<'a> Entry<'a> {
@@ -173,9 +155,9 @@ impl<'a> Entry<'a> {
         let last_log_time = numbers.number_from(base.time);
         numbers.number();
         let first_offset = numbers.number_from(base.offset);
-        let last_offset = numbers.number_from(first_offset);
-        let first_arrival = numbers.number_from(last_log_time);
-        let last_timestamp = numbers.number_from(last_log_time);
+        let last_offset = first_offset.wrapping_add(numbers.number().cast_signed());
+        let first_arrival = last_log_time.wrapping_sub(numbers.number().cast_signed());
+        let last_timestamp = numbers.number_from(last_log_time.wrapping_sub(base.rest));
         let next = numbers.number();
         let events = if cause_flags & WHOLE == 0 { numbers.number() } else { next };
         let revision = numbers.number();
@@ -237,26 +219,4 @@ fn player(bytes: &[u8], is_uuid: bool) -> PlayerId<'static> {
         String::from_utf8_lossy(bytes).into_owned()
     };
     PlayerId::parse(name).expect("a player's name")
-}
-
-/// Ranges in order: each by how far it begins from the end of the one before, and its length.
-fn put_ranges(out: &mut Vec<u8>, ranges: &[Range<u64>]) {
-    varint::put(out, ranges.len() as u64);
-    let mut end = 0;
-    for range in ranges {
-        varint::put(out, range.start.wrapping_sub(end));
-        varint::put(out, range.end.wrapping_sub(range.start));
-        end = range.end;
-    }
-}
-
-fn ranges(numbers: &mut Reader<'_>) -> Vec<Range<u64>> {
-    let count = numbers.number();
-    let mut end: u64 = 0;
-    let next = |_| {
-        let start = end.wrapping_add(numbers.number());
-        end = start.wrapping_add(numbers.number());
-        start..end
-    };
-    (0..count).map(next).collect()
 }

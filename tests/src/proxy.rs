@@ -30,17 +30,35 @@ pub enum Fault {
     DelayAcknowledgements(Duration),
     /// Every answer takes so much longer.
     DelayAnswers(Duration),
-    /// Requests to end a transaction do not reach the broker, nor does what comes after them, until something else is
-    /// set.
-    HoldEnds,
-    /// Every request to end a transaction takes so much longer, and what comes after it.
-    DelayEnds(Duration),
-    /// Every answer to a request to end a transaction takes so much longer.
-    DelayEndAnswers(Duration),
+    /// Such requests do not reach the broker, nor does what comes after them, until something else is set.
+    Hold(Call),
+    /// Every such request takes so much longer, and what comes after it.
+    Delay(Call, Duration),
+    /// Every answer to such a request takes so much longer.
+    DelayAnswersTo(Call, Duration),
     /// Of an answer to Produce one half arrives, then the connection is reset.
     TearAcknowledgements,
     /// Nobody gets through: connections are reset, new ones too.
     Cut,
+}
+
+/// A request of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Consumed offsets become part of it.
+    CommitOffsets,
+    /// It is committed or aborted.
+    End,
+}
+
+impl Call {
+    /// The number of its api.
+    fn api(self) -> i16 {
+        match self {
+            Self::CommitOffsets => 28,
+            Self::End => 26,
+        }
+    }
 }
 
 /// A proxy on a port of 127.0.0.1. Dropped, it ends.
@@ -67,7 +85,7 @@ struct Shared {
 struct Counters {
     connections: AtomicU64,
     produced: AtomicU64,
-    ends: AtomicU64,
+    kept_back: AtomicU64,
     withheld: AtomicU64,
     torn: AtomicU64,
 }
@@ -79,8 +97,8 @@ pub struct Counts {
     pub connections: u64,
     /// Produce requests that went to the broker.
     pub produced: u64,
-    /// Requests to end a transaction that came.
-    pub ends: u64,
+    /// Requests that were held, or that or whose answers were delayed.
+    pub kept_back: u64,
     /// Answers that never arrived.
     pub withheld: u64,
     /// Connections that were reset.
@@ -137,12 +155,12 @@ impl Proxy {
 
     /// What has passed so far.
     pub fn counts(&self) -> Counts {
-        let Counters { connections, produced, ends, withheld, torn } = &self.shared.counts;
+        let Counters { connections, produced, kept_back, withheld, torn } = &self.shared.counts;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
             connections: read(connections),
             produced: read(produced),
-            ends: read(ends),
+            kept_back: read(kept_back),
             withheld: read(withheld),
             torn: read(torn),
         }

@@ -183,6 +183,47 @@ pub async fn standing(bootstrap: &str, topic: &str, group: &str) -> anyhow::Resu
     tokio::task::spawn_blocking(ask).await?
 }
 
+/// A partition's end, and where the first open transaction begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    /// Committed readers come no further.
+    pub stable: i64,
+    /// Open transactions included.
+    pub end: i64,
+}
+
+/// How far each partition of a topic is open.
+pub async fn open(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Open>> {
+    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
+    let ask = move || {
+        let committed = consumer(&bootstrap, GROUP)?;
+        let all: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &bootstrap)
+            .set("isolation.level", "read_uncommitted")
+            .create()?;
+        let partition = |number: usize| {
+            let number = i32::try_from(number)?;
+            let (_, stable) = committed.fetch_watermarks(&topic, number, PATIENCE)?;
+            let (_, end) = all.fetch_watermarks(&topic, number, PATIENCE)?;
+            anyhow::Ok(Open { stable, end })
+        };
+        (0..partitions(&committed, &topic)?).map(partition).collect()
+    };
+    tokio::task::spawn_blocking(ask).await?
+}
+
+/// Fewest in-sync copies of any partition of the cluster.
+pub async fn least_in_sync(bootstrap: &str) -> anyhow::Result<usize> {
+    let bootstrap = bootstrap.to_owned();
+    let ask = move || {
+        let metadata = consumer(&bootstrap, GROUP)?.fetch_metadata(None, PATIENCE)?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        partitions.map(|partition| partition.isr().len()).min().context("no partition at all")
+    };
+    tokio::task::spawn_blocking(ask).await?
+}
+
+/// A plain reader is a member of none.
 const GROUP: &str = "tests-read-without-a-group";
 
 fn consumer(bootstrap: &str, group: &str) -> anyhow::Result<BaseConsumer> {

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::frames::{END_TRANSACTION, Frame, PRODUCE};
+use super::frames::{Frame, PRODUCE};
 use super::{Fault, Shared};
 
 /// The api of each request that has no answer yet, by its correlation id.
@@ -38,7 +38,7 @@ impl Fault {
     fn delay(self, api: Option<i16>) -> Duration {
         match self {
             Self::DelayAcknowledgements(delay) if api == Some(PRODUCE) => delay,
-            Self::DelayEndAnswers(delay) if api == Some(END_TRANSACTION) => delay,
+            Self::DelayAnswersTo(call, delay) if api == Some(call.api()) => delay,
             Self::DelayAnswers(delay) => delay,
             _ => Duration::ZERO,
         }
@@ -79,26 +79,28 @@ async fn requests(
             if api == PRODUCE {
                 shared.counts.produced.fetch_add(1, Ordering::Relaxed);
             }
-            if api == END_TRANSACTION {
-                shared.counts.ends.fetch_add(1, Ordering::Relaxed);
-                end(shared).await;
-            }
+            keep_back(api, shared).await;
         }
         broker.write_all(frame.bytes()).await?;
     }
     Ok(End::Closed)
 }
 
-/// What a request to end a transaction has to wait for.
-async fn end(shared: &Shared) {
+/// Waits as long as a request of this api has to.
+async fn keep_back(api: i16, shared: &Shared) {
     let mut fault = shared.fault.subscribe();
-    let delay = match *fault.borrow_and_update() {
-        Fault::DelayEnds(delay) => delay,
-        _ => Duration::ZERO,
-    };
-    sleep(delay).await;
-    // It is kept as long as this proxy is.
-    let _ = fault.wait_for(|fault| *fault != Fault::HoldEnds).await;
+    let now = *fault.borrow_and_update();
+    let (Fault::Hold(call) | Fault::Delay(call, _) | Fault::DelayAnswersTo(call, _)) = now else { return };
+    if call.api() != api {
+        return;
+    }
+    shared.counts.kept_back.fetch_add(1, Ordering::Relaxed);
+    match now {
+        Fault::Delay(_, delay) => sleep(delay).await,
+        // Its sender is kept as long as this proxy is.
+        Fault::Hold(_) => drop(fault.changed().await),
+        _ => {}
+    }
 }
 
 async fn answers(

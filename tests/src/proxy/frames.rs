@@ -7,8 +7,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// The api by which records are appended.
 pub(super) const PRODUCE: i16 = 0;
-/// The api by which a transaction is ended, in the one way or the other.
-pub(super) const END_TRANSACTION: i16 = 26;
 /// No frame of these tests is larger.
 const LARGEST: usize = 64 << 20;
 const LENGTH: usize = 4;

@@ -20,14 +20,14 @@ use crate::topic;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What a world of workers is like.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape<'a> {
+#[derive(Clone, Debug)]
+pub struct Shape {
     /// Partitions of every topic.
     pub partitions: u32,
     /// Copies of every partition.
     pub replication: u32,
     /// Flags of every worker.
-    pub flags: &'a [&'a str],
+    pub flags: Vec<String>,
 }
 
 /// Workers beside each other on the same topics. Dropped, they end, and nothing of them is left.
@@ -55,7 +55,7 @@ struct Worker {
 
 impl Workers {
     /// Topics, and no worker as yet.
-    pub fn on(broker: KafkaBroker, shape: Shape<'_>) -> anyhow::Result<Self> {
+    pub fn on(broker: KafkaBroker, shape: Shape) -> anyhow::Result<Self> {
         let home = Home::new("data")?;
         let names = Names::new(broker);
         let (partitions, copies) = (shape.partitions.to_string(), shape.replication.to_string());
@@ -65,8 +65,7 @@ impl Workers {
             &[&["topics", "create", "--partitions", &partitions, "--replication", &copies], &place[..]].concat(),
         )?;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
-        let flags = shape.flags.iter().map(ToString::to_string).collect();
-        Ok(Self { all: BTreeMap::new(), flags, partitions: shape.partitions, http, names, home })
+        Ok(Self { all: BTreeMap::new(), flags: shape.flags, partitions: shape.partitions, http, names, home })
     }
 
     /// Starts a worker of this name and waits until it is ready.
@@ -172,6 +171,24 @@ impl Workers {
                 return Ok(());
             }
             ensure!(began.elapsed() < PATIENCE, "{metric} of {name} is {found} and not {least} after {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until a worker has so many partitions, and the state of each.
+    pub async fn has(&self, name: &str, partitions: u32) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let url = format!("{}/readyz", self.all.get(name).context("no such worker")?.ops);
+        loop {
+            let owned = self.metric(name, "playledger_worker_partitions").await?;
+            let status = self.http.get(&url).send().await?.status();
+            if (owned - f64::from(partitions)).abs() < 0.5 && status.is_success() {
+                return Ok(());
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "{name} has {owned} partitions, /readyz is {status} after {PATIENCE:?}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

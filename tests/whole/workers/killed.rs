@@ -14,7 +14,7 @@ const KILLS: u32 = 5;
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_killed_under_load_lose_and_double_nothing() -> anyhow::Result<()> {
     let kills = std::env::var("KILLS").ok().map_or(Ok(KILLS), |text| text.parse())?;
-    let mut world = workers()?;
+    let mut world = workers(&[])?;
     for name in ["one", "two"] {
         world.launch(name, None, &[])?;
     }

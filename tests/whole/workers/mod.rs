@@ -3,12 +3,21 @@
 //! What lies in the topics when all is over is judged by the oracle that judges the simulated histories: it reads the
 //! topics alone.
 
+mod brokers;
+mod clock;
 mod content;
+mod delayed;
+mod handed_over;
 mod killed;
 mod load;
 #[expect(unreachable_pub, dead_code, reason = "another test's module, which has a second run to compare with")]
 #[path = "../../../feature-worker/tests/simulation/oracle/mod.rs"]
 mod oracle;
+mod orders;
+mod poison;
+mod rolling;
+mod scaled;
+mod stopped;
 
 use std::time::{Duration, Instant};
 
@@ -22,27 +31,27 @@ use content::Content;
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_mins(3);
 const PARTITIONS: u32 = 6;
-/// Sessions run out while a test waits for it. Who is stopped or killed is missed after 3 s.
-const FLAGS: [&str; 14] = [
-    "--games",
-    concat!(env!("CARGO_MANIFEST_DIR"), "/whole/workers/games.toml"),
-    "--session-timeout",
-    "4s",
-    "--grace",
-    "2s",
-    "--late-margin",
-    "2s",
-    "--commit-interval",
-    "50ms",
-    "--on-stop",
-    "leave",
-    "--kafka-set",
-    "session.timeout.ms=3000",
+/// Flags of workers, and what they say where a test does not say otherwise: sessions run out while it waits for it, and
+/// who is stopped or killed is missed after 3 s.
+const FLAGS: [(&str, &str); 7] = [
+    ("--games", concat!(env!("CARGO_MANIFEST_DIR"), "/whole/workers/games.toml")),
+    ("--session-timeout", "4s"),
+    ("--grace", "2s"),
+    ("--late-margin", "2s"),
+    ("--commit-interval", "50ms"),
+    ("--on-stop", "leave"),
+    ("--kafka-set", "session.timeout.ms=3000"),
 ];
 
 /// Workers on the shared broker.
-fn workers() -> anyhow::Result<Workers> {
-    Workers::on(behind::shared(), Shape { partitions: PARTITIONS, replication: 1, flags: &FLAGS })
+fn workers(other: &[(&str, &str)]) -> anyhow::Result<Workers> {
+    Workers::on(behind::shared(), shape(1, other))
+}
+
+fn shape(replication: u32, other: &[(&str, &str)]) -> Shape {
+    let value = |flag: &str| other.iter().find(|(name, _)| *name == flag).map(|(_, value)| *value);
+    let flags = FLAGS.iter().flat_map(|(flag, usual)| [(*flag).to_owned(), value(flag).unwrap_or(usual).to_owned()]);
+    Shape { partitions: PARTITIONS, replication, flags: flags.collect() }
 }
 
 /// Waits until all that was sent has come to its end, judges what is left, and tells the counts.

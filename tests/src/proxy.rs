@@ -42,13 +42,15 @@ pub enum Fault {
     Cut,
 }
 
-/// A request of a transaction.
+/// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Consumed offsets become part of it.
+    /// Consumed offsets become part of a transaction.
     CommitOffsets,
-    /// It is committed or aborted.
+    /// A transaction is committed or aborted.
     End,
+    /// Where a partition begins or ends is asked for.
+    ListOffsets,
 }
 
 impl Call {
@@ -57,6 +59,7 @@ impl Call {
         match self {
             Self::CommitOffsets => 28,
             Self::End => 26,
+            Self::ListOffsets => 2,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use metrics::counter;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
@@ -21,6 +21,11 @@ use crate::{Assignment, LogError, Release, TopicPartition};
 
 /// So long may the task keep revoked partitions; then they go, and the group's generation fences it.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where partitions are said to begin before their start is named. A number, although nothing is fetched there: where
+/// the end is to be looked up, and the answer comes when they have been moved already, librdkafka looks again half a
+/// second later and goes on from the end of then, past all that has come meanwhile.
+const NOWHERE: Offset = Offset::Offset(0);
 
 /// What the group wants.
 pub(super) enum Rebalance {
@@ -89,18 +94,19 @@ impl Member {
         }
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
-            // Where there is nothing to fetch before the start is named.
-            if let Err(error) = list.add_partition_offset(&partition.topic, partition.partition, Offset::End) {
+            if let Err(error) = list.add_partition_offset(&partition.topic, partition.partition, NOWHERE) {
                 return self.fail(format!("{partition} cannot be taken: {error}"));
             }
+        }
+        // Nothing is read until the task has named the start, perhaps after a long restore: so that nothing is fetched
+        // before, it pauses first. What librdkafka does not know as yet is fetched by nobody, and pauses below.
+        if let Err(error) = self.pause_all(&list) {
+            return self.fail(format!("the assigned partitions could not be paused: {error}"));
         }
         if let Err(error) = self.consumer.incremental_assign(&list) {
             return self.fail(format!("the assigned partitions could not be taken: {error}"));
         }
-        // Nothing is read until the task has named the start, perhaps after a long restore.
-        if list.count() > 0
-            && let Err(error) = self.consumer.pause(&list)
-        {
+        if let Err(error) = self.pause_all(&list) {
             return self.fail(format!("the assigned partitions could not be paused: {error}"));
         }
         self.assignments += 1;
@@ -116,6 +122,10 @@ impl Member {
             self.link.notice(Notice::Assigned(Vec::new()));
         }
         ControlFlow::Continue(())
+    }
+
+    fn pause_all(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        if partitions.count() == 0 { Ok(()) } else { self.consumer.pause(partitions) }
     }
 
     fn reads(&self, partition: &TopicPartition) -> bool {

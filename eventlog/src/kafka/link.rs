@@ -32,6 +32,8 @@ struct State<Command, Notice, Item> {
     bytes: usize,
     /// So many bytes may wait.
     room: usize,
+    /// When the thread looked for commands last.
+    seen: Instant,
     /// Wakes the thread where it waits for the cluster; none when the thread has ended, because the
     /// queue must go before its client does.
     queue: Option<Arc<EventQueue>>,
@@ -56,6 +58,7 @@ impl<Command, Notice, Item> Link<Command, Notice, Item> {
             items: VecDeque::new(),
             bytes: 0,
             room,
+            seen: Instant::now(),
             queue: Some(queue),
         };
         Self { state: Mutex::new(state), for_thread: Condvar::new(), for_task: Notify::new() }
@@ -108,9 +111,16 @@ impl<Command, Notice, Item> Link<Command, Notice, Item> {
         state.queue.is_none().then_some(Received::Ended)
     }
 
+    /// Task: for how long the thread has not looked for commands.
+    pub(super) fn silence(&self) -> Duration {
+        self.state.lock().seen.elapsed()
+    }
+
     /// Thread: the next command.
     pub(super) fn next_command(&self) -> Option<Command> {
-        self.state.lock().commands.pop_front()
+        let mut state = self.state.lock();
+        state.seen = Instant::now();
+        state.commands.pop_front()
     }
 
     /// Thread: hands a notice to the task.

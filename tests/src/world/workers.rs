@@ -159,7 +159,7 @@ impl Workers {
         let page = self.http.get(format!("{}/metrics", worker.ops)).send().await?.text().await?;
         let lines = page.lines().filter_map(|line| line.strip_prefix(metric));
         let whole = lines.filter(|rest| metric.contains('{') || rest.starts_with([' ', '{']));
-        Ok(whole.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        Ok(whole.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() + 0.0)
     }
 
     /// Waits until a metric of a worker is at least so much.
@@ -239,6 +239,14 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
+        if let Ok(keep) = std::env::var("KEEP_LOGS") {
+            for name in self.all.keys() {
+                let _ = std::fs::copy(
+                    self.home.path().join(format!("{name}.log")),
+                    format!("{keep}/{}{name}.log", self.names.prefix()),
+                );
+            }
+        }
         for worker in self.all.values_mut() {
             let Some(mut process) = worker.process.take() else { continue };
             if std::thread::panicking() {

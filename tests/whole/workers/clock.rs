@@ -1,9 +1,9 @@
 //! The clock of a worker's host, and its end at the worst of times.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use chrono::{DateTime, Utc};
 use schemas::data::CloseReason;
 
 use super::load::{Load, now_ms};
@@ -30,34 +30,35 @@ async fn a_clock_that_steps_by_an_hour_closes_no_session() -> anyhow::Result<()>
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ("DONT_FAKE_MONOTONIC", "1"),
     ];
-    std::fs::write(&clock, "+0")?;
+    let [ahead, behind] = ["+3600", "-3600"];
+    std::fs::write(&clock, ahead)?;
     world.launch("one", None, &environment)?;
     world.ready("one")?;
     let feed = Arc::new(world.feed()?);
     let load = Load::begin(&feed, 25, 500);
-    for offset in ["+3600", "+0", "-3600", "+3600", "+0"] {
-        load.sends(300).await?;
-        std::fs::write(&clock, offset)?;
-        load.sends(900).await?;
-    }
+    // Its own time it reads when it starts; its client always.
+    load.sends(400).await?;
+    std::fs::write(&clock, behind)?;
+    load.sends(1_000).await?;
+    let status = world.terminate("one")?;
+    ensure!(status.success(), "it ended with {status}");
+    world.again("one")?;
+    world.ready("one")?;
+    load.sends(400).await?;
+    std::fs::write(&clock, ahead)?;
+    load.sends(1_000).await?;
     load.end()?;
     let content = settle("25", &world, &feed).await?;
 
-    let mut stepped = (0, 0);
-    for line in world.told("one", "\"timestamp\"")? {
-        let at: DateTime<Utc> = line["timestamp"].as_str().context("a line without a time")?.parse()?;
-        let ahead = (at.timestamp_millis() - now_ms()) / 60_000;
-        stepped.0 += i32::from(ahead > 30);
-        stepped.1 += i32::from(ahead < -30);
-    }
-    let wall = content.state.iter().flatten().map(|record| record.timestamp_ms);
-    let (behind, before) = (now_ms() - 30 * 60_000, now_ms() + 30 * 60_000);
-    let (early, late) = wall.fold((0, 0), |sum, at| (sum.0 + i32::from(at < behind), sum.1 + i32::from(at > before)));
-    println!(
-        "25: lines of its log an hour ahead and behind {stepped:?}; records of state {late} ahead, {early} behind"
-    );
+    let (half_an_hour, now) = (30 * 60_000, now_ms());
+    let written = content.state.iter().flatten().map(|record| record.timestamp_ms - now);
+    let (early, late) = written.fold((0, 0), |(early, late), from| {
+        (early + u32::from(from < -half_an_hour), late + u32::from(from > half_an_hour))
+    });
+    let rejoins = world.metric("one", "playledger_worker_rejoins_total").await?;
+    println!("25: {late} records of state an hour ahead, {early} an hour behind; joined anew {rejoins} times");
     ensure!(early > 0 && late > 0, "the worker has seen no other time");
-    let mut latest = std::collections::BTreeMap::new();
+    let mut latest = BTreeMap::new();
     for report in content.reports() {
         latest.insert(report.session, report.facts.metrics.event_count);
     }

@@ -8,6 +8,7 @@ use eventlog::{Headers, Record};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use uuid::Uuid;
@@ -217,8 +218,20 @@ pub async fn least_in_sync(bootstrap: &str) -> anyhow::Result<usize> {
     let bootstrap = bootstrap.to_owned();
     let ask = move || {
         let metadata = consumer(&bootstrap, GROUP)?.fetch_metadata(None, PATIENCE)?;
-        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
         partitions.map(|partition| partition.isr().len()).min().context("no partition at all")
+    };
+    tokio::task::spawn_blocking(ask).await?
+}
+
+/// The number of the broker that leads a partition.
+pub async fn leader(bootstrap: &str, topic: &str, partition: i32) -> anyhow::Result<usize> {
+    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
+    let ask = move || {
+        let metadata = consumer(&bootstrap, GROUP)?.fetch_metadata(Some(&topic), PATIENCE)?;
+        let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+        let found = partitions.find(|found| found.id() == partition).context("no such partition")?;
+        Ok(usize::try_from(found.leader())?)
     };
     tokio::task::spawn_blocking(ask).await?
 }

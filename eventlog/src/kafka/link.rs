@@ -32,8 +32,6 @@ struct State<Command, Notice, Item> {
     bytes: usize,
     /// So many bytes may wait.
     room: usize,
-    /// When the thread looked for commands last.
-    seen: Instant,
     /// Wakes the thread where it waits for the cluster; none when the thread has ended, because the
     /// queue must go before its client does.
     queue: Option<Arc<EventQueue>>,
@@ -58,7 +56,6 @@ impl<Command, Notice, Item> Link<Command, Notice, Item> {
             items: VecDeque::new(),
             bytes: 0,
             room,
-            seen: Instant::now(),
             queue: Some(queue),
         };
         Self { state: Mutex::new(state), for_thread: Condvar::new(), for_task: Notify::new() }
@@ -111,16 +108,9 @@ impl<Command, Notice, Item> Link<Command, Notice, Item> {
         state.queue.is_none().then_some(Received::Ended)
     }
 
-    /// Task: for how long the thread has not looked for commands.
-    pub(super) fn silence(&self) -> Duration {
-        self.state.lock().seen.elapsed()
-    }
-
     /// Thread: the next command.
     pub(super) fn next_command(&self) -> Option<Command> {
-        let mut state = self.state.lock();
-        state.seen = Instant::now();
-        state.commands.pop_front()
+        self.state.lock().commands.pop_front()
     }
 
     /// Thread: hands a notice to the task.

@@ -25,10 +25,6 @@ use crate::{Commit, CommitError, Committer, GroupEvent, GroupOptions, LogError, 
 
 /// So long may leaving take; then the thread is left to itself.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(10);
-/// A thread that has not stirred for so long is given up; it stirs several times a second, and none of its calls takes
-/// longer. Where a host's clock is set back, librdkafka's threads sleep until it is again where it was: they wait for
-/// a time of that clock. A new client's do not.
-const SILENCE: Duration = Duration::from_secs(20);
 /// No commit takes longer unless its thread hangs: each of its calls has a deadline, and all of them come to less.
 const COMMIT_WATCHDOG: Duration = Duration::from_mins(1);
 
@@ -117,10 +113,6 @@ pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(
 #[async_trait]
 impl Membership for KafkaMembership {
     async fn next(&mut self) -> Result<GroupEvent, LogError> {
-        let silence = self.link.silence();
-        if silence > SILENCE && !self.link.has_ended() {
-            return Err(LogError::Fatal(format!("the consumer has not stirred for {silence:?}")));
-        }
         if let Some(notice) = self.link.next_notice() {
             return self.noticed(notice);
         }

@@ -19,6 +19,9 @@ use crate::topic;
 /// How long a worker may take to say what it is asked for; machines are shared.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// What a worker says that ends because of that.
+const HANGS: &str = "the log's client hangs over a commit";
+
 /// What a world of workers is like.
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -78,7 +81,7 @@ impl Workers {
     /// that is named.
     pub fn launch(&mut self, name: &str, kafka: Option<&str>, environment: &[(&str, &str)]) -> anyhow::Result<()> {
         let kafka = kafka.unwrap_or(self.names.broker().bootstrap());
-        let (ready, group) = (self.ready_file(name).display().to_string(), self.names.group("worker"));
+        let (ready, group) = (self.ready_file(name).display().to_string(), self.group());
         let own = ["--kafka", kafka, "--topic-prefix", self.names.prefix(), "--group", &group, "--instance", name];
         let told = ["--ops", "127.0.0.1:0", "--ready-file", &ready];
         let flags = self.flags.iter().map(String::as_str);
@@ -118,6 +121,17 @@ impl Workers {
     /// kill −9 of a worker.
     pub fn kill(&mut self, name: &str) -> anyhow::Result<()> {
         self.take(name)?.kill()
+    }
+
+    /// Starts a worker again, as its supervisor would, that has ended because the log's client hung; whether it had.
+    pub fn revive(&mut self, name: &str) -> anyhow::Result<bool> {
+        let process = self.all.get_mut(name).and_then(|worker| worker.process.as_mut()).context("it does not run")?;
+        let Some(status) = process.ended()? else { return Ok(false) };
+        let last = process.last_lines();
+        ensure!(last.contains(HANGS), "{name} ended with {status}\n{last}");
+        self.again(name)?;
+        self.ready(name)?;
+        Ok(true)
     }
 
     /// Sends a worker a signal.
@@ -205,7 +219,7 @@ impl Workers {
 
     /// Where each partition of play.events ends, and where the group stands in it.
     pub async fn standing(&self) -> anyhow::Result<Vec<(i64, Option<i64>)>> {
-        topic::standing(self.bootstrap(), &self.topic("events"), &self.names.group("worker")).await
+        topic::standing(self.bootstrap(), &self.topic("events"), &self.group()).await
     }
 
     /// Whole name of a topic.
@@ -216,6 +230,11 @@ impl Workers {
     /// Where the broker answers.
     pub fn bootstrap(&self) -> &str {
         self.names.broker().bootstrap()
+    }
+
+    /// The name of the workers' group.
+    pub fn group(&self) -> String {
+        self.names.group("worker")
     }
 
     /// The broker.
@@ -239,14 +258,6 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        if let Ok(keep) = std::env::var("KEEP_LOGS") {
-            for name in self.all.keys() {
-                let _ = std::fs::copy(
-                    self.home.path().join(format!("{name}.log")),
-                    format!("{keep}/{}{name}.log", self.names.prefix()),
-                );
-            }
-        }
         for worker in self.all.values_mut() {
             let Some(mut process) = worker.process.take() else { continue };
             if std::thread::panicking() {

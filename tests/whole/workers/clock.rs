@@ -1,7 +1,10 @@
 //! The clock of a worker's host, and its end at the worst of times.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use schemas::data::CloseReason;
@@ -18,13 +21,23 @@ fn library() -> anyhow::Result<String> {
     Ok(found.context("libfaketime is not here: apt-get install faketime")?.display().to_string())
 }
 
+/// What makes C11's waits go by the told time, built into this folder.
+fn waits(folder: &Path) -> anyhow::Result<String> {
+    let library = folder.join("waits.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/whole/workers/waits.c");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).status()?;
+    ensure!(built.success(), "{source} can't be built");
+    Ok(library.display().to_string())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_steps_by_an_hour_closes_no_session() -> anyhow::Result<()> {
     // Longer than any session of the load rests.
     let mut world = workers(&[("--session-timeout", "15s")])?;
-    let (library, clock) = (library()?, world.folder().join("clock").display().to_string());
+    let clock = world.folder().join("clock").display().to_string();
+    let preload = format!("{}:{}", waits(world.folder())?, library()?);
     let environment = [
-        ("LD_PRELOAD", library.as_str()),
+        ("LD_PRELOAD", preload.as_str()),
         ("FAKETIME_TIMESTAMP_FILE", &clock),
         ("FAKETIME_CACHE_DURATION", "1"),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
@@ -77,12 +90,12 @@ async fn a_worker_told_to_end_at_peak_ends_in_time_and_loses_nothing() -> anyhow
     }
     let feed = Arc::new(world.feed()?);
     let load = Load::begin(&feed, 250, 3_000);
-    let mut longest = std::time::Duration::ZERO;
+    let mut longest = Duration::ZERO;
     for turn in 0..6 {
         let name = names[turn % 2];
         world.ready(name)?;
         load.sends(2_000).await?;
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let status = world.terminate(name)?;
         longest = longest.max(began.elapsed());
         ensure!(status.success(), "{name} ended with {status}");

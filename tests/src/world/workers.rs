@@ -13,8 +13,8 @@ use super::names::Names;
 use super::{Home, run};
 use crate::feed::Feed;
 use crate::kafka::KafkaBroker;
+use crate::observe;
 use crate::process::Process;
-use crate::topic;
 
 /// How long a worker may take to say what it is asked for; machines are shared.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -214,12 +214,12 @@ impl Workers {
 
     /// The records of a topic, partition by partition, as a committed reader sees them.
     pub async fn read(&self, name: &str) -> anyhow::Result<Vec<Vec<Record>>> {
-        topic::records(self.bootstrap(), &self.topic(name)).await
+        observe::records(self.bootstrap(), &self.topic(name)).await
     }
 
     /// Where each partition of play.events ends, and where the group stands in it.
     pub async fn standing(&self) -> anyhow::Result<Vec<(i64, Option<i64>)>> {
-        topic::standing(self.bootstrap(), &self.topic("events"), &self.group()).await
+        observe::standing(self.bootstrap(), &self.topic("events"), &self.group()).await
     }
 
     /// Whole name of a topic.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use playledger_tests::kafka::KafkaBroker;
-use playledger_tests::topic;
+use playledger_tests::observe;
 use playledger_tests::world::Workers;
 
 use super::load::Load;
@@ -39,7 +39,7 @@ async fn comes_on(world: &Workers, records: i64) -> anyhow::Result<()> {
 async fn coordinator(world: &Workers, topic: &str, name: &str) -> anyhow::Result<usize> {
     // As Java hashes a text.
     let hash = name.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte)));
-    topic::leader(world.bootstrap(), topic, (hash & i32::MAX) % COORDINATING).await
+    observe::leader(world.bootstrap(), topic, (hash & i32::MAX) % COORDINATING).await
 }
 
 /// Loses a broker until the workers have come on without it, and regains it.
@@ -50,7 +50,7 @@ async fn loses(world: &Workers, what: &str, number: usize) -> anyhow::Result<()>
     println!("three brokers: 300 records read on {:?} after the loss of broker {number}, {what}", began.elapsed());
     world.broker().restart(number);
     let began = Instant::now();
-    while topic::least_in_sync(world.bootstrap()).await? < 3 {
+    while observe::least_in_sync(world.bootstrap()).await? < 3 {
         ensure!(began.elapsed() < PATIENCE, "broker {number} is not in sync after {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

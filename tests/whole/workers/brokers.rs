@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use playledger_tests::kafka::KafkaBroker;
 use playledger_tests::observe;
+use playledger_tests::process::Process;
 use playledger_tests::world::Workers;
 
 use super::load::Load;
@@ -21,16 +22,22 @@ async fn progress(world: &Workers) -> Option<i64> {
     Some(standing.into_iter().filter_map(|(_, next)| next).sum())
 }
 
-/// Waits until the group has come on by so many records.
-async fn comes_on(world: &Workers, records: i64) -> anyhow::Result<()> {
-    let (mut from, began) = (None, Instant::now());
+/// Waits until the group has come on by so many records; how many workers had to be started again meanwhile.
+async fn comes_on(world: &mut Workers, records: i64) -> anyhow::Result<u32> {
+    let (mut from, began, mut hung) = (None, Instant::now(), 0);
     loop {
+        for name in NAMES {
+            hung += u32::from(world.revive(name)?);
+        }
         let now = progress(world).await;
         from = from.or(now);
         if now.zip(from).is_some_and(|(now, from)| now >= from + records) {
-            return Ok(());
+            return Ok(hung);
         }
-        ensure!(began.elapsed() < PATIENCE, "the group stands at {now:?}, it stood at {from:?}");
+        if began.elapsed() > PATIENCE {
+            let last = NAMES.map(|name| world.process(name).map(Process::last_lines).unwrap_or_default());
+            anyhow::bail!("the group stands at {now:?}, it stood at {from:?}\n{}", last.join("\n\n"));
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -43,10 +50,10 @@ async fn coordinator(world: &Workers, topic: &str, name: &str) -> anyhow::Result
 }
 
 /// Loses a broker until the workers have come on without it, and regains it.
-async fn loses(world: &Workers, what: &str, number: usize) -> anyhow::Result<()> {
+async fn loses(world: &mut Workers, what: &str, number: usize) -> anyhow::Result<u32> {
     world.broker().kill(number);
     let began = Instant::now();
-    comes_on(world, 300).await?;
+    let hung = comes_on(world, 300).await?;
     println!("three brokers: 300 records read on {:?} after the loss of broker {number}, {what}", began.elapsed());
     world.broker().restart(number);
     let began = Instant::now();
@@ -54,7 +61,7 @@ async fn loses(world: &Workers, what: &str, number: usize) -> anyhow::Result<()>
         ensure!(began.elapsed() < PATIENCE, "broker {number} is not in sync after {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Ok(())
+    Ok(hung)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,12 +80,12 @@ async fn the_loss_of_a_broker_that_coordinates_loses_and_doubles_nothing() -> an
     load.sends(300).await?;
     let (group, transactions) = ("__consumer_offsets", "__transaction_state");
     let number = coordinator(&world, group, &world.group()).await?;
-    loses(&world, "the group's coordinator", number).await?;
+    let mut hung = loses(&mut world, "the group's coordinator", number).await?;
     let number = coordinator(&world, transactions, &format!("{}/one", world.group())).await?;
-    loses(&world, "the coordinator of one's transactions", number).await?;
-    comes_on(&world, 300).await?;
+    hung += loses(&mut world, "the coordinator of one's transactions", number).await?;
+    hung += comes_on(&mut world, 300).await?;
     load.end()?;
-    let (mut hung, began) = (0, Instant::now());
+    let began = Instant::now();
     while world.standing().await?.iter().any(|(end, next)| next.unwrap_or_default() < *end) {
         for name in NAMES {
             hung += u32::from(world.revive(name)?);

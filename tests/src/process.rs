@@ -105,6 +105,11 @@ impl Process {
         Ok(())
     }
 
+    /// Its exit status, if it has ended by itself.
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// SIGTERM, and the exit status; within 25 s, as operators count on.
     pub fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
         self.signal(Signal::SIGTERM)?;

@@ -33,7 +33,8 @@ pub(super) const MAX_MESSAGE_BYTES: usize = 8 << 20;
 pub struct KafkaOptions {
     /// `host:port` of one or more brokers, with commas between.
     pub brokers: String,
-    /// Settings of librdkafka, by its own names: security, mostly. Those that the promises of this
+    /// Settings of librdkafka, by its own names: security, mostly; `session.timeout.ms` says how soon a member counts as
+    /// gone. Those that the promises of this
     /// log rest on (acknowledgements, idempotence, isolation, group protocol …) cannot be changed.
     pub settings: Vec<(String, String)>,
     /// Who this is, for the brokers' logs and quotas.
@@ -132,6 +133,8 @@ impl KafkaOptions {
         let mut config = Self::client();
         config.set("compression.type", "lz4").set("batch.size", "1000000");
         self.finish(&mut config);
+        // A member's, of which producers would only complain.
+        config.remove("session.timeout.ms");
         config
             .set("acks", "all")
             .set("enable.idempotence", "true")

@@ -64,11 +64,17 @@ async fn a_dead_broker_is_told_and_all_goes_on_by_itself_when_it_is_back() {
     assert!(read_all(&*log, &input).await.contains(&recovered));
     // Who was told that its commit is over joins again and goes on from what is committed.
     drop(member);
-    let mut member = within(90, log.join(World::member("group", "a", &input.topic))).await.unwrap();
-    let share = within(90, async {
+    let (member, share) = within(90, async {
+        let join = || log.join(World::member("group", "a", &input.topic));
+        let mut member = join().await.unwrap();
         loop {
-            if let Ok(GroupEvent::Assigned(share)) = member.next().await {
-                return share;
+            match member.next().await {
+                Ok(GroupEvent::Assigned(share)) => return (member, share),
+                Ok(_) => {}
+                Err(error) => {
+                    println!("joining once more: {error}");
+                    member = join().await.unwrap();
+                }
             }
         }
     })

@@ -13,11 +13,14 @@ use super::names::Names;
 use super::{Home, run};
 use crate::feed::Feed;
 use crate::kafka::KafkaBroker;
+use crate::observe;
 use crate::process::Process;
-use crate::topic;
 
 /// How long a worker may take to say what it is asked for; machines are shared.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What a worker says that ends because of that.
+const HANGS: &str = "the log's client hangs over a commit";
 
 /// What a world of workers is like.
 #[derive(Clone, Debug)]
@@ -78,7 +81,7 @@ impl Workers {
     /// that is named.
     pub fn launch(&mut self, name: &str, kafka: Option<&str>, environment: &[(&str, &str)]) -> anyhow::Result<()> {
         let kafka = kafka.unwrap_or(self.names.broker().bootstrap());
-        let (ready, group) = (self.ready_file(name).display().to_string(), self.names.group("worker"));
+        let (ready, group) = (self.ready_file(name).display().to_string(), self.group());
         let own = ["--kafka", kafka, "--topic-prefix", self.names.prefix(), "--group", &group, "--instance", name];
         let told = ["--ops", "127.0.0.1:0", "--ready-file", &ready];
         let flags = self.flags.iter().map(String::as_str);
@@ -120,6 +123,17 @@ impl Workers {
         self.take(name)?.kill()
     }
 
+    /// Starts a worker again, as its supervisor would, that has ended because the log's client hung; whether it had.
+    pub fn revive(&mut self, name: &str) -> anyhow::Result<bool> {
+        let process = self.all.get_mut(name).and_then(|worker| worker.process.as_mut()).context("it does not run")?;
+        let Some(status) = process.ended()? else { return Ok(false) };
+        let last = process.last_lines();
+        ensure!(last.contains(HANGS), "{name} ended with {status}\n{last}");
+        self.again(name)?;
+        self.ready(name)?;
+        Ok(true)
+    }
+
     /// Sends a worker a signal.
     pub fn signal(&self, name: &str, signal: Signal) -> anyhow::Result<()> {
         self.process(name)?.signal(signal)
@@ -159,7 +173,7 @@ impl Workers {
         let page = self.http.get(format!("{}/metrics", worker.ops)).send().await?.text().await?;
         let lines = page.lines().filter_map(|line| line.strip_prefix(metric));
         let whole = lines.filter(|rest| metric.contains('{') || rest.starts_with([' ', '{']));
-        Ok(whole.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        Ok(whole.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() + 0.0)
     }
 
     /// Waits until a metric of a worker is at least so much.
@@ -200,12 +214,12 @@ impl Workers {
 
     /// The records of a topic, partition by partition, as a committed reader sees them.
     pub async fn read(&self, name: &str) -> anyhow::Result<Vec<Vec<Record>>> {
-        topic::records(self.bootstrap(), &self.topic(name)).await
+        observe::records(self.bootstrap(), &self.topic(name)).await
     }
 
     /// Where each partition of play.events ends, and where the group stands in it.
     pub async fn standing(&self) -> anyhow::Result<Vec<(i64, Option<i64>)>> {
-        topic::standing(self.bootstrap(), &self.topic("events"), &self.names.group("worker")).await
+        observe::standing(self.bootstrap(), &self.topic("events"), &self.group()).await
     }
 
     /// Whole name of a topic.
@@ -216,6 +230,11 @@ impl Workers {
     /// Where the broker answers.
     pub fn bootstrap(&self) -> &str {
         self.names.broker().bootstrap()
+    }
+
+    /// The name of the workers' group.
+    pub fn group(&self) -> String {
+        self.names.group("worker")
     }
 
     /// The broker.

@@ -16,7 +16,7 @@ use super::{PATIENCE, settle, workers};
 /// Longer than the worker's deadline.
 const DELAY: Duration = Duration::from_secs(5);
 /// So long is read to see whether anything is left out.
-const READ_ON: Duration = Duration::from_secs(3);
+const READ_ON: Duration = Duration::from_secs(2);
 const REJOINS: &str = "playledger_worker_rejoins_total";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,10 +94,10 @@ async fn a_member_whose_broker_is_slow_to_tell_where_partitions_end_leaves_no_re
     load.sends(100).await?;
     proxy.set(Fault::DelayAnswersTo(Call::ListOffsets, Duration::from_millis(250)));
     let log = kafka(&proxy.address())?;
-    let joins = (0..12).map(|step| {
+    let joins = (0..8).map(|step| {
         let group = format!("{topic}-{step}");
         let (log, topic) = (&log, &topic);
-        async move { reads_on(log, topic, group, Duration::from_millis(100 * step)).await }
+        async move { reads_on(log, topic, group, Duration::from_millis(150 * step)).await }
     });
     let read = futures_util::future::try_join_all(joins).await?;
     println!("slow to tell where partitions end: {} members read {} records each in a row", read.len(), read[0]);

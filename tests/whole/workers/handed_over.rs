@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use playledger_tests::observe::{self, Open};
 use playledger_tests::proxy::{Call, Fault};
-use playledger_tests::topic::{self, Open};
 use playledger_tests::{behind, world::Workers};
 
 use super::load::Load;
@@ -14,7 +14,7 @@ use super::{PATIENCE, settle, workers};
 
 /// What of the states' partitions no committed reader may see as yet.
 async fn open(world: &Workers) -> anyhow::Result<Vec<Open>> {
-    topic::open(world.bootstrap(), &world.topic("session-state")).await
+    observe::open(world.bootstrap(), &world.topic("session-state")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

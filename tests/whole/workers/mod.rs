@@ -71,14 +71,14 @@ async fn ended(world: &Workers) -> anyhow::Result<Content> {
     loop {
         let standing = world.standing().await?;
         // Cheaper than to read everything.
-        let open = match standing.iter().find(|(end, next)| next.unwrap_or_default() < *end) {
-            Some(behind) => Some(format!("the group is behind: {behind:?}")),
-            None => {
-                let content = Content::read(world).await.context("reading the topics")?;
-                match content.open() {
-                    None => return Ok(content),
-                    open => open,
-                }
+        let behind = standing.iter().find(|(end, next)| next.unwrap_or_default() < *end);
+        let open = if let Some(behind) = behind {
+            Some(format!("the group is behind: {behind:?}"))
+        } else {
+            let content = Content::read(world).await.context("reading the topics")?;
+            match content.open() {
+                None => return Ok(content),
+                open => open,
             }
         };
         ensure!(began.elapsed() < PATIENCE, "after {PATIENCE:?} not at its end: {open:?}");

@@ -96,7 +96,8 @@ async fn a_session_has_the_same_facts_in_every_order_and_no_second_life() -> any
     world.start("one")?;
     let feed = world.feed()?;
     let (bases, tellings) = (bases(), tellings());
-    let begin = now_ms();
+    // Brokers take no record of the future.
+    let begin = now_ms() - 130 * MINUTE;
     let tell = |telling: &Telling, place: usize, at: i64| {
         let mut event = bases[telling.base][place].clone();
         event["session_id"] = telling.session.to_string().into();
@@ -137,7 +138,7 @@ async fn a_session_has_the_same_facts_in_every_order_and_no_second_life() -> any
     ensure!(torn.is_empty(), "told in other orders, sessions differ in their facts: {torn:?}");
     let counted: u64 = latest.values().map(|report| report.facts.metrics.event_count).sum();
     let events: usize = content.events.iter().map(Vec::len).sum();
-    ensure!(counted as usize == events - repeats - too_late, "{counted} events count");
+    ensure!(usize::try_from(counted)? == events - repeats - too_late, "{counted} events count");
     let mut late = 0;
     for record in &content.quarantine {
         let reason = Headers::parse(|name| record.headers.get(name))?.reason;

@@ -25,8 +25,7 @@ async fn a_rolling_restart_of_named_workers_moves_no_partition_of_another() -> a
     }
     let feed = Arc::new(world.feed()?);
     let load = Load::begin(&feed, 12, 500);
-    for turn in 0..ALL.len() {
-        let name = ALL[turn];
+    for name in ALL {
         load.sends(500).await?;
         let before: Vec<_> = ALL.iter().map(|name| world.told(name, RESTORED)).collect::<Result<_, _>>()?;
         let status = world.terminate(name)?;

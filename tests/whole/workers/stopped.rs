@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
 use playledger_tests::behind;
 use playledger_tests::proxy::{Call, Fault, Proxy};
@@ -22,10 +22,10 @@ pub(super) async fn keeps_back(proxy: &Proxy, before: u64) -> anyhow::Result<()>
     Ok(())
 }
 
-/// How often a worker's commits came to nothing, and how often it dropped everything.
+/// How often the log refused a worker's commits, and how often it dropped everything.
 async fn undone(world: &Workers, name: &str) -> anyhow::Result<(f64, f64)> {
     Ok((
-        world.metric(name, "playledger_worker_aborts_total").await?,
+        world.metric(name, "playledger_log_aborts_total").await?,
         world.metric(name, "playledger_worker_rejoins_total").await?,
     ))
 }
@@ -62,14 +62,9 @@ async fn a_worker_that_wakes_up_when_its_partitions_are_anothers_has_its_commit_
         ensure!(began.elapsed() < PATIENCE, "its commit was not refused");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    println!(
-        "18: the zombie's commits undone {} → {}, joined anew {} → {}; {:?}",
-        before.0,
-        after.0,
-        before.1,
-        after.1,
-        world.told("zombie", "\"WARN\"")?.last().map(ToString::to_string)
-    );
+    let refused = world.told("zombie", "Failed to commit offsets to transaction")?;
+    let refused = refused.last().and_then(|line| line["message"].as_str()).context("it tells no refusal")?;
+    println!("18: the zombie's commits refused and joined anew {before:?}, then {after:?}: {refused:.220}");
     // It gets its share again, and works.
     world.has("zombie", PARTITIONS / 2).await?;
     load.sends(500).await?;
@@ -101,6 +96,6 @@ async fn a_worker_stopped_at_any_moment_past_its_session_doubles_nothing_when_it
     load.end()?;
     let (one, two) = (undone(&world, "one").await?, undone(&world, "two").await?);
     settle("18, at any moment: 3 stops", &world, &feed).await?;
-    println!("18, at any moment: commits undone and joined anew {one:?}, {two:?}");
+    println!("18, at any moment: commits refused and joined anew {one:?}, {two:?}");
     world.terminate_all()
 }

@@ -241,7 +241,8 @@ impl Session {
             let skew = again.sent_at.map(|sent| again.received_at - sent);
             self.trail.skew_ms = self.trail.skew_ms.min(skew).or(self.trail.skew_ms).or(skew);
         }
-        self.closed = self.told.close.is_some() || !self.closes.is_empty();
+        // A close that has moved to a seq may wait there.
+        self.closed = self.told.close.is_some() || !self.closes.is_empty() || !self.ends.is_empty();
         let version = told.iter().find_map(|again| again.app_version.as_deref().map(Arc::from));
         self.trail.app_version = version.or(self.trail.app_version.take());
     }

@@ -169,6 +169,12 @@ fn an_event_waits_while_the_answer_may_tell_whether_its_session_has_outgrown_its
     tell(5_741_734_326_653_781_407, &settings_of_fewer(12)).unwrap();
 }
 
+/// What was found: a session that a close brought back, known before without its seq, ran on as if nothing had closed it.
+#[test]
+fn a_session_that_its_own_close_brings_back_is_closed() {
+    tell(5_191_500_313_023_409_680, &settings_of_few()).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

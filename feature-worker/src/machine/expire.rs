@@ -72,6 +72,7 @@ impl Partition {
             return Ok(());
         }
         let whole = session.whole(&context)?;
+        let unreported = session.reported.revision == 0;
         if session.reported.pending || !session.reported.is_final {
             let place = Place {
                 partition: self.number,
@@ -82,7 +83,7 @@ impl Partition {
             };
             publish(session, &whole, Status::Final, &place, &mut self.open.outputs)?;
         }
-        if session.reported.live {
+        if unreported || session.reported.live {
             self.open.outputs.push(Output::Gone(key.clone()));
         }
         if let Some(marker) = session.marker(&whole, at) {

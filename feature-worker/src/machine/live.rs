@@ -93,12 +93,9 @@ impl Partition {
         if session.is_closed() {
             return false;
         }
-        let is_first = !session.reported.live;
         let Some(live) = snapshot(session, &key.tenant, key.session, &context(settings, &key)) else { return false };
-        // What stands in play.live is taken away at the close, by whoever owns the session then.
-        if is_first && let Some(slot) = self.touch(&key) {
-            slot.session.reported.live = true;
-        }
+        // Its state need not be written for that: with its first report it is taken away in any case.
+        slot.session.reported.live = true;
         self.open.outputs.push(Output::Live(Box::new(live)));
         self.open.shown.push(key);
         true

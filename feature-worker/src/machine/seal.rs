@@ -220,11 +220,14 @@ fn settle(
     key: &SessionKey,
     outputs: &mut Vec<Output>,
 ) -> Result<(), Halt> {
+    let unreported = session.reported.revision == 0;
     if session.report_due().is_some_and(|due| due <= place.log_time) {
         let whole = session.whole(&context(settings, key))?;
         publish(session, &whole, session.status(false), place, outputs)?;
     }
-    if session.reported.live && session.is_closed() {
+    // One of which no state tells may have been shown, too: a snapshot is no reason to write a state.
+    let first = unreported && session.reported.revision > 0;
+    if session.is_closed() && (first || session.reported.live) {
         session.reported.live = false;
         outputs.push(Output::Gone(key.clone()));
     }

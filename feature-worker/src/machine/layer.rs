@@ -19,7 +19,7 @@ const MOST_WRITTEN: usize = 10_000;
 /// Sessions that a partition may write in one commit, however many partitions there are.
 const LEAST_WRITTEN: usize = 500;
 /// So many times as many may be touched and left to be read again.
-const TOUCHED: usize = 4;
+const TOUCHED: usize = 2;
 /// Most bytes that one commit writes, over all partitions, as far as they are known before.
 const MOST_BYTES: usize = 64 << 20;
 /// Bytes that a partition may write in one commit, however many partitions there are: one of the largest states.

@@ -187,34 +187,26 @@ async fn read_lacking(log: &dyn EventLog, lacking: &Lacking, answers: &Answers) 
              those events are lost. Start under a new --group, which reads play.events anew"
         ))
     };
-    let range = log.offsets(events).await.map_err(again)?;
+    let range = log.offsets(events).await.map_err(WorkerError::from)?;
     if range.low > *from {
         return Err(lost(range.low));
     }
     let stretch = Stretch { partition: events.clone(), from: *from, until: Some(*until) };
     let request = ReadRequest { stretches: vec![stretch], read_committed: true };
-    let mut reader = log.read(request).await.map_err(again)?;
+    let mut reader = log.read(request).await.map_err(WorkerError::from)?;
     let mut count = 0;
     loop {
         let batch = match reader.next().await {
             Ok(Some(batch)) => batch,
             Ok(None) => return Ok(count),
             Err(LogError::OutOfRange { wanted, low, .. }) if wanted < low => return Err(lost(low)),
-            Err(error) => return Err(again(error)),
+            Err(error) => return Err(error.into()),
         };
         count += batch.records.len();
         let records = Input::Replayed { partition: events.partition, epoch: *epoch, records: batch.records };
         if answers.send(Ok(Answer::Input(records))).await.is_err() {
             return Ok(count);
         }
-    }
-}
-
-/// What is worth another try is [`WorkerError::Rejoin`] here.
-fn again(error: LogError) -> WorkerError {
-    match error {
-        LogError::Fatal(why) => WorkerError::Fatal(why),
-        error => error.into(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! A daemon is a library with `run(config, …, shell)` and a `main.rs` that calls [`start`]. All that
 //! can fail without a runtime (flags, files, telemetry) fails before there is one.
 
+pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod files;

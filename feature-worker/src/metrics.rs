@@ -9,7 +9,8 @@ use bytes::Bytes;
 use eventlog::Record;
 use metrics::{counter, gauge, histogram};
 
-pub use catalogue::{ALL, Kind, Metric, describe};
+pub use catalogue::{ALL, describe};
+pub use daemon::catalogue::{Kind, Metric};
 pub use tally::Tally;
 
 use crate::machine::Measured;

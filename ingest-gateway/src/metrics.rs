@@ -8,7 +8,8 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, counter, gauge, histogram};
 use schemas::Timestamp;
 
-pub use catalogue::{ALL, Kind, Metric, describe};
+pub use catalogue::{ALL, describe};
+pub use daemon::catalogue::{Kind, Metric};
 pub use measured::Measured;
 
 use catalogue::{

@@ -1,52 +1,10 @@
 //! Every metric of the worker: its name, kind, unit, labels and what it says. docs/operations.md lists the same.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use daemon::catalogue::{BYTES, Kind, Metric, SECONDS};
+use metrics::{counter, gauge};
 
-/// What a metric does over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Goes up only.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts values by size.
-    Histogram,
-}
-
-/// One metric.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// `playledger_worker_<what>[_<unit>][_total]`.
-    pub name: &'static str,
-    /// What it does over time.
-    pub kind: Kind,
-    /// The unit, where it counts no things.
-    pub unit: Option<Unit>,
-    /// Its labels.
-    pub labels: &'static [&'static str],
-    /// What it says.
-    pub help: &'static str,
-}
-
-macro_rules! catalogue {
-    ($($constant:ident $kind:ident $name:literal $unit:expr, [$($label:literal),*], $help:literal;)*) => {
-        $(pub(super) const $constant: &str = concat!("playledger_worker_", $name);)*
-
-        /// All of them.
-        pub const ALL: &[Metric] = &[$(Metric {
-            name: $constant,
-            kind: Kind::$kind,
-            unit: $unit,
-            labels: &[$($label),*],
-            help: $help,
-        }),*];
-    };
-}
-
-const SECONDS: Option<Unit> = Some(Unit::Seconds);
-const BYTES: Option<Unit> = Some(Unit::Bytes);
-
-catalogue! {
+daemon::catalogue! {
+    "playledger_worker_";
     LAG_RECORDS Gauge "lag_records" None, [],
         "Records of the worker's partitions of play.events that it has not applied, transaction markers included; asked for every 5 s.";
     LAG_SECONDS Gauge "lag_seconds" SECONDS, [],
@@ -127,15 +85,9 @@ const KNOWN: [(&str, &str, &[&str]); 4] = [
 
 /// Gives every metric its help text and unit, and every counter and gauge a start.
 pub fn describe() {
-    for Metric { name, kind, unit, labels, help } in ALL {
-        match (kind, *unit) {
-            (Kind::Counter, Some(unit)) => describe_counter!(*name, unit, *help),
-            (Kind::Counter, None) => describe_counter!(*name, *help),
-            (Kind::Gauge, Some(unit)) => describe_gauge!(*name, unit, *help),
-            (Kind::Gauge, None) => describe_gauge!(*name, *help),
-            (Kind::Histogram, Some(unit)) => describe_histogram!(*name, unit, *help),
-            (Kind::Histogram, None) => describe_histogram!(*name, *help),
-        }
+    for metric in ALL {
+        metric.describe();
+        let Metric { name, kind, labels, .. } = metric;
         match kind {
             Kind::Counter if labels.is_empty() => counter!(*name).increment(0),
             Kind::Gauge => gauge!(*name).increment(0.0),
@@ -151,6 +103,8 @@ pub fn describe() {
 
 #[cfg(test)]
 mod tests {
+    use metrics::Unit;
+
     use super::*;
 
     #[test]
@@ -180,12 +134,7 @@ mod tests {
     fn the_operators_table_lists_these_and_no_others() {
         let text = include_str!("../../../docs/operations.md");
         let told: Vec<_> = text.lines().filter(|line| line.starts_with("| `playledger_worker_")).collect();
-        let expected: Vec<_> = ALL.iter().map(row).collect();
+        let expected: Vec<_> = ALL.iter().map(Metric::row).collect();
         assert_eq!(told, expected, "the table should be:\n{}\n", expected.join("\n"));
-    }
-
-    fn row(Metric { name, kind, labels, help, .. }: &Metric) -> String {
-        let kind = format!("{kind:?}").to_lowercase();
-        format!("| `{name}` | {kind} | {} | {help} |", labels.join(", "))
     }
 }

@@ -1,52 +1,9 @@
 //! Every metric of the gateway: its name, kind, unit, labels and what it says. docs/operations.md lists the same.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use daemon::catalogue::{BYTES, Metric, SECONDS};
 
-/// What a metric does over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Goes up only.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts values by size.
-    Histogram,
-}
-
-/// One metric.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// `playledger_gateway_<what>[_<unit>][_total]`.
-    pub name: &'static str,
-    /// What it does over time.
-    pub kind: Kind,
-    /// The unit, where it counts no things.
-    pub unit: Option<Unit>,
-    /// Its labels.
-    pub labels: &'static [&'static str],
-    /// What it says.
-    pub help: &'static str,
-}
-
-macro_rules! catalogue {
-    ($($constant:ident $kind:ident $name:literal $unit:expr, [$($label:literal),*], $help:literal;)*) => {
-        $(pub(super) const $constant: &str = concat!("playledger_gateway_", $name);)*
-
-        /// All of them.
-        pub const ALL: &[Metric] = &[$(Metric {
-            name: $constant,
-            kind: Kind::$kind,
-            unit: $unit,
-            labels: &[$($label),*],
-            help: $help,
-        }),*];
-    };
-}
-
-const SECONDS: Option<Unit> = Some(Unit::Seconds);
-const BYTES: Option<Unit> = Some(Unit::Bytes);
-
-catalogue! {
+daemon::catalogue! {
+    "playledger_gateway_";
     REQUESTS Counter "requests_total" None, ["route", "status"],
         "Requests answered, by route and status; a route is a pattern, never a path, and 499 stands for a connection that was gone before the answer.";
     REQUEST_SECONDS Histogram "request_seconds" SECONDS, ["route"],
@@ -115,20 +72,14 @@ catalogue! {
 
 /// Gives every metric its help text and unit.
 pub fn describe() {
-    for Metric { name, kind, unit, help, .. } in ALL {
-        match (kind, *unit) {
-            (Kind::Counter, Some(unit)) => describe_counter!(*name, unit, *help),
-            (Kind::Counter, None) => describe_counter!(*name, *help),
-            (Kind::Gauge, Some(unit)) => describe_gauge!(*name, unit, *help),
-            (Kind::Gauge, None) => describe_gauge!(*name, *help),
-            (Kind::Histogram, Some(unit)) => describe_histogram!(*name, unit, *help),
-            (Kind::Histogram, None) => describe_histogram!(*name, *help),
-        }
-    }
+    ALL.iter().for_each(Metric::describe);
 }
 
 #[cfg(test)]
 mod tests {
+    use daemon::catalogue::Kind;
+    use metrics::Unit;
+
     use super::*;
 
     #[test]
@@ -156,12 +107,7 @@ mod tests {
     fn the_operators_table_lists_these_and_no_others() {
         let text = include_str!("../../../docs/operations.md");
         let told: Vec<_> = text.lines().filter(|line| line.starts_with("| `playledger_gateway_")).collect();
-        let expected: Vec<_> = ALL.iter().map(row).collect();
+        let expected: Vec<_> = ALL.iter().map(Metric::row).collect();
         assert_eq!(told, expected, "the table should be:\n{}\n", expected.join("\n"));
-    }
-
-    fn row(Metric { name, kind, labels, help, .. }: &Metric) -> String {
-        let kind = format!("{kind:?}").to_lowercase();
-        format!("| `{name}` | {kind} | {} | {help} |", labels.join(", "))
     }
 }

@@ -2,6 +2,7 @@
 
 mod books;
 mod facts;
+mod left;
 mod topic;
 
 use std::collections::BTreeMap;

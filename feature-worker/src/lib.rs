@@ -6,6 +6,7 @@
 mod ask;
 pub mod closing;
 mod commit;
+mod compact;
 pub mod config;
 pub mod consume;
 pub mod cow;
@@ -22,6 +23,7 @@ pub mod session;
 mod shares;
 pub mod state;
 pub mod topics;
+mod varint;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::text::Text;
 
 /// Whose data it is: `[a-z0-9-]{1,40}`. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct Tenant(Arc<str>);
 
 /// Which game, with its environment where that is not `live`: `demo`, `demo@test`. Cheap to clone.
 ///
 /// The game is `[A-Za-z0-9._-]{1,64}`, the environment `[a-z0-9-]{1,40}`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct Game(Arc<str>);
 
 /// A player's pseudonym: 1–64 of `A-Z a-z 0-9 . _ : -`.
@@ -147,17 +147,9 @@ pub(crate) fn owned_player<'de, D: serde::Deserializer<'de>>(deserializer: D) ->
 
 macro_rules! name_conversions {
     ($name:ident) => {
-        impl TryFrom<String> for $name {
-            type Error = BadName;
-
-            fn try_from(name: String) -> Result<Self, BadName> {
-                Self::parse(&name)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0.as_ref().to_owned()
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(&Text::deserialize(deserializer)?).map_err(serde::de::Error::custom)
             }
         }
 

@@ -33,6 +33,10 @@ const AIM: f64 = 1_000_000.0;
 /// When the load was received, in ms since the epoch.
 const RECEIVED_MS: i64 = 1_780_000_000_000;
 
+/// The worker's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let sessions = Waves::read()?.sessions(EVENTS);
     let texts: Vec<&str> = sessions.iter().flat_map(|session| &session.events).map(String::as_str).collect();

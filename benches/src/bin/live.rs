@@ -1,7 +1,8 @@
 //! What an event costs in the worker's machine, one core, in memory: by how many sessions live at once,
 //! and by how long they are; and what a restore of them costs.
 //!
-//! `cargo run --release -p playledger-benches --bin live`
+//! `cargo run --release -p playledger-benches --bin live`; with a number only that of so many that live at once, to be
+//! profiled.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -27,7 +28,18 @@ const WINDOW: usize = 500_000;
 /// When the first event is received, in ms since the epoch.
 const BEGIN: i64 = 1_780_000_000_000;
 
+/// The worker's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
+    if let Some(sessions) = std::env::args().nth(1) {
+        let mut load = Load::new(sessions.parse().context("how many sessions live at once")?, true, WINDOW)?;
+        for _ in 0..5 {
+            println!("{:.3}", load.run(LEAST)?.cpu_us);
+        }
+        return Ok(());
+    }
     println!("CPU µs an event in the machine, one thread, commits every 200 ms, 50,000 events/s of log time\n");
     println!("{:<44} {:>10} {:>14}", "sessions live at once", "CPU µs", "state B/B read");
     for sessions in [1_000, 10_000, 100_000] {

@@ -24,6 +24,10 @@ const BEGIN: i64 = 1_780_000_000_000;
 /// Over how much time they went, in ms: nearly all that a marker stays.
 const SPAN: i64 = 31 * 86_400_000;
 
+/// The worker's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[expect(clippy::cast_precision_loss, reason = "figures to print")]
 fn main() -> anyhow::Result<()> {
     let count: u64 = std::env::args().nth(1).map_or(Ok(3_000_000), |count| count.parse())?;

@@ -7,6 +7,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use playledger_benches::{daemons, stages};
 
+/// The worker's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Started again under a daemon's name, this program is that daemon.
     let program = std::env::args_os().next().unwrap_or_default();

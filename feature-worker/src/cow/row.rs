@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// So many of it are shared at once.
 const CHUNK: usize = 256;
+/// Room for so many more, where there is room for more at all.
+const SPARE: usize = 4;
 
 /// A row that grows at its end. A copy costs as much as its last part, whatever its length.
 #[derive(Clone, Debug)]
@@ -58,13 +60,17 @@ impl<T: Clone> Row<T> {
     pub fn push(&mut self, item: T) {
         if self.rest.len() == self.rest.capacity() {
             // Many rows stay short: doubling would leave them half empty.
-            self.rest.reserve_exact((self.rest.len() / 4 + 4).min(CHUNK - self.rest.len()));
+            self.rest.reserve_exact((self.rest.len() / 4 + SPARE).min(CHUNK - self.rest.len()));
         }
         self.rest.push(item);
         if self.rest.len() == CHUNK {
-            let chunk = std::mem::take(&mut self.rest).into();
-            Arc::make_mut(self.full.get_or_insert_default()).push(chunk);
+            self.close_chunk();
         }
+    }
+
+    fn close_chunk(&mut self) {
+        let chunk = std::mem::take(&mut self.rest).into();
+        Arc::make_mut(self.full.get_or_insert_default()).push(chunk);
     }
 
     /// The last one.
@@ -84,9 +90,17 @@ impl<T: Clone> Row<T> {
 
 impl<T: Clone> FromIterator<T> for Row<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut items = items.into_iter();
         let mut row = Self::default();
-        items.into_iter().for_each(|item| row.push(item));
-        row
+        loop {
+            let chunk = items.by_ref().take(CHUNK);
+            row.rest = Vec::with_capacity((chunk.size_hint().0 + SPARE).min(CHUNK));
+            row.rest.extend(chunk);
+            if row.rest.len() < CHUNK {
+                return row;
+            }
+            row.close_chunk();
+        }
     }
 }
 

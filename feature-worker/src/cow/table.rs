@@ -35,6 +35,17 @@ impl<T: Clone> Table<T> {
     }
 }
 
+impl<T: Clone> FromIterator<T> for Table<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut items = items.into_iter().peekable();
+        let mut chunks = Vec::new();
+        while items.peek().is_some() {
+            chunks.push(Arc::new(items.by_ref().take(CHUNK).collect()));
+        }
+        Self(chunks)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +65,11 @@ mod tests {
         }
         copies.push((table, plain));
         assert!(copies.iter().all(|(table, plain)| table.iter().eq(plain)));
+        for (_, mut plain) in copies {
+            let mut table: Table<_> = plain.iter().copied().collect();
+            table.push(7);
+            plain.push(7);
+            assert!(table.iter().eq(&plain));
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::halt::Halt;
 use super::layer::{Room, Start};
 use super::output::{Output, Quarantined};
 use super::partition::{Partition, context};
+use super::slot::Slot;
 use crate::session::judge::{Arrival, Judgement, Released, Verdict};
 use crate::session::told::reread;
 use crate::session::{Session, Terms};
@@ -103,9 +104,13 @@ impl Partition {
         let key = SessionKey { tenant: stamp.tenant.clone(), session: event.session_id };
         let arrival = self.arrival(stamp, record);
         let mut returns = false;
-        let judged = match self.slots.get(&key) {
-            Some(slot) if slot.session.must_wait(event, &arrival) => return Ok(false),
-            Some(_) => None,
+        let judged = match self.slots.get_mut(&key) {
+            Some(slot) => {
+                if slot.look().must_wait(event, &arrival) {
+                    return Ok(false);
+                }
+                None
+            }
             None => self.markers.get(&key).and_then(|marker| {
                 returns = true;
                 marker.judge(event, &arrival)
@@ -143,9 +148,13 @@ impl Partition {
     ) -> Result<bool, Halt> {
         let key = SessionKey { tenant: stamp.tenant.clone(), session };
         let arrival = self.arrival(stamp, record);
-        let evicted = match self.slots.get(&key) {
-            Some(slot) if slot.session.is_laden() => return Ok(false),
-            Some(_) => false,
+        let evicted = match self.slots.get_mut(&key) {
+            Some(slot) => {
+                if slot.look().is_laden() {
+                    return Ok(false);
+                }
+                false
+            }
             None => self.markers.contains(&key),
         };
         if !evicted && let Some(session) = self.session(&key, &arrival, settings) {
@@ -165,6 +174,11 @@ impl Partition {
             self.weigh(key);
         }
         self.wake(key);
+        if !self.busy
+            && let Some(slot) = self.slots.get_mut(key)
+        {
+            slot.settle(false);
+        }
     }
 
     pub(super) fn arrival<'a>(&self, stamp: &'a Stamp<'_>, record: &Record) -> Arrival<'a> {
@@ -192,7 +206,7 @@ impl Partition {
             };
             self.begin(key, session);
         }
-        self.follow(key, arrival.offset).map(|slot| &mut *slot.session)
+        self.follow(key, arrival.offset).map(Slot::session)
     }
 
     /// Counts what became of an event; sends it to the quarantine where it was set aside.
@@ -224,8 +238,8 @@ impl Partition {
     /// Counts an event that was held, now that it has been judged.
     pub(super) fn release(&mut self, key: &SessionKey, released: Released) -> Result<(), Halt> {
         let held = released.held;
-        let owner = match self.slots.get(key) {
-            Some(slot) => slot.session.owner.as_ref().map(|owner| owner.game.clone()),
+        let owner = match self.slots.get_mut(key) {
+            Some(slot) => slot.look().owner.as_ref().map(|owner| owner.game.clone()),
             None => self.markers.get(key).map(|marker| marker.owner.game),
         };
         let Some(game) = held.game.or(owner) else { return Ok(()) };

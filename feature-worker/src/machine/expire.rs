@@ -12,9 +12,11 @@ use super::layer::Room;
 use super::output::Output;
 use super::partition::{Partition, context};
 use super::seal::publish;
+use super::slot::Slot;
 use crate::report::Place;
 use crate::session::judge::{Released, Verdict};
 use crate::session::life::Expiry;
+use crate::session::rest::Pace;
 use crate::state::SessionKey;
 
 impl Partition {
@@ -27,8 +29,8 @@ impl Partition {
                 return Ok(false);
             }
             let Some(slot) = self.slots.get_mut(&key) else { continue };
-            let deadline = slot.session.deadline();
-            if slot.session.readback.is_some() && deadline <= until {
+            let Pace { deadline, reads, .. } = slot.pace();
+            if reads && deadline <= until {
                 self.deadlines.push(queued, key);
                 return Ok(false);
             }
@@ -52,7 +54,7 @@ impl Partition {
 
     fn expire(&mut self, key: &SessionKey, deadline: i64, settings: &Settings) -> Result<(), Halt> {
         let Some(slot) = self.touch(key) else { return Ok(()) };
-        match slot.session.expire() {
+        match slot.session().expire() {
             Expiry::Closed => self.wake(key),
             Expiry::Evicted => self.evict(key, deadline, settings)?,
         }
@@ -61,7 +63,7 @@ impl Partition {
 
     /// Grace is over: a last report, and a marker in the session's place.
     pub(super) fn evict(&mut self, key: &SessionKey, at: i64, settings: &Settings) -> Result<(), Halt> {
-        let Some(session) = self.slots.get_mut(key).map(|slot| &mut slot.session) else { return Ok(()) };
+        let Some(session) = self.slots.get_mut(key).map(Slot::session) else { return Ok(()) };
         let context = context(settings, key);
         if !session.has_begun() {
             let early = session.take_early();
@@ -103,7 +105,7 @@ impl Partition {
         for key in self.answered() {
             let Some(slot) = self.touch(&key) else { continue };
             let told = by_session.remove(&key).unwrap_or_default();
-            let reread = slot.session.read_back(&told, &context(settings, &key))?;
+            let reread = slot.session().read_back(&told, &context(settings, &key))?;
             if let Some(marker) = reread.evicted {
                 self.retire(&key, &marker);
             }

@@ -7,8 +7,7 @@ use foldhash::quality::RandomState;
 use super::counts::Counts;
 use super::output::Output;
 use super::poison::Poison;
-use super::slot::Saved;
-use crate::session::Session;
+use super::slot::{Image, Saved};
 use crate::session::marker::Marker;
 use crate::state::SessionKey;
 
@@ -87,7 +86,7 @@ pub(super) enum Before {
     /// Not there.
     Absent,
     /// It lived.
-    Live(Box<Session>, Saved),
+    Live(Image, Saved),
     /// It had been evicted.
     Marker(Box<Marker>),
 }

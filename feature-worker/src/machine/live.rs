@@ -69,8 +69,7 @@ impl Partition {
     fn queue_snapshots(&mut self, now: i64, every_ms: i64) {
         for key in self.open.before.keys() {
             let Some(slot) = self.slots.get_mut(key) else { continue };
-            let session = &slot.session;
-            if session.is_closed() || session.owner.is_none() {
+            if !slot.pace().runs {
                 continue;
             }
             let due = match slot.snapshot {
@@ -89,13 +88,15 @@ impl Partition {
         let queued = self.slots.get_mut(&key).filter(|slot| slot.snapshot == Snapshot::Queued(due));
         let Some(slot) = queued else { return false };
         slot.snapshot = Snapshot::Sent(now);
-        let session = &slot.session;
-        if session.is_closed() {
-            return false;
-        }
-        let Some(live) = snapshot(session, &key.tenant, key.session, &context(settings, &key)) else { return false };
+        let session = slot.session();
+        let running = (!session.is_closed()).then_some(&*session);
+        let live = running.and_then(|session| snapshot(session, &key.tenant, key.session, &context(settings, &key)));
         // Its state need not be written for that: with its first report it is taken away in any case.
-        slot.session.reported.live = true;
+        session.reported.live |= live.is_some();
+        if slot.layer != self.layer {
+            slot.settle(false);
+        }
+        let Some(live) = live else { return false };
         self.open.outputs.push(Output::Live(Box::new(live)));
         self.open.shown.push(key);
         true

@@ -2,6 +2,7 @@
 
 use super::Machine;
 use super::partition::Partition;
+use super::slot::Slot;
 
 /// What a commit is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +33,8 @@ impl Machine {
 impl Partition {
     /// Events and holes that wait behind a gap, and the events' bytes. Looks at every session.
     pub fn buffered(&self) -> (usize, usize) {
-        let buffers = self.slots.values().map(|slot| &slot.session.buffer);
-        buffers.fold((0, 0), |(events, bytes), buffer| (events + buffer.len(), bytes + buffer.bytes()))
+        let waiting = self.slots.values().map(Slot::waiting);
+        waiting.fold((0, 0), |(events, bytes), (more, their_bytes)| (events + more, bytes + their_bytes))
     }
 
     /// How many records lie between what has been applied and the end of the log.

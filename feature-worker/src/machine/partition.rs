@@ -14,6 +14,7 @@ use super::timers::Timers;
 use super::{Command, Settings};
 use schemas::record::stamp::Names;
 
+use crate::session::rest::Pace;
 use crate::session::told::Context;
 use crate::state::{Replay, SessionKey};
 
@@ -48,10 +49,14 @@ pub struct Partition {
     pub(super) reports: Timers,
     /// By the monotonic clock.
     pub(super) snapshots: Timers,
+    /// While events are read again: sessions that are not at rest.
+    pub(super) awake: Vec<SessionKey>,
     /// Sessions whose record lacks events.
     pub(super) behind: Behind,
     pub(super) open: Layer,
     pub(super) sealed: Option<Layer>,
+    /// Whether a commit has several records of each session that it touches: else each is put to rest after its record.
+    pub(super) busy: bool,
     /// Names the open layer.
     pub(super) layer: u64,
     /// Sessions that wait for the log to be read back.
@@ -97,9 +102,11 @@ impl Partition {
             deadlines: Timers::default(),
             reports: Timers::default(),
             snapshots: Timers::default(),
+            awake: Vec::new(),
             behind: Behind::default(),
             open: Layer::default(),
             sealed: None,
+            busy: true,
             layer: 1,
             unread: HashSet::new(),
             asked: None,
@@ -195,15 +202,14 @@ impl Partition {
     /// Sees to it that a session's deadlines are in the queues.
     pub(super) fn wake(&mut self, key: &SessionKey) {
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let session = &slot.session;
-        if session.readback.is_some() && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
+        let Pace { deadline, report_due, reads, .. } = slot.pace();
+        if reads && self.asked.as_ref().is_none_or(|asked| !asked.contains(key)) {
             self.unread.insert(key.clone());
         }
-        if let Some(due) = session.report_due().filter(|due| *due < slot.report_queued) {
+        if let Some(due) = report_due.filter(|due| *due < slot.report_queued) {
             slot.report_queued = due;
             self.reports.push(due, key.clone());
         }
-        let deadline = session.deadline();
         if deadline < slot.queued {
             slot.queued = deadline;
             self.deadlines.push(deadline, key.clone());
@@ -215,15 +221,18 @@ impl Partition {
         if self.asked.is_some() || self.phase != Phase::Live {
             return None;
         }
-        let slots = &self.slots;
-        let stretch = |key: &SessionKey| {
-            let readback = slots.get(key)?.session.readback.as_ref()?;
-            Some((readback.from, readback.until))
-        };
-        self.unread.retain(|key| stretch(key).is_some());
-        let from = self.unread.iter().filter_map(stretch).map(|(from, _)| from).min()?;
-        let until = self.unread.iter().filter_map(stretch).map(|(_, until)| until).max()?;
-        let asked = std::mem::take(&mut self.unread);
+        let (mut asked, mut from, mut until) = (HashSet::new(), i64::MAX, i64::MIN);
+        for key in std::mem::take(&mut self.unread) {
+            if let Some(slot) = self.slots.get_mut(&key)
+                && let Some(readback) = &slot.look().readback
+            {
+                (from, until) = (from.min(readback.from), until.max(readback.until));
+                asked.insert(key);
+            }
+        }
+        if asked.is_empty() {
+            return None;
+        }
         let mut sessions: Vec<_> = asked.iter().cloned().collect();
         sessions.sort_unstable();
         self.asked = Some(asked);

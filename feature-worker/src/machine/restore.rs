@@ -14,6 +14,9 @@ use super::{Restored, Settings};
 use crate::session::Session;
 use crate::state::{self, Entry, Kept, Replay, SessionKey};
 
+/// Sessions that are unpacked at once while events are read again.
+const MOST_AWAKE: usize = 1_024;
+
 /// How a partition goes on when its changelog has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resume {
@@ -33,7 +36,9 @@ impl Partition {
                     self.poison = read.poison.unwrap_or_default();
                 }
                 state::Record::Session(key, Some(Kept { entry: Entry::Live(session), until })) => {
-                    self.insert(key, Slot::new(session, Saved { written: bytes, until, since: None }));
+                    let mut slot = Slot::new(session, Saved { written: bytes, until, since: None });
+                    slot.settle(false);
+                    self.insert(key, slot);
                 }
                 state::Record::Session(key, Some(Kept { entry: Entry::Marker(marker), .. })) => {
                     self.remove(&key);
@@ -64,6 +69,9 @@ impl Partition {
 
     /// Takes in records of play.events again.
     pub(super) fn replay(&mut self, records: &[Record], settings: &Settings) -> Result<(), Halt> {
+        if self.awake.len() > MOST_AWAKE {
+            self.lull();
+        }
         for record in records {
             // A read that broke off begins anew: what was handed in already is passed over.
             let from = self.replay.map_or(i64::MAX, |replay| replay.from);
@@ -86,6 +94,7 @@ impl Partition {
 
     fn go_live(&mut self) {
         self.phase = Phase::Live;
+        self.lull();
         let keys: Vec<SessionKey> = self.slots.keys().cloned().collect();
         for key in keys {
             self.wake(&key);
@@ -127,6 +136,18 @@ impl Partition {
             slot.saved.since = Some(since);
             self.behind.insert(since, key.clone());
         }
-        Some(&mut slot.session)
+        if slot.is_at_rest() {
+            self.awake.push(key.clone());
+        }
+        Some(slot.session())
+    }
+
+    /// Puts to rest what has been changed.
+    fn lull(&mut self) {
+        for key in self.awake.drain(..) {
+            if let Some(slot) = self.slots.get_mut(&key) {
+                slot.settle(false);
+            }
+        }
     }
 }

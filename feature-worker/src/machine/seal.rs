@@ -12,8 +12,12 @@ use super::slot::{Saved, Slot};
 use crate::report::{Place, reports};
 use crate::session::Session;
 use crate::session::rebuild::Reread;
+use crate::session::rest::Pace;
 use crate::session::told::Told;
 use crate::state::{self, Position, SessionKey};
+
+/// So many records for each session that a commit touches: it is worth keeping them unpacked from one to the next.
+const BUSY: usize = 2;
 
 /// When a commit is made, and of what.
 #[derive(Clone, Copy, Debug)]
@@ -51,10 +55,14 @@ impl Partition {
         let mut too_large = Vec::new();
         // In an order of their own, so that the same inputs give the same outputs.
         let mut touched: Vec<_> = layer.before.keys().collect();
+        self.busy = layer.records >= BUSY * touched.len();
         touched.sort_unstable_by(|one, other| one.session.cmp(&other.session).then_with(|| one.cmp(other)));
         for key in touched {
             if !self.seal_session(key, moment, settings, outputs)? {
                 too_large.push(key.clone());
+            }
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.settle(self.busy);
             }
         }
         if !too_large.is_empty() {
@@ -93,7 +101,7 @@ impl Partition {
                 continue;
             }
             slot.report_queued = i64::MAX;
-            match slot.session.report_due() {
+            match slot.pace().report_due {
                 Some(due) if due > log_time => later.push(key),
                 Some(_) => drop(self.touch(&key).map(|_| ())),
                 None => {}
@@ -126,10 +134,14 @@ impl Partition {
             log_time: moment.log_time,
             worker: &settings.worker,
         };
-        let before = slot.session.reported;
-        settle(&mut slot.session, &place, settings, key, outputs)?;
-        // What was put out of it is in no record of play.events.
-        slot.due |= slot.session.reported != before;
+        let Pace { report_due, lingers, .. } = slot.pace();
+        if lingers || report_due.is_some_and(|due| due <= moment.log_time) {
+            let session = slot.session();
+            let before = session.reported;
+            settle(session, &place, settings, key, outputs)?;
+            // What was put out of it is in no record of play.events.
+            slot.due |= session.reported != before;
+        }
         if slot.due {
             let value = self.write(key, moment.position)?;
             if value.as_ref().is_some_and(|value| value.len() > state::MOST_BYTES) {
@@ -147,7 +159,7 @@ impl Partition {
             let marker = self.markers.get(key);
             return Ok(marker.map(|marker| state::encode_marker(&marker, position)).transpose()?);
         };
-        let value = state::encode_session(&slot.session, position)?;
+        let value = state::encode_session(slot.look(), position)?;
         self.behind.remove(slot.saved.since);
         slot.saved = Saved { written: value.len(), until: position, since: None };
         slot.due = false;
@@ -164,7 +176,7 @@ impl Partition {
         outputs: &mut Vec<Output>,
     ) -> Result<(), Halt> {
         let Some(slot) = self.slots.get_mut(key) else { return Ok(()) };
-        let Reread { released, evicted } = slot.session.cut_off(moment.log_time);
+        let Reread { released, evicted } = slot.session().cut_off(moment.log_time);
         for released in released {
             self.release(key, released)?;
         }
@@ -180,7 +192,11 @@ impl Partition {
 
     /// The commit is done: what was before is forgotten.
     pub(super) fn committed(&mut self) {
-        self.sealed = None;
+        for key in self.sealed.take().iter().flat_map(|layer| layer.before.keys()) {
+            if let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.layer != self.layer) {
+                slot.lull();
+            }
+        }
     }
 
     /// Goes back to what was committed.
@@ -196,8 +212,8 @@ impl Partition {
                 match before {
                     Before::Absent => {}
                     Before::Marker(marker) => self.markers.insert(&key, &marker),
-                    Before::Live(session, saved) => {
-                        self.insert(key.clone(), Slot::new(session, saved));
+                    Before::Live(image, saved) => {
+                        self.insert(key.clone(), Slot::again(image, saved));
                         self.wake(&key);
                     }
                 }

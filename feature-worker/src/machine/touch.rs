@@ -43,7 +43,9 @@ impl Partition {
         let saved = Saved { written: marker.as_ref().map_or(0, Marker::weight), ..Saved::default() };
         let before = marker.map_or(Before::Absent, |marker| Before::Marker(Box::new(marker)));
         self.open.before.entry(key.clone()).or_insert(before);
-        self.insert(key.clone(), Slot { layer: self.layer, ..Slot::new(Box::new(session), saved) });
+        let mut slot = Slot::new(Box::new(session), saved);
+        slot.layer = self.layer;
+        self.insert(key.clone(), slot);
         self.touch(key);
     }
 
@@ -92,7 +94,7 @@ impl Layer {
     fn remember(&mut self, key: &SessionKey, slot: &mut Slot, layer: u64) {
         if slot.layer != layer {
             (slot.layer, slot.due, slot.weighed) = (layer, false, false);
-            self.before.insert(key.clone(), Before::Live(slot.session.clone(), slot.saved));
+            self.before.insert(key.clone(), Before::Live(slot.image(), slot.saved));
         }
     }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::tag::{mixed, words};
+use super::tag::{mixed, words, write_words};
 use crate::cow::Set;
 
 /// The ids of a session without seq, 64 bits of each, in two generations: when there is no more room
@@ -57,7 +56,7 @@ impl Ids {
     }
 }
 
-/// One text, as the release before reads it too: the older generation comes first and its last id
+/// One row of words, as the release before reads it too: the older generation comes first and its last id
 /// twice, three times where any were forgotten. No set holds an id twice.
 impl Serialize for Ids {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -66,14 +65,18 @@ impl Serialize for Ids {
             all.extend(std::iter::repeat_n(last, 1 + usize::from(self.worn)));
         }
         all.extend(self.newest.sorted());
-        let bytes: Vec<u8> = all.iter().flat_map(|id| id.to_le_bytes()).collect();
-        serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
+        write_words(all.iter().map(|id| id.to_le_bytes()), all.len(), serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Ids {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let all: Vec<u64> = words::<8, D>(deserializer)?.into_iter().map(u64::from_le_bytes).collect();
+        let bytes = words(deserializer)?;
+        let (words, rest) = bytes.as_chunks();
+        if !rest.is_empty() {
+            return Err(D::Error::custom("ids that are cut off"));
+        }
+        let all: Vec<u64> = words.iter().copied().map(u64::from_le_bytes).collect();
         let Some(twice) = all.windows(2).position(|pair| pair[0] == pair[1]) else {
             return Ok(Self { newest: all.into_iter().collect(), ..Self::default() });
         };
@@ -87,6 +90,9 @@ impl<'de> Deserialize<'de> for Ids {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+
     use super::*;
 
     fn id(n: u128) -> Uuid {

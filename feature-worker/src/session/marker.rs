@@ -143,7 +143,7 @@ impl Session {
     }
 
     /// A session that an event brings back to life: the log has yet to tell what it was.
-    pub fn reopened(marker: &Marker, arrival: &Arrival<'_>, terms: Terms) -> Self {
+    pub fn reopened(marker: &Marker, arrival: &Arrival<'_>, terms: Arc<Terms>) -> Self {
         let mut session = Self::new(terms, marker.first_offset, marker.first_arrival);
         session.owner = Some(marker.owner.clone().into());
         session.order = marker.order;

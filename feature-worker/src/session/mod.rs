@@ -15,6 +15,8 @@ mod place;
 pub mod prefix;
 pub mod readback;
 pub mod rebuild;
+pub mod rest;
+mod shared;
 pub mod tag;
 pub mod terms;
 pub mod told;
@@ -43,7 +45,8 @@ pub use terms::Terms;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// What held when its first record came.
-    pub terms: Terms,
+    #[serde(with = "shared::terms")]
+    pub terms: Arc<Terms>,
     /// Whose it is; none before the first event that is no close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Arc<Owner>>,
@@ -167,7 +170,7 @@ pub struct Reported {
 
 impl Session {
     /// A session of which nothing has come but word that there will be one.
-    pub fn new(terms: Terms, offset: i64, received_at: i64) -> Self {
+    pub fn new(terms: Arc<Terms>, offset: i64, received_at: i64) -> Self {
         Self {
             terms,
             owner: None,

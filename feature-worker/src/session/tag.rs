@@ -1,5 +1,7 @@
 //! Short names of event ids, for remembering many of them.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::de::Error;
@@ -93,24 +95,45 @@ impl Tags {
 
 impl Serialize for Tags {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> = self.iter().flat_map(|tag| tag.0.to_le_bytes()).collect();
-        serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
+        write_words(self.iter().map(|tag| tag.0.to_le_bytes()), self.len(), serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Tags {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let words = words::<4, D>(deserializer)?;
-        Ok(Self(words.into_iter().map(|word| Tag(u32::from_le_bytes(word))).collect()))
+        let bytes = words(deserializer)?;
+        let (words, rest) = bytes.as_chunks();
+        if rest.is_empty() {
+            Ok(Self(words.iter().map(|word| Tag(u32::from_le_bytes(*word))).collect()))
+        } else {
+            Err(D::Error::custom("tags that are cut off"))
+        }
     }
 }
 
-/// The words of a base64 text.
-pub(super) fn words<'de, const N: usize, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[u8; N]>, D::Error> {
-    let text = schemas::Text::deserialize(deserializer)?;
-    let bytes = STANDARD_NO_PAD.decode(text.as_bytes()).map_err(D::Error::custom)?;
-    let (words, rest) = bytes.as_chunks::<N>();
-    if rest.is_empty() { Ok(words.to_vec()) } else { Err(D::Error::custom("tags that are cut off")) }
+/// Writes words as a base64 text where people may read them, else as they are.
+pub(super) fn write_words<const N: usize, S: Serializer>(
+    words: impl Iterator<Item = [u8; N]>,
+    count: usize,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut bytes = Vec::with_capacity(count * N);
+    words.for_each(|word| bytes.extend_from_slice(&word));
+    if serializer.is_human_readable() {
+        serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
+    } else {
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+/// Reads the bytes of words as [`write_words`] has written them.
+pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
+    if deserializer.is_human_readable() {
+        let text = schemas::Text::deserialize(deserializer)?;
+        STANDARD_NO_PAD.decode(text.as_bytes()).map(Cow::Owned).map_err(D::Error::custom)
+    } else {
+        <&[u8]>::deserialize(deserializer).map(Cow::Borrowed)
+    }
 }
 
 #[cfg(test)]

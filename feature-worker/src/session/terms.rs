@@ -1,15 +1,18 @@
 //! What held for a session's game when its first record came.
 
+use std::sync::Arc;
+
 use schemas::games::Games;
 use schemas::{Game, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::shared::Shared as _;
 use crate::metrics_v1::fold::Bounds;
 
 /// What held for the game when a session's first record came. Times in ms.
 ///
 /// The releases before had the defaults of what they did not write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// Log time without an event after which the session is closed.
     pub timeout_ms: i64,
@@ -31,7 +34,7 @@ pub struct Terms {
 
 impl Terms {
     /// What holds for a game's sessions that begin now.
-    pub fn at(games: &Games, tenant: &Tenant, game: &Game, received_at: i64) -> Self {
+    pub fn at(games: &Games, tenant: &Tenant, game: &Game, received_at: i64) -> Arc<Self> {
         let settings = games.at(tenant, game, Timestamp::from_ms(received_at));
         Self {
             timeout_ms: settings.session_timeout_ms,
@@ -47,6 +50,7 @@ impl Terms {
                 text_bytes: settings.text_bytes,
             },
         }
+        .share()
     }
 
     /// Most tags that a session remembers while it may be read back: a little less than it ever remembers,

@@ -101,6 +101,7 @@ fn terms_that_earlier_releases_wrote_are_the_usual_ones_and_usual_ones_are_writt
         r#"{"timeout_ms":1800000,"grace_ms":3600000,"cap_ms":86400000,"buffer_events":4096,"buffer_bytes":524288}"#;
     let (games, tenant) = (Games::all(GameSettings::default()), Tenant::parse("acme").unwrap());
     let usual = Terms::at(&games, &tenant, &Game::parse("demo").unwrap(), BEGIN);
+    let usual = (*usual).clone();
     assert_eq!(serde_json::from_str::<Terms>(earlier).unwrap(), usual);
     assert_eq!(serde_json::to_string(&usual).unwrap(), earlier);
     let set = Terms { events: 7, fold: Bounds { tasks: 3, ..Bounds::default() }, ..usual };

@@ -14,6 +14,7 @@ use schemas::report::Facts;
 use schemas::{Data, Event, Game, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::shared::Shared as _;
 use crate::closing::Closing;
 #[cfg(test)]
 use crate::metrics_probe;
@@ -38,7 +39,7 @@ pub struct Told {
     #[serde(rename = "f2", default, skip_serializing_if = "Option::is_none")]
     probe: Option<metrics_probe::Fold>,
     /// What held for the game at the time of the first event; none before it.
-    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none", with = "super::shared::rules")]
     pub rules: Option<Arc<Rules>>,
     /// The reason of the last close.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
@@ -46,13 +47,13 @@ pub struct Told {
 }
 
 /// What held for the game at the time of the session's first event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// The idle threshold, in ms.
     pub idle_ms: i64,
     /// The event types that the game declared to send.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub emits: Vec<String>,
+    #[serde(default = "nothing", skip_serializing_if = "<[String]>::is_empty")]
+    pub emits: Arc<[String]>,
 }
 
 /// An event in a session's state that this release cannot read.
@@ -69,7 +70,7 @@ impl Told {
         if self.rules.is_none()
             && let Some(at) = event.timestamp
         {
-            self.rules = Some(Rules::at(at, game, context).into());
+            self.rules = Some(Rules::at(at, game, context).share());
         }
         // Before the first time there is no gap that the threshold could judge.
         let idle_ms = self.rules.as_ref().map_or(i64::MAX, |rules| rules.idle_ms);
@@ -99,6 +100,11 @@ impl Told {
         self.v1.event_count()
     }
 
+    /// Tasks and pieces of evidence that the folds remember one by one.
+    pub fn parts(&self) -> usize {
+        self.v1.parts()
+    }
+
     /// Time of the first event on the client's clock, in ms since the epoch; none before the first that has one.
     pub fn first_at(&self) -> Option<i64> {
         self.v1.first_at()
@@ -120,10 +126,20 @@ impl Told {
     }
 }
 
+fn nothing() -> Arc<[String]> {
+    Arc::new([])
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { idle_ms: 0, emits: nothing() }
+    }
+}
+
 impl Rules {
     fn at(at: Timestamp, game: &Game, context: &Context<'_>) -> Self {
         let settings = context.games.at(context.tenant, game, at);
-        Self { idle_ms: settings.idle_ms, emits: settings.emits.to_vec() }
+        Self { idle_ms: settings.idle_ms, emits: Arc::clone(&settings.emits) }
     }
 }
 

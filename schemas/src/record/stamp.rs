@@ -100,13 +100,21 @@ impl From<Raw<'_>> for RawBuf {
 
 impl Serialize for RawBuf {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.as_raw().serialize(serializer)
+        if serializer.is_human_readable() {
+            self.as_raw().serialize(serializer)
+        } else {
+            serializer.serialize_str(&self.0)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for RawBuf {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+        if deserializer.is_human_readable() {
+            Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+        } else {
+            Box::<str>::deserialize(deserializer).map(Self)
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::varint::{self, Reader};
 use crate::session::marker::{Known, Marker};
+use crate::varint::{self, Reader};
 
 /// Most bytes of ranges within an entry; an entry without any takes at most 183.
 const RANGES_BYTES: usize = 64;

@@ -13,7 +13,6 @@ mod pack;
 mod place;
 #[cfg(test)]
 mod tests;
-mod varint;
 
 use std::collections::{BTreeSet, HashMap};
 

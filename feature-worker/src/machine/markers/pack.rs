@@ -8,9 +8,9 @@ use schemas::{Game, PlayerId};
 use uuid::Uuid;
 
 use super::aside::{Aside, is_aside, ranges, ranges_of};
-use super::varint::{self, Reader};
 use crate::session::marker::Marker;
 use crate::session::{Cause, Order, Owner};
+use crate::varint::{self, Reader};
 
 /// Longest entry, in bytes: its length is one of them.
 pub(super) const LONGEST: usize = u8::MAX as usize;

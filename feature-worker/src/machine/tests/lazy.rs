@@ -72,7 +72,7 @@ fn put_out(world: &World) -> Value {
 /// What it holds of each session, and log time.
 fn held(world: &World) -> Value {
     let (_, partition) = world.machine.partitions().next().unwrap();
-    let live = partition.slots.iter().map(|(key, slot)| (format!("{key:?}"), serde_json::to_value(&slot.session)));
+    let live = partition.slots.iter().map(|(key, slot)| (format!("{key:?}"), serde_json::to_value(slot.copied())));
     let live: BTreeMap<String, Value> = live.map(|(key, value)| (key, value.unwrap())).collect();
     let markers = partition.markers.all().into_iter();
     let markers: BTreeMap<String, Value> =

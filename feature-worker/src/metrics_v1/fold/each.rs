@@ -1,8 +1,10 @@
 //! The tasks of a session, by name and in the order of first mention.
 
+use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::packed::Packed;
@@ -96,22 +98,67 @@ impl PartialEq for Each {
     }
 }
 
+/// For people by name, each task with its fields; in memory as tasks lie there.
 impl Serialize for Each {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.in_order())
+        if !serializer.is_human_readable() {
+            let mut parts = serializer.serialize_seq(Some(1 + 2 * self.len()))?;
+            parts.serialize_element(&self.from)?;
+            for (name, packed) in self.names().zip(self.tasks.iter()) {
+                parts.serialize_element(name)?;
+                parts.serialize_element(packed)?;
+            }
+            return parts.end();
+        }
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (name, task) in self.in_order() {
+            map.serialize_entry(name, &task)?;
+        }
+        map.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Each {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let stored = IndexMap::<String, Task>::deserialize(deserializer)?;
-        let from = stored.values().filter_map(Task::earliest).min();
-        let (mut names, mut tasks) = (Names::default(), Table::default());
-        for (name, task) in stored {
-            names.add(&name);
-            tasks.push(Packed::new(task, from.unwrap_or(0)));
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_map(Reader)
+        } else {
+            deserializer.deserialize_seq(Reader)
         }
-        Ok(Self { from, names: Arc::new(names), tasks })
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Each;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tasks by name")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Each, A::Error> {
+        let from = parts.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
+        let count = parts.size_hint().unwrap_or(0) / 2;
+        let (mut names, mut tasks) = (Names(Vec::with_capacity(count)), Vec::with_capacity(count));
+        while let Some(name) = parts.next_element::<schemas::Text<'_>>()? {
+            names.add(&name);
+            tasks.extend(parts.next_element::<Packed>()?);
+        }
+        Ok(Each { from, names: Arc::new(names), tasks: tasks.into_iter().collect() })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Each, A::Error> {
+        let mut names = Names(Vec::with_capacity(map.size_hint().unwrap_or(0)));
+        let mut tasks = Vec::with_capacity(names.0.capacity());
+        // What was written holds no name twice.
+        while let Some(name) = map.next_key::<schemas::Text<'_>>()? {
+            names.add(&name);
+            tasks.push(map.next_value::<Task>()?);
+        }
+        let from = tasks.iter().filter_map(Task::earliest).min();
+        let packed = tasks.into_iter().map(|task| Packed::new(task, from.unwrap_or(0)));
+        Ok(Each { from, names: Arc::new(names), tasks: packed.collect() })
     }
 }
 

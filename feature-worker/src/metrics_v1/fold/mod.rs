@@ -97,6 +97,11 @@ impl Fold {
         self.time.events()
     }
 
+    /// Tasks and pieces of evidence that it remembers one by one.
+    pub fn parts(&self) -> usize {
+        self.tasks.each.len() + self.evidence.len()
+    }
+
     /// Time of the first event on the client's clock, in ms since the epoch; none before the first that has one.
     pub fn first_at(&self) -> Option<i64> {
         self.time.first()

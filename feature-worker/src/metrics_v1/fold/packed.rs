@@ -1,12 +1,15 @@
 //! A task as it is held in memory: nearly always small enough for 32 bytes.
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::tasks::Task;
 
 /// A time or span that is not there.
 const NONE: u32 = u32::MAX;
 
 /// A task as it is held in memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Packed {
     Small(Small),
     /// Some number of it is too large for that.
@@ -88,6 +91,39 @@ impl Small {
             streak,
             best_streak,
         }
+    }
+}
+
+/// Bytes of a small task.
+const SMALL: usize = 8 + 5 * 4 + 1;
+
+impl Serialize for Small {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = [0; SMALL];
+        let (counts, rest) = bytes.split_at_mut(8);
+        counts.copy_from_slice(&self.counts);
+        for (place, time) in rest.as_chunks_mut::<4>().0.iter_mut().zip(self.times) {
+            *place = time.to_le_bytes();
+        }
+        let first_try = self.first_try.map_or(0, |won| 1 + u8::from(won));
+        bytes[SMALL - 1] = first_try << 1 | u8::from(self.changed);
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Small {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes: &[u8; SMALL] = <&[u8]>::deserialize(deserializer)?.try_into().map_err(D::Error::custom)?;
+        let mut small = Self { counts: [0; 8], times: [NONE; 5], first_try: None, changed: false };
+        let (counts, rest) = bytes.split_at(8);
+        small.counts.copy_from_slice(counts);
+        for (place, time) in small.times.iter_mut().zip(rest.as_chunks().0) {
+            *place = u32::from_le_bytes(*time);
+        }
+        let flags = bytes[SMALL - 1];
+        small.changed = flags & 1 == 1;
+        small.first_try = [None, Some(false), Some(true)].get(usize::from(flags >> 1)).copied().flatten();
+        Ok(small)
     }
 }
 

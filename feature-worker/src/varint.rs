@@ -1,7 +1,7 @@
 //! Numbers in as few bytes as they need: seven bits in each, the lowest first.
 
 /// Writes a number.
-pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
@@ -10,22 +10,22 @@ pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Writes how far a number is from another, in either direction.
-pub(super) fn put_from(out: &mut Vec<u8>, base: i64, number: i64) {
+pub(crate) fn put_from(out: &mut Vec<u8>, base: i64, number: i64) {
     let distance = number.wrapping_sub(base);
     put(out, ((distance << 1) ^ (distance >> 63)).cast_unsigned());
 }
 
 /// Reads numbers one after the other.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// The next number; what was written by [`put`] and no longer there counts as zeros.
-    pub(super) fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         let (mut number, mut shift) = (0, 0);
         while let Some((byte, rest)) = self.0.split_first() {
             self.0 = rest;
@@ -39,13 +39,20 @@ impl<'a> Reader<'a> {
     }
 
     /// The next number, as far from `base` as was written.
-    pub(super) fn number_from(&mut self, base: i64) -> i64 {
+    pub(crate) fn number_from(&mut self, base: i64) -> i64 {
         let told = self.number();
         base.wrapping_add((told >> 1).cast_signed() ^ -(told & 1).cast_signed())
     }
 
+    /// The next bytes, as many as that; none where there are fewer.
+    pub(crate) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
     /// What has not been read.
-    pub(super) fn rest(self) -> &'a [u8] {
+    pub(crate) fn rest(self) -> &'a [u8] {
         self.0
     }
 }
@@ -70,7 +77,9 @@ mod tests {
             prop_assert_eq!(reader.number(), number);
             prop_assert_eq!(reader.number_from(base), other);
             prop_assert_eq!(reader.number_from(base), base.wrapping_add(near));
-            prop_assert_eq!(reader.rest(), &[7][..]);
+            prop_assert_eq!(reader.bytes(2), None);
+            prop_assert_eq!(reader.bytes(1), Some(&[7][..]));
+            prop_assert!(reader.rest().is_empty());
         }
     }
 }

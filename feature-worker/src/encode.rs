@@ -1,12 +1,20 @@
 //! Writes what the machine puts out as records of the topics.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use eventlog::{Headers, NewRecord};
 use schemas::record::quarantine;
 use schemas::{Timestamp, topics as keys};
+use serde::Serialize;
 
 use crate::machine::{Output, Quarantined};
 use crate::topics::{Named, Topics};
+
+thread_local! {
+    /// Where values are written, so that none grows in steps and keeps room that it does not need.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Records of the outputs, in their order. `now_ms` is their time, in ms since the epoch.
 ///
@@ -17,26 +25,26 @@ pub fn records(outputs: Vec<Output>, topics: &Topics, now_ms: i64) -> Result<Vec
 }
 
 fn record(output: Output, topics: &Topics, now_ms: i64) -> Result<NewRecord, serde_json::Error> {
-    let keyed = |topic: &Named, key: String, value: Option<Vec<u8>>| NewRecord {
+    let keyed = |topic: &Named, key: String, value: Option<Bytes>| NewRecord {
         partition: topic.keyed(key.as_bytes()),
         key: key.into(),
-        value: value.map(Bytes::from),
+        value,
         headers: Headers::new(),
         timestamp_ms: now_ms,
     };
     Ok(match output {
         Output::Report(report) => {
             let key = keys::player_key(&report.tenant, &report.player);
-            keyed(&topics.sessions, key, Some(serde_json::to_vec(&report)?))
+            keyed(&topics.sessions, key, Some(json(&report)?))
         }
         Output::Live(live) => {
             let key = keys::session_key(&live.tenant, live.session);
-            keyed(&topics.live, key, Some(serde_json::to_vec(&live)?))
+            keyed(&topics.live, key, Some(json(&live)?))
         }
         Output::Gone(session) => keyed(&topics.live, keys::session_key(&session.tenant, session.session), None),
         Output::Activity(counts) => {
             let key = keys::game_key(&counts.tenant, &counts.game);
-            keyed(&topics.activity, key, Some(serde_json::to_vec(&counts)?))
+            keyed(&topics.activity, key, Some(json(&counts)?))
         }
         Output::Quarantine(aside) => quarantined(*aside, topics, now_ms),
         Output::State { partition, key, value } => NewRecord {
@@ -46,6 +54,18 @@ fn record(output: Output, topics: &Topics, now_ms: i64) -> Result<NewRecord, ser
             headers: Headers::new(),
             timestamp_ms: now_ms,
         },
+    })
+}
+
+/// A value as JSON, in a block of its own size.
+///
+/// # Errors
+/// When it can't be written so, which would be a fault of the program.
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, serde_json::Error> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        serde_json::to_writer(&mut *scratch, value)?;
+        Ok(Bytes::copy_from_slice(scratch))
     })
 }
 

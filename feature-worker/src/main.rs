@@ -7,10 +7,7 @@ use clap::Args;
 use daemon::Daemon;
 use eventlog::kafka::KafkaFlags;
 use feature_worker::Config;
-
-/// Sessions come and go in blocks of all sizes: glibc's allocator takes a third more of the worker's time for them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use playledger_allocator as _;
 
 /// All its settings.
 #[derive(Args, Clone, Debug)]

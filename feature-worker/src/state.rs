@@ -17,6 +17,7 @@ use schemas::topics::{self, Topic};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::encode::json;
 use crate::machine::Poison;
 use crate::session::Session;
 use crate::session::marker::Marker;
@@ -176,7 +177,7 @@ pub fn encode_marker(marker: &Marker, until: i64) -> Result<Bytes, serde_json::E
 }
 
 fn encode(state: &Written<'_>, until: i64) -> Result<Bytes, serde_json::Error> {
-    serde_json::to_vec(&Versioned { v: PLAIN, a: Some(until), state }).map(Bytes::from)
+    json(&Versioned { v: PLAIN, a: Some(until), state })
 }
 
 /// A record's value for a partition.
@@ -185,7 +186,7 @@ fn encode(state: &Written<'_>, until: i64) -> Result<Bytes, serde_json::Error> {
 /// When it can't be written as JSON, which would be a fault of the program.
 pub fn encode_partition(position: &Position) -> Result<Bytes, serde_json::Error> {
     let v = if position.replay.is_some() { BEHIND } else { PLAIN };
-    serde_json::to_vec(&Versioned { v, a: None, state: position }).map(Bytes::from)
+    json(&Versioned { v, a: None, state: position })
 }
 
 /// Reads a record.

@@ -14,6 +14,7 @@ use feature_worker::encode;
 use feature_worker::machine::{Command, Input, LiveViews, Machine, Output, PoisonLimit, Settings, Window};
 use feature_worker::metrics_v1::fold::{Bounds, Fold};
 use feature_worker::topics::{Named, Topics};
+use playledger_allocator as _;
 use playledger_benches::load::{Session, Waves, batch, streams};
 use playledger_benches::stamped::Stamper;
 use playledger_benches::usage::cpu_of_thread;
@@ -32,10 +33,6 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 const AIM: f64 = 1_000_000.0;
 /// When the load was received, in ms since the epoch.
 const RECEIVED_MS: i64 = 1_780_000_000_000;
-
-/// The worker's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<()> {
     let sessions = Waves::read()?.sessions(EVENTS);

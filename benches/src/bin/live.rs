@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use eventlog::{Headers, Record};
 use feature_worker::machine::{Command, Input, Machine, Output, PoisonLimit, Restored, Settings, Window};
+use playledger_allocator as _;
 use playledger_benches::usage::cpu_of_thread;
 use schemas::games::{GameSettings, Games};
 use schemas::topics::session_key;
@@ -27,10 +28,6 @@ const LEAST: u64 = 400_000;
 const WINDOW: usize = 500_000;
 /// When the first event is received, in ms since the epoch.
 const BEGIN: i64 = 1_780_000_000_000;
-
-/// The worker's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<()> {
     if let Some(sessions) = std::env::args().nth(1) {

@@ -10,6 +10,7 @@ use feature_worker::machine::{Input, Machine, PoisonLimit, Restored, Settings, W
 use feature_worker::session::marker::Marker;
 use feature_worker::session::{Order, Owner};
 use feature_worker::state::{self, Position, SessionKey};
+use playledger_allocator as _;
 use playledger_benches::usage::{cpu_of_thread, memory, peak_memory};
 use schemas::games::{GameSettings, Games};
 use schemas::{Game, PlayerId, Tenant};
@@ -23,10 +24,6 @@ const AT_ONCE: u64 = 1_000;
 const BEGIN: i64 = 1_780_000_000_000;
 /// Over how much time they went, in ms: nearly all that a marker stays.
 const SPAN: i64 = 31 * 86_400_000;
-
-/// The worker's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[expect(clippy::cast_precision_loss, reason = "figures to print")]
 fn main() -> anyhow::Result<()> {

@@ -5,11 +5,8 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use playledger_allocator as _;
 use playledger_benches::{daemons, worker};
-
-/// The worker's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Started again under another program's name, this one is that program.

@@ -70,6 +70,8 @@ enum Part {
     Streams,
 }
 
+/// Events of a session where it is asked how the cost grows with their number.
+const GROWTH_LENGTH: usize = 20;
 /// The flags of every measurement but that of latency.
 const EVERY_500_MS: &[&str] = &["--commit-interval", "500ms"];
 /// Twice the records that a restore may read again.
@@ -264,10 +266,12 @@ impl Bench<'_> {
 
     async fn growth(&self) -> anyhow::Result<()> {
         for live in [1_000, 10_000, 100_000, 1_000_000] {
-            let events = self.arguments.events.max(live);
+            // Every row has sessions of the same length: only how many are under way at once differs.
+            let events = self.arguments.events.max(live * GROWTH_LENGTH);
             let world = self.ground.new_world().await?;
-            let bytes = self.full(&world, events, live, None).await?;
-            println!("{}", self.drain(&world, events, bytes).await?.line(&format!("{live} live sessions"), events));
+            let bytes = self.full(&world, events, live, Some(GROWTH_LENGTH)).await?;
+            let what = format!("{live} live sessions of {GROWTH_LENGTH} events");
+            println!("{}", self.drain(&world, events, bytes).await?.line(&what, events));
         }
         Ok(())
     }

@@ -59,6 +59,22 @@ fn what_comes_while_the_oldest_record_is_looked_for_passes_nothing_over() {
     assert_eq!(lived(steps), Ok(()));
 }
 
+/// The log broke off for good while a successor read again what no state told: it ended as if a person had to act, where
+/// a new connection was all that it took.
+#[test]
+fn a_log_that_breaks_off_at_any_read_of_a_restore_is_joined_anew() {
+    for skip in 0..12 {
+        let breaks_off = Fault { at: Point::Read, skip, effect: Effect::Fatal };
+        let mut steps = vec![step(0, Action::Start(2))];
+        steps.extend((0..30).map(|seq| step(300 + 5 * seq, event(seq))));
+        steps.push(step(600, Action::Kill(2)));
+        steps.push(step(610, Action::Start(2)));
+        steps.push(step(610, Action::Arm(2, breaks_off)));
+        steps.push(step(1_500, event(30)));
+        assert_eq!(lived(steps), Ok(()), "after {skip} reads");
+    }
+}
+
 fn lived(steps: Vec<Step>) -> Result<(), String> {
     let history = History {
         games: History::GAMES,

@@ -107,9 +107,8 @@ struct Drained {
 impl Bench<'_> {
     async fn all(&self) -> anyhow::Result<()> {
         let wanted = |part| self.arguments.parts.is_empty() || self.arguments.parts.contains(&part);
-        let mut highest = None;
-        if wanted(Part::Cost) || wanted(Part::Latency) {
-            highest = Some(self.cost().await?);
+        if wanted(Part::Cost) {
+            self.cost().await?;
         }
         if wanted(Part::Changelog) {
             self.changelog(2_000, 1.0).await?;
@@ -118,7 +117,8 @@ impl Bench<'_> {
         if wanted(Part::Restore) {
             self.restore(100_000, 50).await?;
         }
-        if let Some(highest) = highest.filter(|_| wanted(Part::Latency)) {
+        if wanted(Part::Latency) {
+            let highest = self.together().await?;
             self.latency(highest / 2.0).await?;
         }
         if wanted(Part::Growth) {
@@ -131,10 +131,9 @@ impl Bench<'_> {
     }
 
     /// In turns, since the machine is not the same from one minute to the next; events a second.
-    async fn cost(&self) -> anyhow::Result<f64> {
+    async fn cost(&self) -> anyhow::Result<()> {
         let Arguments { events, length, live, rounds, .. } = *self.arguments;
         let (mut own, mut bares, mut ratios) = (Median::default(), Median::default(), Median::default());
-        let mut highest = 0.0_f64;
         for _ in 0..rounds.max(1) {
             let world = self.ground.new_world().await?;
             let bytes = self.full(&world, events, live, Some(length)).await?;
@@ -151,10 +150,9 @@ impl Bench<'_> {
             own.add(drained.cpu_s_per_million);
             bares.add(per_million);
             ratios.add(drained.cpu_s_per_million / per_million);
-            highest = highest.max(drained.events_a_second);
         }
         println!("worker {own} CPU-s/M, bare consumer {bares}; ratio {ratios} (aim: 1.5)");
-        Ok(highest)
+        Ok(())
     }
 
     /// Fills a world's topic; bytes of what was appended.
@@ -227,6 +225,23 @@ impl Bench<'_> {
             process.peak_memory()? >> 20
         );
         process.stop().await
+    }
+
+    /// Events a second that the load's maker, the broker and the worker carry together on this machine: half of that is
+    /// half load, since nothing stands in the way of the worker but its neighbours.
+    async fn together(&self) -> anyhow::Result<f64> {
+        let world = self.ground.new_world().await?;
+        let (mut process, _) = self.ground.worker(&world, &[]).await?;
+        let mut feed = Feed::new(self.ground, &world).await?;
+        let began = Instant::now();
+        let times = (Clock::system().now_ms(), Duration::from_secs(1));
+        let mut play = Play::new(seed(), self.arguments.live);
+        feed.fill(&mut play, self.arguments.events, Some(self.arguments.length), times).await?;
+        let until = self.ground.drained(&world, &mut process).await?;
+        process.stop().await?;
+        let rate = count(self.arguments.events) / (until.at - began).as_secs_f64();
+        println!("load, broker and worker together: {rate:.0} events/s");
+        Ok(rate)
     }
 
     async fn latency(&self, rate: f64) -> anyhow::Result<()> {

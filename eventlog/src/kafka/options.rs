@@ -86,7 +86,7 @@ impl KafkaOptions {
         config
             .set("fetch.queue.backoff.ms", "5")
             .set("queued.min.messages", "1000000")
-            .set("queued.max.messages.kbytes", "16384")
+            .set("queued.max.messages.kbytes", "8192")
             .set("fetch.min.bytes", "65536")
             .set("fetch.wait.max.ms", "25")
             .set("fetch.error.backoff.ms", "100")

@@ -34,7 +34,7 @@ pub struct Config {
     /// Fills event_log, one row an event; for moderate volume
     #[arg(long)]
     pub event_log: bool,
-    /// Settings by tenant and game, the file that all daemons share; days are counted in UTC as yet
+    /// Settings by tenant and game, the file that all daemons share; here they say in which time zone days are counted
     #[arg(long, value_name = "FILE")]
     pub games: Option<PathBuf>,
     /// Group of projectors that share the partitions

@@ -1,5 +1,6 @@
 //! The changes of rows that a load comes to.
 
+use chrono::NaiveDate;
 use eventlog::TopicPartition;
 use schemas::Timestamp;
 use schemas::record::live::Live;
@@ -14,7 +15,7 @@ use crate::load::Entry;
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
     /// The newest report of each session that has news.
-    pub sessions: Vec<&'a Report>,
+    pub sessions: Vec<SessionRow<'a>>,
     /// Sessions that had an older revision: what it gave goes, unless this revision gives it too.
     pub revised: Vec<(SessionKey<'a>, i64)>,
     /// Figures of tasks.
@@ -23,6 +24,8 @@ pub struct Changes<'a> {
     pub evidence: Vec<PieceRow<'a>>,
     /// What players' rows gain or lose.
     pub players: Vec<PlayerChange<'a>>,
+    /// What players' days gain or lose.
+    pub days: Vec<DayChange<'a>>,
     /// The latest snapshot of each running session.
     pub live: Vec<&'a Live>,
     /// Sessions that run no more.
@@ -39,6 +42,17 @@ pub struct Changes<'a> {
     pub events: Vec<Positioned<'a, LoggedEvent>>,
     /// Records that change no row and have to be listed in the quarantine.
     pub refused: Vec<Refusal<'a>>,
+}
+
+/// A session that has news.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionRow<'a> {
+    /// Its newest report.
+    pub report: &'a Report,
+    /// The day of its start in the game's time zone; none for evidence.
+    pub day: Option<NaiveDate>,
+    /// Whether an older revision has a row.
+    pub revised: bool,
 }
 
 /// A task of a session.
@@ -78,6 +92,21 @@ pub struct PlayerChange<'a> {
     pub seen: Option<(Timestamp, Timestamp)>,
     /// A first or last time may have been taken back: the row is counted anew from the sessions.
     pub recount: bool,
+}
+
+/// What a player's day gains or loses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayChange<'a> {
+    /// Whose.
+    pub tenant: &'a str,
+    /// Which game.
+    pub game: &'a str,
+    /// Who.
+    pub player_id: &'a str,
+    /// Which day, in the game's time zone.
+    pub day: NaiveDate,
+    /// Sessions more or fewer; never 0.
+    pub sessions: i64,
 }
 
 /// So many more of one word in one minute.

@@ -4,6 +4,7 @@
 //! projectors that share a table take their locks in the same order.
 
 mod changes;
+mod days;
 mod known;
 mod players;
 mod reports;
@@ -20,7 +21,7 @@ use schemas::record::outcome::Told as OutcomeTold;
 use schemas::record::quarantine::Reason;
 use uuid::Uuid;
 
-pub use changes::{Changes, Count, PieceRow, PlayerChange, Positioned, Refusal, TaskRow};
+pub use changes::{Changes, Count, DayChange, PieceRow, PlayerChange, Positioned, Refusal, SessionRow, TaskRow};
 pub use known::{Known, KnownSession, Share};
 
 use crate::decode::Told;

@@ -1,6 +1,7 @@
 //! The tables: rows and offsets in one transaction.
 
 mod counts;
+mod days;
 mod event_log;
 mod layout;
 mod live_sessions;
@@ -13,11 +14,14 @@ mod session_tasks;
 mod sessions;
 mod skill_evidence;
 mod statement;
+mod task_counts;
 mod transaction;
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::games::Games;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::config::{Config, SchemaName};
@@ -36,23 +40,26 @@ const ACQUIRE: Duration = Duration::from_secs(2);
 pub struct Store {
     pool: PgPool,
     data: String,
+    games: Arc<Games>,
 }
 
 impl Store {
     /// Brings the tables to this release and opens them.
     ///
     /// # Errors
-    /// As [`prepare`].
+    /// As [`prepare`]; and [`StoreError::Fatal`] when the games' settings cannot be read.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let games = config.games().map_err(|error| StoreError::Fatal(format!("{error:#}")))?;
         let options = options(&config.database_url)?;
         let generation = prepare(&options, &config.schema).await?;
-        Self::of_generation(options, &config.schema, generation).await
+        Self::of_generation(options, &config.schema, generation, games.into()).await
     }
 
     async fn of_generation(
         options: PgConnectOptions,
         schema: &SchemaName,
         generation: i64,
+        games: Arc<Games>,
     ) -> Result<Self, StoreError> {
         let data = schema.data(generation);
         // Rows and offsets vanish together when the server dies, so waiting for its disk brings nothing.
@@ -63,7 +70,7 @@ impl Store {
             ("idle_in_transaction_session_timeout", "15s"),
         ]);
         let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE).connect_with(options).await?;
-        Ok(Self { pool, data })
+        Ok(Self { pool, data, games })
     }
 
     /// Claims partitions; the claims come in the order of `wanted`. Waits for a transaction that an
@@ -90,7 +97,7 @@ impl Store {
     pub async fn begin(&self, slices: &[Slice]) -> Result<Transaction, StoreError> {
         let mut transaction = self.pool.begin().await?;
         offsets::advance(&mut transaction, slices).await?;
-        Ok(Transaction::new(transaction))
+        Ok(Transaction::new(transaction, Arc::clone(&self.games)))
     }
 
     /// How slices stand after an attempt whose outcome is not known.

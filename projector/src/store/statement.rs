@@ -19,6 +19,7 @@ pub(super) enum Wire {
     Double,
     Boolean,
     Time,
+    Date,
     Bytes,
     /// Text that the statement turns into jsonb: it need not be parsed on this side.
     Json,
@@ -72,6 +73,7 @@ impl Wire {
             Self::Double => "double precision",
             Self::Boolean => "boolean",
             Self::Time => "timestamptz",
+            Self::Date => "date",
             Self::Bytes => "bytea",
         }
     }

@@ -1,10 +1,13 @@
 //! One load's transaction: offsets, then what is known, then the rows, then COMMIT.
 
+use std::sync::Arc;
+
+use schemas::games::Games;
 use sqlx::Postgres;
 
 use super::{
-    counts, event_log, live_sessions, players, quarantine, revisions, session_metrics, session_tasks, sessions,
-    skill_evidence,
+    counts, days, event_log, live_sessions, players, quarantine, revisions, session_metrics, session_tasks, sessions,
+    skill_evidence, task_counts,
 };
 use crate::error::StoreError;
 use crate::load::Slice;
@@ -12,15 +15,15 @@ use crate::project::{Changes, Known};
 use crate::store::counts::Counted;
 
 /// Rows written, by table.
-pub type Written = [(&'static str, u64); 11];
+pub type Written = [(&'static str, u64); 13];
 
 /// A transaction that has moved the offsets. Dropped, it leaves nothing behind.
 #[derive(Debug)]
-pub struct Transaction(sqlx::Transaction<'static, Postgres>);
+pub struct Transaction(sqlx::Transaction<'static, Postgres>, Arc<Games>);
 
 impl Transaction {
-    pub(super) fn new(transaction: sqlx::Transaction<'static, Postgres>) -> Self {
-        Self(transaction)
+    pub(super) fn new(transaction: sqlx::Transaction<'static, Postgres>, games: Arc<Games>) -> Self {
+        Self(transaction, games)
     }
 
     /// What the tables hold of the sessions that a load is about.
@@ -28,7 +31,7 @@ impl Transaction {
     /// # Errors
     /// When Postgres does not answer as it should.
     pub async fn known(&mut self, slices: &[Slice]) -> Result<Known, StoreError> {
-        sessions::known(&mut self.0, &Known::wanted(slices)).await
+        sessions::known(&mut self.0, &Known::wanted(slices), &self.1).await
     }
 
     /// Makes these changes.
@@ -39,6 +42,7 @@ impl Transaction {
         let on = &mut self.0;
         let sessions = sessions::write(on, &changes.sessions).await?;
         let session_metrics = session_metrics::write(on, &changes.sessions).await?;
+        let task_growth = task_counts::growth(on, &changes.revised, &changes.tasks).await?;
         let session_tasks = session_tasks::write(on, &changes.tasks).await?;
         let skill_evidence = skill_evidence::write(on, &changes.evidence).await?;
         revisions::withdraw(on, &changes.revised).await?;
@@ -50,6 +54,9 @@ impl Transaction {
         let outcomes = counts::write(on, Counted::Outcomes, &changes.outcomes).await?;
         let quarantine = quarantine::write(on, &changes.quarantine).await?;
         let event_log = event_log::write(on, &changes.events).await?;
+        // Last, because projectors share these rows and would wait for each other.
+        let task_counts = task_counts::write(on, &task_growth).await?;
+        let daily_players = days::write(on, &changes.days).await?;
         Ok([
             ("sessions", sessions),
             ("session_metrics", session_metrics),
@@ -62,6 +69,8 @@ impl Transaction {
             ("outcomes", outcomes),
             ("quarantine", quarantine),
             ("event_log", event_log),
+            ("task_counts", task_counts),
+            ("daily_players", daily_players),
         ])
     }
 

@@ -40,6 +40,8 @@ pub struct Changes<'a> {
     pub quarantine: Vec<Positioned<'a, SetAside>>,
     /// Events for event_log.
     pub events: Vec<Positioned<'a, LoggedEvent>>,
+    /// Reports that begin a second life of their session, the newest of each.
+    pub second_lives: Vec<SecondLife<'a>>,
     /// Records that change no row and have to be listed in the quarantine.
     pub refused: Vec<Refusal<'a>>,
 }
@@ -133,6 +135,31 @@ pub struct Positioned<'a, T> {
     pub offset: i64,
     /// The rest of it.
     pub row: &'a T,
+}
+
+/// A report that begins a second life of its session.
+#[derive(Clone, Copy, Debug)]
+pub struct SecondLife<'a> {
+    /// The report.
+    pub report: &'a Report,
+    /// Where the life began that is kept: partition and offset of the events topic.
+    pub kept: (i64, i64),
+    /// Where the report lies in the sessions topic: partition.
+    pub partition: i64,
+    /// And offset.
+    pub offset: i64,
+}
+
+impl SecondLife<'_> {
+    /// Why it is refused, in one sentence.
+    pub fn why(&self) -> String {
+        let (partition, offset) = self.kept;
+        let begins = &self.report.provenance;
+        format!(
+            "session {} began at partition {partition} offset {offset}; this report is of one that began at partition {} offset {}",
+            self.report.session, begins.partition, begins.first_offset
+        )
+    }
 }
 
 /// A record that changes no row.

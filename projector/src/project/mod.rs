@@ -19,9 +19,12 @@ use schemas::record::activity::Activity;
 use schemas::record::live::Live;
 use schemas::record::outcome::Told as OutcomeTold;
 use schemas::record::quarantine::Reason;
+use schemas::report::Report;
 use uuid::Uuid;
 
-pub use changes::{Changes, Count, DayChange, PieceRow, PlayerChange, Positioned, Refusal, SessionRow, TaskRow};
+pub use changes::{
+    Changes, Count, DayChange, PieceRow, PlayerChange, Positioned, Refusal, SecondLife, SessionRow, TaskRow,
+};
 pub use known::{Known, KnownSession, Share};
 
 use crate::decode::Told;
@@ -36,6 +39,7 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
     let mut newest = reports::Newest::new(known);
     let mut live: BTreeMap<SessionKey<'a>, Option<&'a Live>> = BTreeMap::new();
     let mut counts = Counts::default();
+    let mut lives = Lives::default();
     for slice in slices {
         let partition = i64::from(slice.partition.partition);
         for entry in &slice.entries {
@@ -45,8 +49,10 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
             };
             match &entry.told {
                 Told::Report(report) => {
-                    if let Err(why) = newest.take(report) {
-                        refuse(Reason::SecondLife, why);
+                    if let Err(kept) = newest.take(report) {
+                        let life = SecondLife { report, kept, partition, offset };
+                        refuse(Reason::SecondLife, life.why());
+                        lives.add(life);
                     }
                 }
                 Told::Poison(why) => refuse(Reason::Poison, why.clone()),
@@ -71,6 +77,7 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
         }
     }
     newest.into_changes(&mut changes);
+    changes.second_lives = lives.0.into_values().collect();
     for (key, snapshot) in live {
         match snapshot {
             Some(snapshot) => changes.live.push(snapshot),
@@ -79,6 +86,21 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
     }
     counts.into_changes(&mut changes);
     changes
+}
+
+/// Session and where its life began → the newest report of that life.
+#[derive(Default)]
+struct Lives<'a>(BTreeMap<(SessionKey<'a>, i32, i64), SecondLife<'a>>);
+
+impl<'a> Lives<'a> {
+    fn add(&mut self, life: SecondLife<'a>) {
+        let Report { tenant, session, provenance, revision, .. } = life.report;
+        let key = ((tenant.as_str(), *session), provenance.partition, provenance.first_offset);
+        let newest = self.0.entry(key).or_insert(life);
+        if newest.report.revision < *revision {
+            *newest = life;
+        }
+    }
 }
 
 /// Tenant, game, minute and word → how many more.

@@ -24,8 +24,9 @@ impl<'a> Newest<'a> {
     /// Takes a report if it is news; one that is not newer tells nothing.
     ///
     /// A report that begins elsewhere in the log than its session's row, or than the first report of
-    /// the session in this load, starts a second life: the answer says so.
-    pub(super) fn take(&mut self, report: &'a Report) -> Result<(), String> {
+    /// the session in this load, starts a second life: then the answer is where the first one began,
+    /// partition and offset.
+    pub(super) fn take(&mut self, report: &'a Report) -> Result<(), (i64, i64)> {
         let key = (report.tenant.as_str(), report.session);
         let begins = (i64::from(report.provenance.partition), report.provenance.first_offset);
         let row = self.known.get(key).map(|row| ((row.partition, row.first_offset), row.revision));
@@ -34,10 +35,7 @@ impl<'a> Newest<'a> {
         });
         if let Some((life, revision)) = taken.or(row) {
             if life != begins {
-                return Err(format!(
-                    "session {} began at partition {} offset {}; this report is of one that began at partition {} offset {}",
-                    report.session, life.0, life.1, begins.0, begins.1
-                ));
+                return Err(life);
             }
             if bigint(report.revision) <= revision {
                 return Ok(());

@@ -9,6 +9,7 @@ mod offsets;
 mod players;
 mod quarantine;
 mod revisions;
+mod second_lives;
 mod session_metrics;
 mod session_tasks;
 mod sessions;

@@ -174,7 +174,7 @@ async fn write_some(
     Ok(done.rows_affected())
 }
 
-fn kind(kind: Kind) -> &'static str {
+pub(super) fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Play => "play",
         Kind::Evidence => "evidence",

@@ -6,8 +6,8 @@ use schemas::games::Games;
 use sqlx::Postgres;
 
 use super::{
-    counts, days, event_log, live_sessions, players, quarantine, revisions, session_metrics, session_tasks, sessions,
-    skill_evidence, task_counts,
+    counts, days, event_log, live_sessions, players, quarantine, revisions, second_lives, session_metrics,
+    session_tasks, sessions, skill_evidence, task_counts,
 };
 use crate::error::StoreError;
 use crate::load::Slice;
@@ -15,7 +15,7 @@ use crate::project::{Changes, Known};
 use crate::store::counts::Counted;
 
 /// Rows written, by table.
-pub type Written = [(&'static str, u64); 13];
+pub type Written = [(&'static str, u64); 14];
 
 /// A transaction that has moved the offsets. Dropped, it leaves nothing behind.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ impl Transaction {
         let skill_evidence = skill_evidence::write(on, &changes.evidence).await?;
         revisions::withdraw(on, &changes.revised).await?;
         let players = players::write(on, &changes.players).await?;
+        let second_lives = second_lives::write(on, &changes.second_lives).await?;
         let live_sessions = live_sessions::write(on, &changes.live).await?;
         let live_ended = live_sessions::end(on, &changes.live_ended).await?;
         let activity = counts::write(on, Counted::Activity, &changes.activity).await?;
@@ -63,6 +64,7 @@ impl Transaction {
             ("session_tasks", session_tasks),
             ("skill_evidence", skill_evidence),
             ("players", players),
+            ("second_lives", second_lives),
             ("live_sessions", live_sessions + live_ended),
             ("activity_by_minute", activity),
             ("worker_outcomes", worker_outcomes),

@@ -9,5 +9,6 @@ mod postgres;
 mod records;
 mod recount;
 mod rows;
+mod second_lives;
 mod whole;
 mod world;

@@ -123,6 +123,7 @@ impl World {
             "outcomes",
             "live_sessions",
             "quarantine",
+            "second_lives",
             "event_log",
         ];
         let mut all = String::new();

@@ -115,6 +115,76 @@ COMMENT ON COLUMN :"views".task_stats.attempts_to_success IS 'Attempts / success
 COMMENT ON COLUMN :"views".task_stats.abandonment_rate IS 'Sessions that started the task, abandoned it and never completed it / sessions that started it; null where none did. Unit: ratio.';
 COMMENT ON COLUMN :"views".task_stats.hints_per_session IS 'Hints / sessions that touched the task. Unit: ratio.';
 
+CREATE OR REPLACE FUNCTION :"views".funnel(game text, tasks text[], tenant text DEFAULT NULL)
+    RETURNS TABLE (step bigint, task_id text, started bigint, completed bigint, completion_rate double precision, share double precision)
+    LANGUAGE sql STABLE SECURITY INVOKER
+    BEGIN ATOMIC
+        WITH wanted AS (
+            SELECT w.step, w.task FROM unnest(funnel.tasks) WITH ORDINALITY AS w (task, step)
+        ), touched AS (
+            SELECT t.tenant, t.player_id, w.step,
+                   bool_or(t.starts > 0 OR t.completions > 0) AS started,
+                   bool_or(t.completions > 0) AS completed
+              FROM wanted w
+              -- By way of the few tasks there are: each is then found by the index, whoever's it is.
+              JOIN :"data".task_counts c ON c.game = funnel.game AND c.task_id = w.task
+              JOIN :"data".session_tasks t ON t.tenant = c.tenant AND t.game = c.game AND t.task_id = c.task_id
+             WHERE funnel.tenant IS NULL OR c.tenant = funnel.tenant
+             GROUP BY t.tenant, t.player_id, w.step
+        ), passed AS (
+            SELECT s.step, s.started, s.completed,
+                   count(*) FILTER (WHERE s.completed) OVER (PARTITION BY s.tenant, s.player_id ORDER BY s.step)
+                       - s.completed::int AS before
+              FROM touched s
+        ), counted AS (
+            SELECT w.step, w.task,
+                   count(*) FILTER (WHERE p.started)   AS started,
+                   count(*) FILTER (WHERE p.completed) AS completed
+              FROM wanted w
+              LEFT JOIN passed p ON p.step = w.step AND p.before = w.step - 1
+             GROUP BY w.step, w.task
+        )
+        SELECT n.step, n.task, n.started, n.completed,
+               n.completed::double precision / nullif(n.started, 0)::double precision,
+               n.completed::double precision / nullif(first_value(n.started) OVER (ORDER BY n.step), 0)::double precision
+          FROM counted n
+         ORDER BY n.step;
+    END;
+
+COMMENT ON FUNCTION :"views".funnel(text, text[], text) IS 'How many players get through these tasks of a game. A row for each task, in the order given: started: players who started or completed it, having completed all before it; completed: those of them who completed it, in whatever session; completion_rate: completed / started; share: completed / started of the first task. Only a tenant''s players where one is named.';
+
+CREATE OR REPLACE FUNCTION :"views".grant_reader(reader regrole, tenant text) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".grant_access(grant_reader.reader, :'views'::regnamespace, false, grant_reader.tenant);
+    END;
+
+COMMENT ON FUNCTION :"views".grant_reader(regrole, text) IS 'Lets a role read the rows of a tenant in all views; called again, of one more tenant. Nothing where either is null. For the owner only.';
+
+CREATE OR REPLACE FUNCTION :"views".grant_reader_of_all_tenants(reader regrole) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".grant_access(grant_reader_of_all_tenants.reader, :'views'::regnamespace, false, NULL);
+    END;
+
+COMMENT ON FUNCTION :"views".grant_reader_of_all_tenants(regrole) IS 'Lets a role read everything, as the dashboard must. For the owner only.';
+
+CREATE OR REPLACE FUNCTION :"views".grant_writer(writer regrole) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".grant_access(grant_writer.writer, :'views'::regnamespace, true, NULL);
+    END;
+
+COMMENT ON FUNCTION :"views".grant_writer(regrole) IS 'Lets a role write rows, as a projector must that does not lay out tables itself. For the owner only.';
+
+CREATE OR REPLACE FUNCTION :"views".revoke_role(grantee regrole) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".revoke_access(revoke_role.grantee, :'views'::regnamespace);
+    END;
+
+COMMENT ON FUNCTION :"views".revoke_role(regrole) IS 'Takes from a role all that grant_reader, grant_reader_of_all_tenants and grant_writer gave it. For the owner only.';
+
 CREATE OR REPLACE FUNCTION :"views".layout() RETURNS TABLE (generation bigint, views_digest text)
     LANGUAGE sql STABLE SECURITY INVOKER
     BEGIN ATOMIC

@@ -31,7 +31,7 @@ const GAMES: &str = r#"
 "#;
 
 /// Every aggregate, and what it is by its plainest definition.
-const RECOUNTS: [(&str, &str); 4] = [
+const RECOUNTS: [(&str, &str); 6] = [
     (
         "SELECT tenant, player_id, first_seen, last_seen, sessions, events, active_ms FROM play.players",
         "SELECT tenant, player_id, min(started_at), max(ended_at), count(*), sum(event_count)::bigint, sum(active_ms)::bigint
@@ -65,7 +65,36 @@ const RECOUNTS: [(&str, &str); 4] = [
                 sum(hints)::double precision / count(*)::double precision
            FROM play.session_tasks t JOIN play.sessions s USING (tenant, session_id) GROUP BY 1, 2, 3",
     ),
+    ("SELECT 'all', step, task_id, started, completed FROM play.funnel('demo', ARRAY['L1', 'L0', 'no such task', 'L2'])", FUNNEL_OF_ALL),
+    (
+        "SELECT step, task_id, started, completed, completion_rate, share FROM play.funnel('maze', ARRAY['L2', 'L0', 'L1'], 'acme')",
+        "SELECT step, task, started, completed, completed::double precision / nullif(started, 0)::double precision,
+                completed::double precision / nullif((SELECT count(DISTINCT player_id) FROM play.session_tasks
+                    WHERE tenant = 'acme' AND game = 'maze' AND task_id = 'L2' AND starts + completions > 0), 0)::double precision
+           FROM (SELECT step, task,
+                   (SELECT count(DISTINCT t.player_id) FROM play.session_tasks t
+                     WHERE t.tenant = 'acme' AND t.game = 'maze' AND t.task_id = task AND starts + completions > 0
+                       AND NOT EXISTS (SELECT FROM unnest((ARRAY['L2', 'L0', 'L1'])[:step - 1]) b (earlier) WHERE NOT EXISTS (
+                           SELECT FROM play.session_tasks d WHERE (d.tenant, d.game, d.player_id, d.task_id) = (t.tenant, t.game, t.player_id, b.earlier)
+                              AND d.completions > 0))) AS started,
+                   (SELECT count(DISTINCT t.player_id) FROM play.session_tasks t
+                     WHERE t.tenant = 'acme' AND t.game = 'maze' AND t.task_id = task AND completions > 0
+                       AND NOT EXISTS (SELECT FROM unnest((ARRAY['L2', 'L0', 'L1'])[:step - 1]) b (earlier) WHERE NOT EXISTS (
+                           SELECT FROM play.session_tasks d WHERE (d.tenant, d.game, d.player_id, d.task_id) = (t.tenant, t.game, t.player_id, b.earlier)
+                              AND d.completions > 0))) AS completed
+                   FROM unnest(ARRAY['L2', 'L0', 'L1']) WITH ORDINALITY w (task, step)) f",
+    ),
 ];
+
+/// A task that nobody has ends the funnel; players of two tenants are two players.
+const FUNNEL_OF_ALL: &str = "
+    SELECT 'all', 1, 'L1', count(DISTINCT (tenant, player_id)), count(DISTINCT (tenant, player_id)) FILTER (WHERE completions > 0)
+      FROM play.session_tasks WHERE game = 'demo' AND task_id = 'L1' AND starts + completions > 0
+    UNION ALL
+    SELECT 'all', 2, 'L0', count(DISTINCT (tenant, player_id)), count(DISTINCT (tenant, player_id)) FILTER (WHERE completions > 0)
+      FROM play.session_tasks t WHERE game = 'demo' AND task_id = 'L0' AND starts + completions > 0
+       AND EXISTS (SELECT FROM play.session_tasks d WHERE (d.tenant, d.player_id, d.game, d.task_id) = (t.tenant, t.player_id, 'demo', 'L1') AND d.completions > 0)
+    UNION ALL VALUES ('all', 3, 'no such task', 0, 0), ('all', 4, 'L2', 0, 0)";
 
 /// Days by the definition of a day: none of what the projector worked out is taken.
 const DAYS: &str = "

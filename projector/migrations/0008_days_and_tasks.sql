@@ -26,12 +26,6 @@ COMMENT ON COLUMN player_days.day IS 'The day. Unit: date in the game''s time zo
 COMMENT ON COLUMN player_days.sessions IS 'Play sessions that the player started on that day. Unit: count.';
 COMMENT ON COLUMN player_days.first_day IS 'The first day on which the player played the game, the same in all of the player''s rows. Unit: date in the game''s time zone.';
 
-INSERT INTO player_days (tenant, game, player_id, day, sessions, first_day)
-SELECT tenant, game, player_id, day, count(*), min(day) OVER (PARTITION BY tenant, game, player_id)
-  FROM sessions
- WHERE day IS NOT NULL
- GROUP BY tenant, game, player_id, day;
-
 CREATE TABLE daily_players (
     tenant       text   NOT NULL,
     game         text   NOT NULL,
@@ -55,20 +49,6 @@ COMMENT ON COLUMN daily_players.sessions IS 'Play sessions that started on that 
 COMMENT ON COLUMN daily_players.returned_1d IS 'Of the day''s new players, those active again exactly 1 day later. Unit: count.';
 COMMENT ON COLUMN daily_players.returned_7d IS 'Of the day''s new players, those active again exactly 7 days later. Unit: count.';
 COMMENT ON COLUMN daily_players.returned_30d IS 'Of the day''s new players, those active again exactly 30 days later. Unit: count.';
-
-INSERT INTO daily_players (tenant, game, day, active, new, sessions, returned_1d, returned_7d, returned_30d)
-SELECT tenant, game, day, sum(active), sum(new), sum(sessions), sum(returned_1d), sum(returned_7d), sum(returned_30d)
-  FROM (
-    SELECT tenant, game, day, 1 AS active, (day = first_day)::int AS new, sessions,
-           0 AS returned_1d, 0 AS returned_7d, 0 AS returned_30d
-      FROM player_days
-    UNION ALL
-    SELECT tenant, game, first_day, 0, 0, 0,
-           (day - first_day = 1)::int, (day - first_day = 7)::int, (day - first_day = 30)::int
-      FROM player_days
-     WHERE day - first_day IN (1, 7, 30)
-  ) shares
- GROUP BY tenant, game, day;
 
 CREATE TABLE task_counts (
     tenant             text   NOT NULL,
@@ -102,13 +82,52 @@ COMMENT ON COLUMN task_counts.attempts IS 'task.attempted events. Unit: count.';
 COMMENT ON COLUMN task_counts.successes IS 'Attempts that succeeded. Unit: count.';
 COMMENT ON COLUMN task_counts.hints IS 'hint.requested events. Unit: count.';
 
-INSERT INTO task_counts
-SELECT tenant, game, task_id, count(*), count(*) FILTER (WHERE starts > 0),
-       count(*) FILTER (WHERE starts > 0 AND abandons > 0 AND completions = 0), count(spent_ms),
-       sum(starts), sum(completions), sum(abandons), sum(attempts), sum(successes), sum(hints)
-  FROM session_tasks
- GROUP BY tenant, game, task_id;
-
 -- By time within a task: a median is then a step along the index.
 DROP INDEX session_tasks_by_task;
 CREATE INDEX session_tasks_by_task ON session_tasks (tenant, game, task_id, spent_ms);
+
+CREATE FUNCTION recount() RETURNS void
+    LANGUAGE sql
+    SET search_path FROM CURRENT
+AS $$
+    DELETE FROM players;
+    INSERT INTO players (tenant, player_id, first_seen, last_seen, sessions, events, active_ms)
+    SELECT tenant, player_id, min(started_at), max(ended_at), count(*), sum(event_count), sum(active_ms)
+      FROM sessions
+     WHERE kind = 'play'
+     GROUP BY tenant, player_id;
+
+    DELETE FROM player_days;
+    INSERT INTO player_days (tenant, game, player_id, day, sessions, first_day)
+    SELECT tenant, game, player_id, day, count(*), min(day) OVER (PARTITION BY tenant, game, player_id)
+      FROM sessions
+     WHERE day IS NOT NULL
+     GROUP BY tenant, game, player_id, day;
+
+    DELETE FROM daily_players;
+    INSERT INTO daily_players (tenant, game, day, active, new, sessions, returned_1d, returned_7d, returned_30d)
+    SELECT tenant, game, day, sum(active), sum(new), sum(sessions), sum(returned_1d), sum(returned_7d), sum(returned_30d)
+      FROM (
+        SELECT tenant, game, day, 1 AS active, (day = first_day)::int AS new, sessions,
+               0 AS returned_1d, 0 AS returned_7d, 0 AS returned_30d
+          FROM player_days
+        UNION ALL
+        SELECT tenant, game, first_day, 0, 0, 0,
+               (day - first_day = 1)::int, (day - first_day = 7)::int, (day - first_day = 30)::int
+          FROM player_days
+         WHERE day - first_day IN (1, 7, 30)
+      ) shares
+     GROUP BY tenant, game, day;
+
+    DELETE FROM task_counts;
+    INSERT INTO task_counts (tenant, game, task_id, sessions, sessions_started, sessions_abandoned, sessions_timed,
+                             starts, completions, abandons, attempts, successes, hints)
+    SELECT tenant, game, task_id, count(*), count(*) FILTER (WHERE starts > 0),
+           count(*) FILTER (WHERE starts > 0 AND abandons > 0 AND completions = 0), count(spent_ms),
+           sum(starts), sum(completions), sum(abandons), sum(attempts), sum(successes), sum(hints)
+      FROM session_tasks
+     GROUP BY tenant, game, task_id;
+$$;
+COMMENT ON FUNCTION recount() IS 'Makes players, player_days, daily_players and task_counts anew from sessions and session_tasks, as after rows were brought in by hand. Reads all of them; no projector may write meanwhile.';
+
+SELECT recount();

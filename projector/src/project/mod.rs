@@ -39,7 +39,7 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
     let mut newest = reports::Newest::new(known);
     let mut live: BTreeMap<SessionKey<'a>, Option<&'a Live>> = BTreeMap::new();
     let mut counts = Counts::default();
-    let mut lives = Lives::default();
+    let mut seconds = SecondLives::default();
     for slice in slices {
         let partition = i64::from(slice.partition.partition);
         for entry in &slice.entries {
@@ -50,9 +50,9 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
             match &entry.told {
                 Told::Report(report) => {
                     if let Err(kept) = newest.take(report) {
-                        let life = SecondLife { report, kept, partition, offset };
-                        refuse(Reason::SecondLife, life.why());
-                        lives.add(life);
+                        let second = SecondLife { report, kept, partition, offset };
+                        refuse(Reason::SecondLife, second.why());
+                        seconds.add(second);
                     }
                 }
                 Told::Poison(why) => refuse(Reason::Poison, why.clone()),
@@ -77,7 +77,7 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
         }
     }
     newest.into_changes(&mut changes);
-    changes.second_lives = lives.0.into_values().collect();
+    changes.second_lives = seconds.0.into_values().collect();
     for (key, snapshot) in live {
         match snapshot {
             Some(snapshot) => changes.live.push(snapshot),
@@ -90,15 +90,15 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
 
 /// Session and where its life began → the newest report of that life.
 #[derive(Default)]
-struct Lives<'a>(BTreeMap<(SessionKey<'a>, i32, i64), SecondLife<'a>>);
+struct SecondLives<'a>(BTreeMap<(SessionKey<'a>, i32, i64), SecondLife<'a>>);
 
-impl<'a> Lives<'a> {
-    fn add(&mut self, life: SecondLife<'a>) {
-        let Report { tenant, session, provenance, revision, .. } = life.report;
+impl<'a> SecondLives<'a> {
+    fn add(&mut self, second: SecondLife<'a>) {
+        let Report { tenant, session, provenance, revision, .. } = second.report;
         let key = ((tenant.as_str(), *session), provenance.partition, provenance.first_offset);
-        let newest = self.0.entry(key).or_insert(life);
+        let newest = self.0.entry(key).or_insert(second);
         if newest.report.revision < *revision {
-            *newest = life;
+            *newest = second;
         }
     }
 }

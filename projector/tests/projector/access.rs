@@ -15,18 +15,18 @@ use crate::records::{SESSION, activity, event, live, outcome, report, set_aside,
 use crate::world::{Given, World, config};
 
 /// Roles of one test; they belong to the whole server, so they go when the test does.
-struct Roles<'a> {
+pub(crate) struct Roles<'a> {
     database: &'a Database,
     names: Vec<String>,
 }
 
 impl<'a> Roles<'a> {
-    fn of(database: &'a Database) -> Self {
+    pub(crate) fn of(database: &'a Database) -> Self {
         Self { database, names: Vec::new() }
     }
 
     /// Makes a role that may log in.
-    async fn make(&mut self, name: &str) -> String {
+    pub(crate) async fn make(&mut self, name: &str) -> String {
         let database = self.database.options().get_database().unwrap().to_owned();
         let name = format!("{database}_{name}");
         self.run(&format!("CREATE ROLE {name} LOGIN PASSWORD 'x'")).await;
@@ -34,11 +34,11 @@ impl<'a> Roles<'a> {
         name
     }
 
-    async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.database.pool).await.unwrap();
     }
 
-    async fn drop(self) {
+    pub(crate) async fn drop(self) {
         for name in &self.names {
             self.run(&format!("SELECT play.revoke_role('{name}'); DROP ROLE {name}")).await;
         }
@@ -51,7 +51,7 @@ impl Database {
     }
 
     /// Address of this database for another role.
-    fn options_of(&self, role: &str) -> PgConnectOptions {
+    pub(crate) fn options_of(&self, role: &str) -> PgConnectOptions {
         self.options().username(role).password("x")
     }
 

@@ -8,6 +8,8 @@ mod layout;
 mod migrations;
 mod once;
 mod postgres;
+mod queries;
+mod questions;
 mod records;
 mod recount;
 mod rows;

@@ -22,7 +22,7 @@ SELECT tenant, session_id, 1, revision, 720000, active_ms, 0, 0, active_ms / 720
 
 INSERT INTO session_tasks (tenant, session_id, ordinal, game, player_id, revision, task_id, starts, completions, abandons, attempts,
                            successes, hints, spent_ms, first_try)
-SELECT tenant, session_id, n, game, player_id, revision, 'L' || lpad(((first_offset * 7 + n * 13) % 40)::text, 2, '0'), 1, (first_offset + n) % 3 % 2,
+SELECT tenant, session_id, n, game, player_id, revision, 'L' || lpad(((first_offset / 10 * 7 + n * 13) % 40)::text, 2, '0'), 1, (first_offset + n) % 3 % 2,
        (first_offset + n) % 5 / 4, 3, (first_offset + n) % 2, n, CASE (first_offset + n) % 3 WHEN 1 THEN first_offset * 31 % 90000 END, n = 0
   FROM sessions, generate_series(0, 2) n;
 

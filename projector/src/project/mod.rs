@@ -25,6 +25,7 @@ use uuid::Uuid;
 pub use changes::{
     Changes, Count, DayChange, PieceRow, PlayerChange, Positioned, Refusal, SecondLife, SessionRow, TaskRow,
 };
+pub use days::{PlayerDay, PlayerDays, Settled, Totals};
 pub use known::{Known, KnownSession, Share};
 
 use crate::decode::Told;

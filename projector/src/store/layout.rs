@@ -5,17 +5,12 @@
 //! readers see, in `SCHEMA`, and is applied again whenever its text or the generation has changed.
 //! A change of `views.sql` comes with a migration, so that an older projector, which the list of
 //! migrations refuses, never puts older views back.
-//!
-//! Only a role that owns the data lays out; any other writes into what an owner has laid out, if that is
-//! of this very release. Roles that may use the sessions may use whatever table or view comes later.
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
-
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
+use super::access;
 use crate::config::SchemaName;
 use crate::error::StoreError;
 
@@ -26,12 +21,13 @@ const OLDEST_SERVER: i32 = 150_000;
 /// The generation that a new database begins with.
 const FIRST_GENERATION: i64 = 1;
 
-/// What makes the data of a generation.
-static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+/// The changes of layout that this release knows.
+fn migrations() -> Migrator {
     let mut migrator = sqlx::migrate!("./migrations");
+    // The lock of `prepare` covers the views too; sqlx's own would be one for the whole database.
     migrator.set_locking(false);
     migrator
-});
+}
 
 /// What the views show now.
 struct Shown {
@@ -63,8 +59,8 @@ async fn prepare_locked(connection: &mut PgConnection, schema: &SchemaName) -> R
     let shown = shown(connection, schema).await?;
     let generation = shown.as_ref().map_or(FIRST_GENERATION, |shown| shown.generation);
     let data = schema.data(generation);
-    if !may_lay_out(connection, &data).await? {
-        check_laid_out(connection, &data).await?;
+    if !access::owns(connection, &data).await? {
+        access::check(connection, &data, &migrations()).await?;
         return Ok(generation);
     }
     create_schema(
@@ -82,36 +78,8 @@ async fn prepare_locked(connection: &mut PgConnection, schema: &SchemaName) -> R
     if shown.is_none_or(|shown| shown.views_digest != digest) {
         show(connection, schema, generation, &digest).await?;
     }
-    sqlx::query(AssertSqlSafe(format!("SELECT {data}.extend_access($1::regnamespace, $2::regnamespace)")))
-        .bind(&data)
-        .bind(schema.as_str())
-        .execute(connection)
-        .await?;
+    access::extend(connection, schema, &data, &data).await?;
     Ok(generation)
-}
-
-/// Whether the role owns the data, or there is none yet.
-async fn may_lay_out(connection: &mut PgConnection, data: &str) -> Result<bool, StoreError> {
-    let owns = "SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = $1";
-    let owns: Option<bool> = sqlx::query_scalar(owns).bind(data).fetch_optional(connection).await?;
-    Ok(owns.unwrap_or(true))
-}
-
-/// Whether an owner has brought the tables to this very release.
-async fn check_laid_out(connection: &mut PgConnection, data: &str) -> Result<(), StoreError> {
-    let applied = AssertSqlSafe(format!("SELECT version FROM {data}._sqlx_migrations WHERE success"));
-    let applied: BTreeSet<i64> = sqlx::query_scalar(applied).fetch_all(connection).await?.into_iter().collect();
-    let known: BTreeSet<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
-    if let Some(newer) = applied.difference(&known).next() {
-        return Err(MigrateError::VersionMissing(*newer).into());
-    }
-    if let Some(missing) = known.difference(&applied).next() {
-        return Err(StoreError::Fatal(format!(
-            "the tables in {data} are of an older release (migration {missing} is missing), and this role does not own \
-             them: start a projector of this release as their owner first"
-        )));
-    }
-    Ok(())
 }
 
 async fn check_server(connection: &mut PgConnection) -> Result<(), StoreError> {
@@ -156,9 +124,9 @@ async fn create_schema(connection: &mut PgConnection, name: &str, comment: &str)
 
 async fn migrate(connection: &mut PgConnection, data: &str) -> Result<(), StoreError> {
     sqlx::query("SELECT set_config('search_path', $1, false)").bind(data).execute(&mut *connection).await?;
-    // What `run` does of a connection of its own; the compiler cannot prove that `run` itself is Send. The lock
-    // of `prepare` covers the views too; sqlx's own would be one for the whole database, and is not taken.
-    MIGRATIONS.run_direct(None, &mut *connection, false).await?;
+    let migrator = migrations();
+    // What `run` does of a connection of its own; the compiler cannot prove that `run` itself is Send.
+    migrator.run_direct(None, &mut *connection, false).await?;
     sqlx::raw_sql(
         "COMMENT ON TABLE _sqlx_migrations IS 'Which changes of layout have been applied; kept by sqlx.';
          COMMENT ON COLUMN _sqlx_migrations.version IS 'Number of the change.';

@@ -1,5 +1,6 @@
 //! The tables: rows and offsets in one transaction.
 
+mod access;
 mod counts;
 mod days;
 mod event_log;
@@ -69,6 +70,8 @@ impl Store {
             ("search_path", data.as_str()),
             ("synchronous_commit", "off"),
             ("idle_in_transaction_session_timeout", "15s"),
+            // A plan that is kept from when a table was small goes through all of it when it has grown.
+            ("plan_cache_mode", "force_custom_plan"),
         ]);
         let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE).connect_with(options).await?;
         Ok(Self { pool, data, games })

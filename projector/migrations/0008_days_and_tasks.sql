@@ -16,7 +16,7 @@ CREATE TABLE player_days (
     PRIMARY KEY (tenant, game, player_id, day)
 ) WITH (fillfactor = 80);
 
-CREATE INDEX player_days_by_day ON player_days (tenant, game, day) INCLUDE (player_id);
+CREATE INDEX player_days_by_day ON player_days (tenant, game, day, player_id);
 
 COMMENT ON TABLE player_days IS 'One row for each day on which a player played a game, by the start of the session.';
 COMMENT ON COLUMN player_days.tenant IS 'Whose data it is.';

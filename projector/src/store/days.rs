@@ -20,13 +20,13 @@ const COLUMNS: [Column; 6] = [
 
 static WRITE: LazyLock<String> = LazyLock::new(|| insert("player_days", &COLUMNS, 4, Conflict::Replace));
 
-/// Of each day its sessions, and the player's first day; each found by the key, however many rows there are.
+/// Of each day its sessions, and the player's first day, the same in all of the player's rows. Any one of them would
+/// do, but one row or the first is looked for by day, past all others' days, where that seems cheap.
 const BEFORE: &str = "
     SELECT (SELECT d.sessions FROM player_days d
              WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id AND d.day = c.day),
-           (SELECT d.first_day FROM player_days d
-             WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id
-             ORDER BY d.day LIMIT 1)
+           (SELECT min(d.first_day) FROM player_days d
+             WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id)
       FROM unnest($1::text[], $2::text[], $3::text[], $4::date[]) WITH ORDINALITY AS c (tenant, game, player_id, day, place)
      ORDER BY c.place";
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod figures;
 mod freshness;
 mod hint;
+mod identity;
 pub mod jsonb;
 mod listing;
 pub mod load;
@@ -37,5 +38,5 @@ pub use config::{Config, Process, SchemaName};
 /// (Postgres or the log away) is waited for.
 pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow::Result<()> {
     metrics::describe();
-    consume::run(&config, &*log, &shell).await
+    consume::run(&config, &log, &shell).await
 }

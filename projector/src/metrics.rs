@@ -38,7 +38,8 @@ pub fn describe() {
 }
 
 /// A load has been written.
-pub(crate) fn written(rows: &Written, took: Duration) {
+pub(crate) fn written(rows: &Written, records: usize, took: Duration) {
+    let _ = records;
     histogram!("playledger_projector_batch_seconds").record(took.as_secs_f64());
     for (table, rows) in rows.iter().filter(|(_, rows)| *rows > 0) {
         counter!("playledger_projector_rows_total", "table" => *table).increment(*rows);

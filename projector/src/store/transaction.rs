@@ -1,7 +1,10 @@
 //! One load's transaction: offsets, then what is known, then the rows, then COMMIT.
 
-use sqlx::Postgres;
+use std::sync::Arc;
 
+use sqlx::postgres::PgConnection;
+
+use super::connections::Connections;
 use super::{
     counts, event_log, live_sessions, players, quarantine, revisions, session_metrics, session_tasks, sessions,
     skill_evidence,
@@ -14,13 +17,19 @@ use crate::store::counts::Counted;
 /// Rows written, by table.
 pub type Written = [(&'static str, u64); 11];
 
-/// A transaction that has moved the offsets. Dropped, it leaves nothing behind.
+/// A transaction that has moved the offsets. Dropped, it leaves nothing behind: its connection is closed.
 #[derive(Debug)]
-pub struct Transaction(sqlx::Transaction<'static, Postgres>);
+pub struct Transaction(PgConnection, Arc<Connections>);
 
 impl Transaction {
-    pub(super) fn new(transaction: sqlx::Transaction<'static, Postgres>) -> Self {
-        Self(transaction)
+    pub(super) async fn begin(connections: &Arc<Connections>) -> Result<Self, StoreError> {
+        let mut connection = connections.take().await?;
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
+        Ok(Self(connection, Arc::clone(connections)))
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.0
     }
 
     /// What the tables hold of the sessions that a load is about.
@@ -69,7 +78,9 @@ impl Transaction {
     ///
     /// # Errors
     /// Then it is not known whether they stand: ask [`super::Store::standing`].
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.0.commit().await?)
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        sqlx::raw_sql("COMMIT").execute(&mut self.0).await?;
+        self.1.give_back(self.0);
+        Ok(())
     }
 }

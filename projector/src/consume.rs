@@ -40,10 +40,11 @@ pub(crate) async fn run(config: &Config, log: &Arc<dyn EventLog>, shell: &Shell)
             shell.ready.announce()?;
             announced = true;
         }
-        let member = Member::new(&**log, &topics, Arc::new(sink), shell, &component, membership);
+        let member = Member::new(log, &topics, Arc::new(sink), shell, &component, membership);
         match member.run().await? {
             End::Drained => return Ok(()),
             End::Dropped(why) => {
+                metrics::rejoined();
                 if !backoff.pause(&why).await {
                     return Ok(());
                 }

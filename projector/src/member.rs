@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use crate::assign::{Taken, Takeover, take_over};
 use crate::backoff::{Backoff, unless_draining};
 use crate::decode::decode;
+use crate::ends::Ends;
 use crate::freshness::Freshness;
 use crate::hint::Hint;
 use crate::load::Entry;
@@ -43,7 +44,7 @@ pub(crate) enum End {
 
 /// A member of the group.
 pub(crate) struct Member<'a> {
-    log: &'a dyn EventLog,
+    log: &'a Arc<dyn EventLog>,
     topics: &'a Topics,
     sink: Arc<Sink>,
     shell: &'a Shell,
@@ -57,6 +58,7 @@ pub(crate) struct Member<'a> {
     /// Why this membership must end and another be begun.
     over: Option<String>,
     freshness: Freshness,
+    ends: Ends,
     hint: Hint,
     /// When to look how the partitions stand.
     look: Instant,
@@ -74,7 +76,7 @@ struct Owned {
 
 impl<'a> Member<'a> {
     pub(crate) fn new(
-        log: &'a dyn EventLog,
+        log: &'a Arc<dyn EventLog>,
         topics: &'a Topics,
         sink: Arc<Sink>,
         shell: &'a Shell,
@@ -95,6 +97,7 @@ impl<'a> Member<'a> {
             left: false,
             over: None,
             freshness: Freshness::default(),
+            ends: Ends::new(Arc::clone(log)),
             hint,
             look: Instant::now() + LOOK,
         }
@@ -160,7 +163,7 @@ impl<'a> Member<'a> {
 
     async fn own(&mut self, partitions: Vec<TopicPartition>) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(self.shell, self.component);
-        let work = Box::pin(take_over(self.log, self.sink.store(), self.topics, partitions, &mut backoff));
+        let work = Box::pin(take_over(&**self.log, self.sink.store(), self.topics, partitions, &mut backoff));
         let taken = match unless_draining(self.shell, self.component, work).await.transpose()? {
             Some(Takeover::Done(taken)) => taken,
             Some(Takeover::Outdated(why)) => {
@@ -173,7 +176,7 @@ impl<'a> Member<'a> {
             tracing::info!(%partition, start, epoch = claim.epoch, "taken over");
             self.sink.know(&partition.topic, &topic_id);
             self.fetch_from(&partition, start)?;
-            self.freshness.own(partition.clone());
+            self.freshness.own(partition.clone(), claim.next_offset);
             let owned = Owned { topic, epoch: claim.epoch, handed: claim.next_offset, position: start };
             self.owned.insert(partition, owned);
         }
@@ -276,7 +279,8 @@ impl<'a> Member<'a> {
         if self.writing.is_none() && self.over.is_none() && self.look <= Instant::now() {
             self.look_after();
         }
-        self.freshness.publish(&self.topics.names(), self.shell.clock.now_ms());
+        self.ends.ask(self.owned.keys());
+        self.freshness.publish(&self.topics.names(), &self.ends, self.shell.clock.now_ms());
         self.hint.give();
     }
 

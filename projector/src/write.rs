@@ -249,6 +249,7 @@ impl Report {
             Standing::Done | Standing::Unmoved => {}
             Standing::Forgotten => self.forgotten = true,
             Standing::Behind(next) => {
+                metrics::taken_back();
                 tracing::warn!(%partition, next, "the server lost its latest rows; reading them again");
                 self.behind.push((partition, epoch, next));
             }

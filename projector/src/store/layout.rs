@@ -42,6 +42,11 @@ fn migrations() -> Migrator {
     migrator
 }
 
+/// Number of the newest of them.
+pub(super) fn newest() -> i64 {
+    migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
 /// What the views show now.
 struct Shown {
     generation: i64,
@@ -123,7 +128,7 @@ pub(super) async fn check(
     }
     let sql = format!("SELECT generation, (SELECT max(version) FROM _sqlx_migrations) FROM {schema}.layout()");
     let (shown, newest): (i64, i64) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection).await?;
-    let known = migrations().iter().map(|migration| migration.version).max().unwrap_or_default();
+    let known = self::newest();
     if newest > known {
         return Err(StoreError::Outdated(format!("the tables have been laid out anew, by migration {newest}")));
     }
@@ -160,6 +165,14 @@ async fn shown(connection: &mut PgConnection, schema: &SchemaName) -> Result<Opt
             .fetch_one(&mut *connection)
             .await?;
     Ok(Some(Shown { generation, views_digest }))
+}
+
+/// The generation that the views show; none where there are none yet.
+pub(super) async fn shown_generation(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+) -> Result<Option<i64>, StoreError> {
+    Ok(shown(connection, schema).await?.map(|shown| shown.generation))
 }
 
 /// Makes a schema where there is none. Asked first: a role that may not make one may still use it.

@@ -3,6 +3,7 @@
 mod connections;
 mod counts;
 mod event_log;
+mod laid;
 mod layout;
 mod live_sessions;
 mod offsets;
@@ -27,6 +28,7 @@ use crate::error::StoreError;
 use crate::load::Slice;
 use connections::{Connections, within};
 
+pub use laid::{Laid, OffsetRow, laid};
 pub use layout::prepare;
 pub use offsets::{Claim, Expected, Standing, Wanted};
 pub use transaction::{Transaction, Written};
@@ -116,12 +118,13 @@ impl Store {
     }
 
     async fn try_standing(&self, slices: &[Slice]) -> Result<Vec<Standing>, StoreError> {
-        let mut transaction = self.transaction().await?;
+        // Each statement by itself: a COMMIT would be one more of which the outcome may be lost.
+        let mut connection = self.connections.take().await?;
         let mut standings = Vec::with_capacity(slices.len());
         for slice in slices {
-            standings.push(offsets::standing(transaction.connection(), slice).await?);
+            standings.push(offsets::standing(&mut connection, slice).await?);
         }
-        transaction.commit().await?;
+        self.connections.give_back(connection);
         Ok(standings)
     }
 

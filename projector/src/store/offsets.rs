@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 
 use eventlog::{OffsetRange, TopicPartition};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::laid::OffsetRow;
 use crate::error::StoreError;
 use crate::load::Slice;
 
@@ -181,6 +182,21 @@ pub(super) async fn look(connection: &mut PgConnection, expected: &[Expected]) -
         judge(rows.get(&(&**topic, i64::from(*partition))).copied(), expected.epoch, expected.next_offset)
     };
     Ok(expected.iter().map(standing).collect())
+}
+
+/// All rows of the offsets table in this schema.
+pub(super) async fn rows(connection: &mut PgConnection, data: &str) -> Result<Vec<OffsetRow>, StoreError> {
+    let sql =
+        format!("SELECT topic, topic_id, partition, next_offset, epoch FROM {data}.offsets WHERE projection = $1");
+    let rows: Vec<(String, String, i64, i64, i64)> =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(PROJECTION).fetch_all(connection).await?;
+    rows.into_iter()
+        .map(|(topic, topic_id, partition, next_offset, epoch)| {
+            let partition = i32::try_from(partition)
+                .map_err(|_| StoreError::Fatal(format!("the offsets table speaks of partition {partition}")))?;
+            Ok(OffsetRow { topic, topic_id, partition, next_offset, epoch })
+        })
+        .collect()
 }
 
 /// What a row of next offset and epoch says to one who holds a claim and expects it to say `next`.

@@ -33,6 +33,8 @@ const FIRST_GENERATION: i64 = 1;
 const LOCK: &str = "hashtextextended('playledger/' || $1, 0)";
 /// How often the lock is asked for while another has it.
 const AGAIN: Duration = Duration::from_millis(200);
+/// How often a claim asks for it before that is worth a line: a start takes it for a moment.
+const QUIETLY: u32 = 25;
 
 /// The changes of layout that this release knows.
 fn migrations() -> Migrator {
@@ -122,9 +124,20 @@ pub(super) async fn check(
     generation: i64,
 ) -> Result<(), StoreError> {
     let sql = format!("SELECT pg_try_advisory_xact_lock_shared({LOCK})");
-    let free: bool = sqlx::query_scalar(AssertSqlSafe(sql)).bind(schema.as_str()).fetch_one(&mut *connection).await?;
-    if !free {
-        return Err(StoreError::away(ErrorKind::ResourceBusy, "the tables are being laid out by another projector"));
+    let mut asked = 0;
+    loop {
+        let ask = sqlx::query_scalar(AssertSqlSafe(sql.as_str())).bind(schema.as_str());
+        if ask.fetch_one(&mut *connection).await? {
+            break;
+        }
+        asked += 1;
+        if asked == QUIETLY {
+            return Err(StoreError::away(
+                ErrorKind::ResourceBusy,
+                "the tables are being laid out by another projector",
+            ));
+        }
+        tokio::time::sleep(AGAIN).await;
     }
     let sql = format!("SELECT generation, (SELECT max(version) FROM _sqlx_migrations) FROM {schema}.layout()");
     let (shown, newest): (i64, i64) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection).await?;

@@ -15,6 +15,7 @@ mod postgres;
 mod recount;
 mod remade;
 mod shared;
+mod status;
 mod stopped;
 mod taken_back;
 

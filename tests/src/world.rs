@@ -51,11 +51,25 @@ impl Home {
     fn data(&self) -> &Path {
         &self.data
     }
+
+    /// Copies the logs of its processes to where `PLAYLEDGER_TEST_LOGS` says.
+    fn keep_logs(&self) {
+        let Some(place) = std::env::var_os("PLAYLEDGER_TEST_LOGS").map(PathBuf::from) else { return };
+        for file in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            let path = file.path();
+            if path.extension().is_some_and(|extension| extension == "log")
+                && let Err(error) = std::fs::copy(&path, place.join(file.file_name()))
+            {
+                eprintln!("{} was not kept: {error}", path.display());
+            }
+        }
+    }
 }
 
 impl Drop for Home {
     fn drop(&mut self) {
         if let Some(folder) = self.folder.take() {
+            self.keep_logs();
             remains::leave_nothing(folder, &self.data);
         }
     }

@@ -46,9 +46,14 @@ impl Projectors {
 
     /// Starts a projector of this name, which must not run, that fills the database at `url`.
     pub fn launch(&mut self, name: &str, url: &str) -> anyhow::Result<()> {
+        self.launch_with(name, url, &[])
+    }
+
+    /// The same with these flags besides.
+    pub fn launch_with(&mut self, name: &str, url: &str, flags: &[&str]) -> anyhow::Result<()> {
         let mut arguments = self.places(url);
         let own = ["--group", &self.group(), "--instance", name].map(ToOwned::to_owned);
-        arguments.extend(own.into_iter().chain(FLAGS.map(ToOwned::to_owned)));
+        arguments.extend(own.into_iter().chain(FLAGS.iter().chain(flags).map(ToString::to_string)));
         self.fleet.launch(name, arguments, &[])
     }
 

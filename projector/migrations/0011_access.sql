@@ -61,9 +61,9 @@ BEGIN
             END LOOP;
             IF tenant IS NULL THEN
                 EXECUTE format('GRANT SELECT%s ON offsets TO %s', CASE WHEN writes THEN ', INSERT, UPDATE, DELETE' END, grantee);
+                EXECUTE format('GRANT SELECT ON _sqlx_migrations TO %s', grantee);
             END IF;
             IF writes THEN
-                EXECUTE format('GRANT SELECT ON _sqlx_migrations TO %s', grantee);
                 EXECUTE format('GRANT EXECUTE ON FUNCTION event_log_days(date[]) TO %s', grantee);
             END IF;
             RETURN;

@@ -62,7 +62,8 @@ pub struct Process {
 impl Daemon for Process {
     const NAME: &'static str = "projector";
     const OPS: &'static str = "127.0.0.1:9103";
-    const ABOUT: &'static str = "Materialises read models into Postgres";
+    const ABOUT: &'static str =
+        "Materialises read models into Postgres. `projector status`, with the same flags, tells how far they are";
 
     fn check(&self) -> Result<(), String> {
         self.config.games().map(drop).map_err(|error| format!("{error:#}"))

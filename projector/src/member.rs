@@ -12,18 +12,22 @@ use schemas::topics::Topic;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::assign::{Taken, take_over};
-use crate::backoff::Backoff;
+use crate::assign::{Taken, Takeover, take_over};
+use crate::backoff::{Backoff, unless_draining};
 use crate::decode::decode;
+use crate::ends::Ends;
 use crate::freshness::Freshness;
 use crate::hint::Hint;
 use crate::load::Entry;
 use crate::pending::Pending;
+use crate::store::Expected;
 use crate::topics::Topics;
 use crate::write::{Report, Sink};
 
 /// How often metrics and health are told.
 const TICK: Duration = Duration::from_secs(1);
+/// How often it is looked whether all that was written still stands.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long a revocation waits for the load under way; the epoch protects what comes after.
 const LET_GO: Duration = Duration::from_secs(10);
 /// How long a drain waits for what is being written; then for the group to be left.
@@ -40,7 +44,7 @@ pub(crate) enum End {
 
 /// A member of the group.
 pub(crate) struct Member<'a> {
-    log: &'a dyn EventLog,
+    log: &'a Arc<dyn EventLog>,
     topics: &'a Topics,
     sink: Arc<Sink>,
     shell: &'a Shell,
@@ -54,7 +58,10 @@ pub(crate) struct Member<'a> {
     /// Why this membership must end and another be begun.
     over: Option<String>,
     freshness: Freshness,
+    ends: Ends,
     hint: Hint,
+    /// When to look how the partitions stand.
+    look: Instant,
 }
 
 /// A partition that this member reads.
@@ -69,7 +76,7 @@ struct Owned {
 
 impl<'a> Member<'a> {
     pub(crate) fn new(
-        log: &'a dyn EventLog,
+        log: &'a Arc<dyn EventLog>,
         topics: &'a Topics,
         sink: Arc<Sink>,
         shell: &'a Shell,
@@ -90,7 +97,9 @@ impl<'a> Member<'a> {
             left: false,
             over: None,
             freshness: Freshness::default(),
+            ends: Ends::new(Arc::clone(log)),
             hint,
+            look: Instant::now() + LOOK,
         }
     }
 
@@ -115,6 +124,8 @@ impl<'a> Member<'a> {
                 _ = tick.tick() => self.tell(),
                 event = self.membership.next(), if self.pending.has_room() => match event {
                     Ok(event) => self.take(event).await?,
+                    // Snapshots of a day ago are of no use: a new claim goes on from what is left.
+                    Err(error @ LogError::OutOfRange { .. }) if self.may_skip(&error) => self.over = Some(error.to_string()),
                     Err(error @ (LogError::Fatal(_) | LogError::Unavailable(_))) => self.over = Some(error.to_string()),
                     Err(error) => return Err(error.into()),
                 },
@@ -152,11 +163,20 @@ impl<'a> Member<'a> {
 
     async fn own(&mut self, partitions: Vec<TopicPartition>) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(self.shell, self.component);
-        let taken = take_over(self.log, self.sink.store(), self.topics, partitions, &mut backoff).await?;
-        for Taken { partition, topic, claim, start } in taken {
+        let work = Box::pin(take_over(&**self.log, self.sink.store(), self.topics, partitions, &mut backoff));
+        let taken = match unless_draining(self.shell, self.component, work).await.transpose()? {
+            Some(Takeover::Done(taken)) => taken,
+            Some(Takeover::Outdated(why)) => {
+                self.over = Some(why);
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
+        for Taken { partition, topic, topic_id, claim, start } in taken {
             tracing::info!(%partition, start, epoch = claim.epoch, "taken over");
+            self.sink.know(&partition.topic, &topic_id);
             self.fetch_from(&partition, start)?;
-            self.freshness.own(partition.clone());
+            self.freshness.own(partition.clone(), claim.next_offset);
             let owned = Owned { topic, epoch: claim.epoch, handed: claim.next_offset, position: start };
             self.owned.insert(partition, owned);
         }
@@ -256,8 +276,29 @@ impl<'a> Member<'a> {
 
     fn tell(&mut self) {
         self.component.beat();
-        self.freshness.publish(&self.topics.names(), self.shell.clock.now_ms());
+        if self.writing.is_none() && self.over.is_none() && self.look <= Instant::now() {
+            self.look_after();
+        }
+        self.ends.ask(self.owned.keys());
+        self.freshness.publish(&self.topics.names(), &self.ends, self.shell.clock.now_ms());
         self.hint.give();
+    }
+
+    /// Looks, in place of a load, whether all that was written still stands.
+    fn look_after(&mut self) {
+        self.look = Instant::now() + LOOK;
+        let expected = |(partition, owned): (&TopicPartition, &Owned)| Expected {
+            partition: partition.clone(),
+            epoch: owned.epoch,
+            next_offset: owned.handed,
+        };
+        let expected = self.owned.iter().map(expected).collect();
+        let sink = Arc::clone(&self.sink);
+        self.writing = Some(tokio::spawn(async move { sink.look_after(expected).await }));
+    }
+
+    fn may_skip(&self, error: &LogError) -> bool {
+        matches!(error, LogError::OutOfRange { topic, .. } if self.topics.named(topic) == Some(Topic::Live))
     }
 
     /// Waits for the load under way, at most so long.

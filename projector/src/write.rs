@@ -1,6 +1,7 @@
 //! Writes loads until they stand: looks when it is not known, tries again when Postgres is away, gives
 //! up what is another's, finds the record whose value the tables refuse.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Component, Shell};
@@ -10,11 +11,12 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::decode::Told;
 use crate::error::StoreError;
+use crate::identity::{Doubt, Identities};
 use crate::listing::Listing;
 use crate::load::{Slice, halve};
 use crate::metrics;
 use crate::project::project;
-use crate::store::{Standing, Store};
+use crate::store::{Expected, Standing, Store};
 
 /// An attempt that takes longer is given up: the server may have vanished without a word.
 const ATTEMPT: Duration = Duration::from_mins(1);
@@ -23,6 +25,7 @@ const ATTEMPT: Duration = Duration::from_mins(1);
 pub struct Sink {
     store: Store,
     listing: Listing,
+    identities: Identities,
     shell: Shell,
     component: Component,
 }
@@ -55,7 +58,10 @@ pub struct Stood {
 
 enum Trouble {
     Store(StoreError),
+    /// The quarantine does not take a refused record.
     Log(AppendError),
+    /// The log does not say whether the records are of the right topics.
+    Doubt(String),
 }
 
 impl Sink {
@@ -65,18 +71,24 @@ impl Sink {
     /// When the quarantine topic cannot be used.
     pub async fn open(
         store: Store,
-        log: &dyn EventLog,
+        log: Arc<dyn EventLog>,
         quarantine: String,
         shell: &Shell,
         component: &Component,
     ) -> Result<Self, LogError> {
-        let listing = Listing::open(log, quarantine).await?;
-        Ok(Self { store, listing, shell: shell.clone(), component: component.clone() })
+        let listing = Listing::open(&*log, quarantine).await?;
+        let identities = Identities::new(log);
+        Ok(Self { store, listing, identities, shell: shell.clone(), component: component.clone() })
     }
 
     /// The tables.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The rows of a topic were made from the one of this identity: records of no other are written.
+    pub(crate) fn know(&self, topic: &Arc<str>, id: &str) {
+        self.identities.know(topic, id);
     }
 
     /// Writes a load; what is in no list of the answer was left, because a drain ran out of time.
@@ -98,6 +110,7 @@ impl Sink {
             };
             match trouble {
                 Trouble::Store(StoreError::Fatal(why)) => anyhow::bail!(why),
+                Trouble::Store(StoreError::Outdated(_)) => return Ok(Report { forgotten: true, ..report }),
                 Trouble::Store(error @ StoreError::Value(_)) => match halve(load) {
                     Ok((first, second)) => loads.extend([second, first]),
                     Err(single) => loads.push(poisoned(single, &error)?),
@@ -125,18 +138,24 @@ impl Sink {
     /// offsets go past it, then COMMIT.
     async fn attempt(&self, load: &[Slice]) -> Result<(), Trouble> {
         let start = Instant::now();
+        // All of it has been read; the answer is needed before the COMMIT only.
+        let same_topics = tokio::spawn(self.identities.ask(load));
         let write = async {
             let mut transaction = self.store.begin(load).await?;
             let known = transaction.known(load).await?;
             let changes = project(load, &known);
             let rows = transaction.apply(&changes).await?;
+            same_topics.await.map_err(|error| Doubt::Unknown(error.to_string())).flatten()?;
             self.listing.list(&changes.refused).await?;
             transaction.commit().await?;
             Ok(rows)
         };
-        let late = |_| Trouble::Store(StoreError::Away(sqlx::Error::PoolTimedOut));
+        let late = |_| {
+            let why = format!("a load was not written within {} s", ATTEMPT.as_secs());
+            Trouble::Store(StoreError::away(std::io::ErrorKind::TimedOut, why))
+        };
         let rows = tokio::time::timeout(ATTEMPT, write).await.map_err(late).flatten()?;
-        metrics::written(&rows, start.elapsed());
+        metrics::written(&rows, load.iter().map(|slice| slice.entries.len()).sum(), start.elapsed());
         for slice in load {
             metrics::records(&slice.partition.topic, slice.entries.len());
         }
@@ -156,6 +175,10 @@ impl Sink {
                 metrics::retried("log".to_owned());
                 backoff.pause(&format!("the quarantine does not take a refused record: {error}")).await
             }
+            Trouble::Doubt(why) => {
+                metrics::retried("log".to_owned());
+                backoff.pause(why).await
+            }
         }
     }
 
@@ -167,9 +190,47 @@ impl Sink {
         report: &mut Report,
         backoff: &mut Backoff,
     ) -> anyhow::Result<Option<Vec<Slice>>> {
-        let standings = loop {
-            match self.store.standing(&load).await {
-                Ok(standings) => break standings,
+        let Some(standings) = self.until_answered(backoff, || self.store.standing(&load)).await? else {
+            return Ok(None);
+        };
+        let mut rest = Vec::new();
+        for (slice, standing) in load.into_iter().zip(standings) {
+            match standing {
+                Standing::Done => report.written.push(stood(&slice)),
+                Standing::Unmoved => rest.push(slice),
+                standing => report.note(slice.partition, slice.epoch, standing),
+            }
+        }
+        Ok(Some(rest))
+    }
+
+    /// Looks how partitions stand of which no load is under way: rows that the server acknowledged and lost in a crash
+    /// are missed although no record comes after them, and so is a claim.
+    ///
+    /// # Errors
+    /// When a person must act.
+    pub async fn look_after(&self, expected: Vec<Expected>) -> anyhow::Result<Report> {
+        let mut report = Report::default();
+        let mut backoff = Backoff::new(&self.shell, &self.component);
+        let Some(standings) = self.until_answered(&mut backoff, || self.store.look(&expected)).await? else {
+            return Ok(Report { left: true, ..report });
+        };
+        for (expected, standing) in expected.into_iter().zip(standings) {
+            report.note(expected.partition, expected.epoch, standing);
+        }
+        backoff.worked();
+        Ok(report)
+    }
+
+    /// The answer to a question, however often it has to be asked; none when a drain ran out of time.
+    async fn until_answered<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        backoff: &mut Backoff,
+        ask: impl Fn() -> F,
+    ) -> anyhow::Result<Option<T>> {
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(Some(answer)),
                 Err(StoreError::Fatal(why)) => anyhow::bail!(why),
                 Err(error) => {
                     if !self.waited(&Trouble::Store(error), backoff).await {
@@ -177,25 +238,27 @@ impl Sink {
                     }
                 }
             }
-        };
-        let mut rest = Vec::new();
-        for (slice, standing) in load.into_iter().zip(standings) {
-            match standing {
-                Standing::Done => report.written.push(stood(&slice)),
-                Standing::Unmoved => rest.push(slice),
-                Standing::Forgotten => report.forgotten = true,
-                Standing::Behind(next) => {
-                    tracing::warn!(partition = %slice.partition, next, "the server lost its latest rows; reading them again");
-                    report.behind.push((slice.partition, slice.epoch, next));
-                }
-                Standing::Lost => {
-                    metrics::fenced();
-                    tracing::warn!(partition = %slice.partition, "given up: another projector has claimed it");
-                    report.lost.push((slice.partition, slice.epoch));
-                }
+        }
+    }
+}
+
+impl Report {
+    /// Notes how a partition stands that was not written as it should be.
+    fn note(&mut self, partition: TopicPartition, epoch: i64, standing: Standing) {
+        match standing {
+            Standing::Done | Standing::Unmoved => {}
+            Standing::Forgotten => self.forgotten = true,
+            Standing::Behind(next) => {
+                metrics::taken_back();
+                tracing::warn!(%partition, next, "the server lost its latest rows; reading them again");
+                self.behind.push((partition, epoch, next));
+            }
+            Standing::Lost => {
+                metrics::fenced();
+                tracing::warn!(%partition, "given up: another projector has claimed it");
+                self.lost.push((partition, epoch));
             }
         }
-        Ok(Some(rest))
     }
 }
 
@@ -218,6 +281,15 @@ fn poisoned(mut single: Vec<Slice>, error: &StoreError) -> anyhow::Result<Vec<Sl
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Doubt> for Trouble {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Unknown(why) => Self::Doubt(why),
+            Doubt::Other(why) => Self::Store(StoreError::Fatal(why)),
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use schemas::games::Games;
-use sqlx::Postgres;
+use sqlx::postgres::PgConnection;
 
+use super::connections::Connections;
 use super::{
     counts, days, event_log, live_sessions, players, quarantine, revisions, second_lives, session_metrics,
     session_tasks, sessions, skill_evidence, task_counts,
@@ -17,13 +18,19 @@ use crate::store::counts::Counted;
 /// Rows written, by table.
 pub type Written = [(&'static str, u64); 14];
 
-/// A transaction that has moved the offsets. Dropped, it leaves nothing behind.
+/// A transaction that has moved the offsets. Dropped, it leaves nothing behind: its connection is closed.
 #[derive(Debug)]
-pub struct Transaction(sqlx::Transaction<'static, Postgres>, Arc<Games>);
+pub struct Transaction(PgConnection, Arc<Connections>, Arc<Games>);
 
 impl Transaction {
-    pub(super) fn new(transaction: sqlx::Transaction<'static, Postgres>, games: Arc<Games>) -> Self {
-        Self(transaction, games)
+    pub(super) async fn begin(connections: &Arc<Connections>, games: &Arc<Games>) -> Result<Self, StoreError> {
+        let mut connection = connections.take().await?;
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
+        Ok(Self(connection, Arc::clone(connections), Arc::clone(games)))
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.0
     }
 
     /// What the tables hold of the sessions that a load is about.
@@ -31,7 +38,7 @@ impl Transaction {
     /// # Errors
     /// When Postgres does not answer as it should.
     pub async fn known(&mut self, slices: &[Slice]) -> Result<Known, StoreError> {
-        sessions::known(&mut self.0, &Known::wanted(slices), &self.1).await
+        sessions::known(&mut self.0, &Known::wanted(slices), &self.2).await
     }
 
     /// Makes these changes.
@@ -80,7 +87,9 @@ impl Transaction {
     ///
     /// # Errors
     /// Then it is not known whether they stand: ask [`super::Store::standing`].
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.0.commit().await?)
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        sqlx::raw_sql("COMMIT").execute(&mut self.0).await?;
+        self.1.give_back(self.0);
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 mod access;
 mod event_days;
 mod layout;
+mod measured;
 mod migrations;
 mod once;
 mod postgres;

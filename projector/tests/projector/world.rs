@@ -65,8 +65,8 @@ impl World {
         let quarantine = Arc::new(Quarantine::default());
         let shell = Shell::detached();
         let component = shell.health.component("projector");
-        let log = Memory(Arc::clone(&quarantine));
-        let sink = Sink::open(store, &log, "play.quarantine".to_owned(), &shell, &component).await.unwrap();
+        let log = Arc::new(Memory(Arc::clone(&quarantine)));
+        let sink = Sink::open(store, log, "play.quarantine".to_owned(), &shell, &component).await.unwrap();
         Self { sink, pool: database.pool.clone(), quarantine }
     }
 

@@ -355,3 +355,18 @@ async fn a_grant_waits_for_queries_under_way_and_ends_none_of_them() {
     drop(connection);
     roles.drop().await;
 }
+
+#[tokio::test]
+async fn a_start_leaves_alone_what_is_granted_already() {
+    let database = database().await;
+    let world = World::new(&database).await;
+    let mut roles = Roles::of(&database);
+    let reader = roles.make("reader").await;
+    roles.run(&format!("SELECT play.grant_reader('{reader}', 'acme')")).await;
+    let catalogue = "SELECT relname, xmin::text AS of FROM pg_class
+                      WHERE relnamespace IN ('play'::regnamespace, 'play_g1'::regnamespace) ORDER BY 1";
+    let before = world.rows(catalogue).await;
+    Store::open(&config(&database)).await.unwrap();
+    assert_eq!(world.rows(catalogue).await, before);
+    roles.drop().await;
+}

@@ -4,6 +4,7 @@
 
 mod access;
 mod event_days;
+mod hostile;
 mod layout;
 mod migrations;
 mod once;
@@ -12,6 +13,7 @@ mod queries;
 mod questions;
 mod records;
 mod recount;
+mod roles;
 mod rows;
 mod second_lives;
 mod whole;

@@ -37,7 +37,11 @@ BEGIN
     END IF;
     FOR attempt IN 1..40 LOOP
         BEGIN
-            EXECUTE format('GRANT USAGE ON SCHEMA %s, %s TO %s', data, views, grantee);
+            -- What is granted already is left alone: this runs whenever a projector starts.
+            IF (SELECT count(DISTINCT n.oid) FROM pg_namespace n, aclexplode(n.nspacl) a
+                 WHERE n.oid IN (data, views) AND a.grantee = grant_access.grantee) < 2 THEN
+                EXECUTE format('GRANT USAGE ON SCHEMA %s, %s TO %s', data, views, grantee);
+            END IF;
             FOR rows_of IN
                 SELECT c.oid::regclass FROM pg_class c
                  WHERE c.relnamespace = data AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relrowsecurity
@@ -48,14 +52,19 @@ BEGIN
                                    CASE WHEN writes THEN 'ALL' ELSE 'SELECT' END, grantee, rule,
                                    CASE WHEN writes THEN 'WITH CHECK (true)' END);
                 END IF;
-                EXECUTE format('GRANT %s ON %s TO %s', CASE WHEN writes THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END,
-                               rows_of, grantee);
+                IF NOT EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a
+                                WHERE c.oid = rows_of AND a.grantee = grant_access.grantee
+                                  AND a.privilege_type = CASE WHEN writes THEN 'DELETE' ELSE 'SELECT' END) THEN
+                    EXECUTE format('GRANT %s ON %s TO %s',
+                                   CASE WHEN writes THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END, rows_of, grantee);
+                END IF;
             END LOOP;
             FOR rows_of IN
                 SELECT v.oid::regclass FROM pg_class v
                  WHERE v.relnamespace = views AND v.relkind = 'v'
                    AND (tenant IS NULL
                      OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = v.oid AND a.attname = 'tenant'))
+                   AND NOT EXISTS (SELECT FROM aclexplode(v.relacl) a WHERE a.grantee = grant_access.grantee)
             LOOP
                 EXECUTE format('GRANT SELECT ON %s TO %s', rows_of, grantee);
             END LOOP;

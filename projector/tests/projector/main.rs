@@ -4,6 +4,7 @@
 
 mod access;
 mod event_days;
+mod hostile;
 mod layout;
 mod measured;
 mod migrations;
@@ -13,6 +14,7 @@ mod queries;
 mod questions;
 mod records;
 mod recount;
+mod roles;
 mod rows;
 mod second_lives;
 mod whole;

@@ -7,10 +7,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, ValueRef as _};
 use uuid::Uuid;
 
-use crate::access::Roles;
 use crate::postgres::database;
 use crate::queries::questions;
 use crate::records::{event_at, piece, report, set_aside};
+use crate::roles::Roles;
 use crate::world::{Given, World};
 
 /// Player, start, minutes, platform, version, how it ended, and each task as

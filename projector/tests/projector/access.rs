@@ -144,3 +144,21 @@ async fn a_start_leaves_alone_what_is_granted_already() {
     assert_eq!(world.rows(catalogue).await, before);
     roles.drop().await;
 }
+
+#[tokio::test]
+async fn a_grant_without_a_sound_tenant_gives_nothing() {
+    let database = database().await;
+    let world = World::new(&database).await;
+    let mut roles = Roles::of(&database);
+    let reader = roles.make("reader").await;
+    let mut owner = PgConnection::connect(&database.url).await.unwrap();
+    for tenant in ["", "Acme", "acme' OR true OR tenant = '", "*", "a tenant"] {
+        refused(&mut owner, &format!("SELECT play.grant_reader('{reader}', '{}')", tenant.replace('\'', "''"))).await;
+    }
+    roles.run(&format!("SELECT play.grant_reader('{reader}', NULL)")).await;
+    assert_eq!(world.count("SELECT count(*) FROM pg_policies WHERE schemaname = 'play_g1'").await, 0);
+    let mut connection = database.connect_as(&reader).await;
+    assert!(tenants(&mut connection, "play.sessions").await.is_err());
+    drop(connection);
+    roles.drop().await;
+}

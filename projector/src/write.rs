@@ -1,11 +1,13 @@
 //! Writes loads until they stand: looks when it is not known, tries again when Postgres is away, gives
 //! up what is another's, finds the record whose value the tables refuse.
 
+mod report;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Component, Shell};
-use eventlog::{AppendError, EventLog, LogError, TopicPartition};
+use eventlog::{AppendError, EventLog, LogError};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
@@ -18,6 +20,8 @@ use crate::metrics;
 use crate::project::project;
 use crate::store::{Expected, Standing, Store};
 
+pub use report::{Report, Stood};
+
 /// An attempt that takes longer is given up: the server may have vanished without a word.
 const ATTEMPT: Duration = Duration::from_mins(1);
 
@@ -28,32 +32,6 @@ pub struct Sink {
     identities: Identities,
     shell: Shell,
     component: Component,
-}
-
-/// What became of a load.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Stretches that stand in the tables.
-    pub written: Vec<Stood>,
-    /// Partitions that another projector has claimed since, with the epoch that was overtaken.
-    pub lost: Vec<(TopicPartition, i64)>,
-    /// Partitions whose rows a crash of the server has put back, with the epoch and the offset to go on from.
-    pub behind: Vec<(TopicPartition, i64, i64)>,
-    /// Whether a drain ran out of time before all of it was written.
-    pub left: bool,
-    /// Whether a claim is gone, so that all partitions have to be claimed anew.
-    pub forgotten: bool,
-}
-
-/// A stretch that stands in the tables.
-#[derive(Clone, Debug)]
-pub struct Stood {
-    /// Of which partition.
-    pub partition: TopicPartition,
-    /// Up to which offset.
-    pub next: i64,
-    /// Time of its newest record, in ms since the epoch.
-    pub newest_ms: Option<i64>,
 }
 
 enum Trouble {
@@ -105,7 +83,7 @@ impl Sink {
             }
             let Err(trouble) = self.attempt(&load).await else {
                 backoff.worked();
-                report.written.extend(load.iter().map(stood));
+                report.written.extend(load.iter().map(Stood::of));
                 continue;
             };
             match trouble {
@@ -196,7 +174,7 @@ impl Sink {
         let mut rest = Vec::new();
         for (slice, standing) in load.into_iter().zip(standings) {
             match standing {
-                Standing::Done => report.written.push(stood(&slice)),
+                Standing::Done => report.written.push(Stood::of(&slice)),
                 Standing::Unmoved => rest.push(slice),
                 standing => report.note(slice.partition, slice.epoch, standing),
             }
@@ -240,30 +218,6 @@ impl Sink {
             }
         }
     }
-}
-
-impl Report {
-    /// Notes how a partition stands that was not written as it should be.
-    fn note(&mut self, partition: TopicPartition, epoch: i64, standing: Standing) {
-        match standing {
-            Standing::Done | Standing::Unmoved => {}
-            Standing::Forgotten => self.forgotten = true,
-            Standing::Behind(next) => {
-                metrics::taken_back();
-                tracing::warn!(%partition, next, "the server lost its latest rows; reading them again");
-                self.behind.push((partition, epoch, next));
-            }
-            Standing::Lost => {
-                metrics::fenced();
-                tracing::warn!(%partition, "given up: another projector has claimed it");
-                self.lost.push((partition, epoch));
-            }
-        }
-    }
-}
-
-fn stood(slice: &Slice) -> Stood {
-    Stood { partition: slice.partition.clone(), next: slice.next, newest_ms: slice.newest_ms() }
 }
 
 /// Makes poison of the one record whose value the tables refuse.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without ends it")]
 
 mod access;
+mod claims;
 mod event_days;
 mod hostile;
 mod layout;

@@ -11,12 +11,15 @@ CREATE OR REPLACE VIEW :"views".sessions WITH (security_invoker = true) AS SELEC
 CREATE OR REPLACE VIEW :"views".session_metrics WITH (security_invoker = true) AS SELECT * FROM :"data".session_metrics;
 CREATE OR REPLACE VIEW :"views".session_tasks WITH (security_invoker = true) AS SELECT * FROM :"data".session_tasks;
 CREATE OR REPLACE VIEW :"views".players WITH (security_invoker = true) AS SELECT * FROM :"data".players;
+CREATE OR REPLACE VIEW :"views".player_days WITH (security_invoker = true) AS SELECT * FROM :"data".player_days;
+CREATE OR REPLACE VIEW :"views".daily_players WITH (security_invoker = true) AS SELECT * FROM :"data".daily_players;
 CREATE OR REPLACE VIEW :"views".skill_evidence WITH (security_invoker = true) AS SELECT * FROM :"data".skill_evidence;
 CREATE OR REPLACE VIEW :"views".activity_by_minute WITH (security_invoker = true) AS SELECT * FROM :"data".activity_by_minute;
 CREATE OR REPLACE VIEW :"views".worker_outcomes WITH (security_invoker = true) AS SELECT * FROM :"data".worker_outcomes;
 CREATE OR REPLACE VIEW :"views".outcomes WITH (security_invoker = true) AS SELECT * FROM :"data".outcomes;
 CREATE OR REPLACE VIEW :"views".live_sessions WITH (security_invoker = true) AS SELECT * FROM :"data".live_sessions;
 CREATE OR REPLACE VIEW :"views".quarantine WITH (security_invoker = true) AS SELECT * FROM :"data".quarantine;
+CREATE OR REPLACE VIEW :"views".second_lives WITH (security_invoker = true) AS SELECT * FROM :"data".second_lives;
 CREATE OR REPLACE VIEW :"views".event_log WITH (security_invoker = true) AS SELECT * FROM :"data".event_log;
 
 CREATE OR REPLACE VIEW :"views".behavioral_features WITH (security_invoker = true) AS
@@ -57,24 +60,44 @@ COMMENT ON COLUMN :"views".behavioral_features.collaboration_indicators IS 'Mess
 COMMENT ON COLUMN :"views".behavioral_features.leadership_indicators IS 'Aligned choices of the skill leadership (leadership_choices). Unit: count.';
 
 CREATE OR REPLACE VIEW :"views".task_stats WITH (security_invoker = true) AS
-SELECT tenant,
-       game,
-       task_id,
-       sum(starts)::bigint      AS starts,
-       sum(completions)::bigint AS completions,
-       sum(attempts)::bigint    AS attempts,
-       sum(successes)::bigint   AS successes,
-       (sum(attempts) - sum(successes))::double precision / nullif(sum(attempts), 0)::double precision AS failure_rate,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY spent_ms) AS median_ms,
-       percentile_cont(0.9) WITHIN GROUP (ORDER BY spent_ms) AS p90_ms,
-       sum(abandons)::bigint    AS abandons,
-       sum(hints)::bigint       AS hints,
-       count(*)                 AS sessions,
-       count(DISTINCT player_id) AS players
-  FROM :"data".session_tasks
- GROUP BY tenant, game, task_id;
+SELECT c.tenant,
+       c.game,
+       c.task_id,
+       c.starts,
+       c.completions,
+       c.attempts,
+       c.successes,
+       (c.attempts - c.successes)::double precision / nullif(c.attempts, 0)::double precision AS failure_rate,
+       -- The values around the place that the quantile falls on, as percentile_cont takes them.
+       (SELECT min(ms) + (max(ms) - min(ms)) * (max(place) - floor(max(place)))
+          FROM (SELECT 0.5::double precision * (c.sessions_timed - 1) AS place) at,
+               LATERAL (SELECT t.spent_ms::double precision AS ms
+                          FROM :"data".session_tasks t
+                         WHERE t.tenant = c.tenant AND t.game = c.game AND t.task_id = c.task_id AND t.spent_ms IS NOT NULL
+                         ORDER BY t.spent_ms
+                        OFFSET greatest(floor(at.place), 0)::bigint
+                         LIMIT (1 + ceil(at.place) - floor(at.place))::bigint) around) AS median_ms,
+       (SELECT min(ms) + (max(ms) - min(ms)) * (max(place) - floor(max(place)))
+          FROM (SELECT 0.9::double precision * (c.sessions_timed - 1) AS place) at,
+               LATERAL (SELECT t.spent_ms::double precision AS ms
+                          FROM :"data".session_tasks t
+                         WHERE t.tenant = c.tenant AND t.game = c.game AND t.task_id = c.task_id AND t.spent_ms IS NOT NULL
+                         ORDER BY t.spent_ms
+                        OFFSET greatest(floor(at.place), 0)::bigint
+                         LIMIT (1 + ceil(at.place) - floor(at.place))::bigint) around) AS p90_ms,
+       c.abandons,
+       c.hints,
+       c.sessions,
+       (SELECT count(*)
+          FROM (SELECT FROM :"data".session_tasks t
+                 WHERE t.tenant = c.tenant AND t.game = c.game AND t.task_id = c.task_id
+                 GROUP BY t.player_id) each) AS players,
+       c.attempts::double precision / nullif(c.successes, 0)::double precision AS attempts_to_success,
+       c.sessions_abandoned::double precision / nullif(c.sessions_started, 0)::double precision AS abandonment_rate,
+       c.hints::double precision / c.sessions::double precision AS hints_per_session
+  FROM :"data".task_counts c;
 
-COMMENT ON VIEW :"views".task_stats IS 'What all play sessions together did on each task.';
+COMMENT ON VIEW :"views".task_stats IS 'What all play sessions together did on each task. median_ms, p90_ms and players are worked out when they are asked for; players costs most, for it goes through the tasks of all sessions.';
 COMMENT ON COLUMN :"views".task_stats.tenant IS 'Whose data it is.';
 COMMENT ON COLUMN :"views".task_stats.game IS 'Which game; behind an @ the environment where that is not live.';
 COMMENT ON COLUMN :"views".task_stats.task_id IS 'The task, as the game names it.';
@@ -89,48 +112,79 @@ COMMENT ON COLUMN :"views".task_stats.abandons IS 'task.abandoned events. Unit: 
 COMMENT ON COLUMN :"views".task_stats.hints IS 'hint.requested events. Unit: count.';
 COMMENT ON COLUMN :"views".task_stats.sessions IS 'Play sessions that touched the task. Unit: count.';
 COMMENT ON COLUMN :"views".task_stats.players IS 'Players who touched the task. Unit: count.';
+COMMENT ON COLUMN :"views".task_stats.attempts_to_success IS 'Attempts / successes: how many attempts one success takes, those of players who never succeed included; null without successes. Unit: ratio.';
+COMMENT ON COLUMN :"views".task_stats.abandonment_rate IS 'Sessions that started the task, abandoned it and never completed it / sessions that started it; null where none did. Unit: ratio.';
+COMMENT ON COLUMN :"views".task_stats.hints_per_session IS 'Hints / sessions that touched the task. Unit: ratio.';
 
-CREATE OR REPLACE VIEW :"views".daily_players WITH (security_invoker = true) AS
-WITH played AS (
-    SELECT tenant, game, player_id, (started_at AT TIME ZONE 'UTC')::date AS day, count(*) AS sessions
-      FROM :"data".sessions
-     WHERE kind = 'play'
-     GROUP BY 1, 2, 3, 4
-), since AS (
-    SELECT *, min(day) OVER (PARTITION BY tenant, game, player_id) AS first_day FROM played
-), cohorts AS (
-    SELECT tenant, game, first_day AS day,
-           count(*) FILTER (WHERE day = first_day)      AS newcomers,
-           count(*) FILTER (WHERE day = first_day + 1)  AS returned_1d,
-           count(*) FILTER (WHERE day = first_day + 7)  AS returned_7d,
-           count(*) FILTER (WHERE day = first_day + 30) AS returned_30d
-      FROM since
-     GROUP BY 1, 2, 3
-), days AS (
-    SELECT tenant, game, day, count(*) AS active, sum(sessions)::bigint AS sessions FROM played GROUP BY 1, 2, 3
-)
-SELECT d.tenant,
-       d.game,
-       d.day,
-       d.active,
-       coalesce(c.newcomers, 0)    AS new,
-       d.sessions,
-       coalesce(c.returned_1d, 0)  AS returned_1d,
-       coalesce(c.returned_7d, 0)  AS returned_7d,
-       coalesce(c.returned_30d, 0) AS returned_30d
-  FROM days d
-  LEFT JOIN cohorts c USING (tenant, game, day);
+CREATE OR REPLACE FUNCTION :"views".funnel(game text, tasks text[], tenant text DEFAULT NULL)
+    RETURNS TABLE (step bigint, task_id text, started bigint, completed bigint, completion_rate double precision, share double precision)
+    LANGUAGE sql STABLE SECURITY INVOKER
+    BEGIN ATOMIC
+        WITH wanted AS (
+            SELECT w.step, w.task FROM unnest(funnel.tasks) WITH ORDINALITY AS w (task, step)
+        ), touched AS (
+            SELECT t.tenant, t.player_id, w.step,
+                   bool_or(t.starts > 0 OR t.completions > 0) AS started,
+                   bool_or(t.completions > 0) AS completed
+              FROM wanted w
+              -- By way of the few tasks there are: each is then found by the index, whoever's it is.
+              JOIN :"data".task_counts c ON c.game = funnel.game AND c.task_id = w.task
+              JOIN :"data".session_tasks t ON t.tenant = c.tenant AND t.game = c.game AND t.task_id = c.task_id
+             WHERE funnel.tenant IS NULL OR c.tenant = funnel.tenant
+             GROUP BY t.tenant, t.player_id, w.step
+        ), passed AS (
+            SELECT s.step, s.started, s.completed,
+                   count(*) FILTER (WHERE s.completed) OVER (PARTITION BY s.tenant, s.player_id ORDER BY s.step)
+                       - s.completed::int AS before
+              FROM touched s
+        ), counted AS (
+            SELECT w.step, w.task,
+                   count(*) FILTER (WHERE p.started)   AS started,
+                   count(*) FILTER (WHERE p.completed) AS completed
+              FROM wanted w
+              LEFT JOIN passed p ON p.step = w.step AND p.before = w.step - 1
+             GROUP BY w.step, w.task
+        )
+        SELECT n.step, n.task, n.started, n.completed,
+               n.completed::double precision / nullif(n.started, 0)::double precision,
+               n.completed::double precision / nullif(first_value(n.started) OVER (ORDER BY n.step), 0)::double precision
+          FROM counted n
+         ORDER BY n.step;
+    END;
 
-COMMENT ON VIEW :"views".daily_players IS 'Who played on each day (UTC, by the start of the session), and which of the day''s new players came back.';
-COMMENT ON COLUMN :"views".daily_players.tenant IS 'Whose data it is.';
-COMMENT ON COLUMN :"views".daily_players.game IS 'Which game; behind an @ the environment where that is not live.';
-COMMENT ON COLUMN :"views".daily_players.day IS 'The day. Unit: date in UTC.';
-COMMENT ON COLUMN :"views".daily_players.active IS 'Players with a play session on that day. Unit: count.';
-COMMENT ON COLUMN :"views".daily_players.new IS 'Those of them who had never played the game before. Unit: count.';
-COMMENT ON COLUMN :"views".daily_players.sessions IS 'Play sessions that started on that day. Unit: count.';
-COMMENT ON COLUMN :"views".daily_players.returned_1d IS 'Of the day''s new players, those active again exactly 1 day later. Unit: count.';
-COMMENT ON COLUMN :"views".daily_players.returned_7d IS 'Of the day''s new players, those active again exactly 7 days later. Unit: count.';
-COMMENT ON COLUMN :"views".daily_players.returned_30d IS 'Of the day''s new players, those active again exactly 30 days later. Unit: count.';
+COMMENT ON FUNCTION :"views".funnel(text, text[], text) IS 'How many players get through these tasks of a game. A row for each task, in the order given: started: players who started or completed it, having completed all before it; completed: those of them who completed it, in whatever session; completion_rate: completed / started; share: completed / started of the first task. Only a tenant''s players where one is named.';
+
+CREATE OR REPLACE FUNCTION :"views".grant_reader(reader regrole, tenant text) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".grant_access(grant_reader.reader, :'views'::regnamespace, false, grant_reader.tenant);
+    END;
+
+COMMENT ON FUNCTION :"views".grant_reader(regrole, text) IS 'Lets a role read the rows of a tenant in all views; called again, of one more tenant. Nothing where either is null. For the owner only.';
+
+CREATE OR REPLACE FUNCTION :"views".grant_reader_of_all_tenants(reader regrole) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".grant_access(grant_reader_of_all_tenants.reader, :'views'::regnamespace, false, NULL);
+    END;
+
+COMMENT ON FUNCTION :"views".grant_reader_of_all_tenants(regrole) IS 'Lets a role read everything, as the dashboard must. For the owner only.';
+
+CREATE OR REPLACE FUNCTION :"views".grant_writer(writer regrole) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".grant_access(grant_writer.writer, :'views'::regnamespace, true, NULL);
+    END;
+
+COMMENT ON FUNCTION :"views".grant_writer(regrole) IS 'Lets a role write rows, as a projector must that does not lay out tables itself. For the owner only.';
+
+CREATE OR REPLACE FUNCTION :"views".revoke_role(grantee regrole) RETURNS void
+    LANGUAGE sql STRICT SECURITY INVOKER
+    BEGIN ATOMIC
+        SELECT :"data".revoke_access(revoke_role.grantee, :'views'::regnamespace);
+    END;
+
+COMMENT ON FUNCTION :"views".revoke_role(regrole) IS 'Takes from a role all that grant_reader, grant_reader_of_all_tenants and grant_writer gave it. For the owner only.';
 
 CREATE OR REPLACE FUNCTION :"views".layout() RETURNS TABLE (generation bigint, views_digest text)
     LANGUAGE sql STABLE SECURITY INVOKER

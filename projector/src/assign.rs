@@ -16,11 +16,21 @@ pub(crate) struct Taken {
     pub(crate) partition: TopicPartition,
     pub(crate) topic: Topic,
     pub(crate) claim: Claim,
+    /// Identity of its topic, of which the rows were made.
+    pub(crate) topic_id: String,
     /// Where to read from: the claim's offset, or the oldest record left where older ones are of no use.
     pub(crate) start: i64,
 }
 
-/// Takes these partitions over; none of them when a drain ran out of time meanwhile.
+/// What became of partitions that were to be taken over.
+pub(crate) enum Takeover {
+    /// They are; none of them when a drain ran out of time meanwhile.
+    Done(Vec<Taken>),
+    /// The tables have to be opened again first, for this reason.
+    Outdated(String),
+}
+
+/// Takes these partitions over.
 ///
 /// # Errors
 /// When the log does not go on where the rows end.
@@ -30,23 +40,24 @@ pub(crate) async fn take_over(
     topics: &Topics,
     partitions: Vec<TopicPartition>,
     backoff: &mut Backoff,
-) -> anyhow::Result<Vec<Taken>> {
+) -> anyhow::Result<Takeover> {
     loop {
         let why = match try_take_over(log, store, topics, &partitions).await {
             Ok(taken) => {
                 backoff.worked();
-                return Ok(taken);
+                return Ok(Takeover::Done(taken));
             }
             Err(Trouble::Log(error @ LogError::Unavailable(_))) => error.to_string(),
             Err(Trouble::Store(error @ StoreError::Away(_))) => {
                 metrics::retried(error.sqlstate());
                 error.to_string()
             }
+            Err(Trouble::Store(StoreError::Outdated(why))) => return Ok(Takeover::Outdated(why)),
             Err(Trouble::Log(error)) => return Err(error.into()),
             Err(Trouble::Store(error)) => return Err(error.into()),
         };
         if !backoff.pause(&why).await {
-            return Ok(Vec::new());
+            return Ok(Takeover::Done(Vec::new()));
         }
     }
 }
@@ -85,6 +96,7 @@ async fn try_take_over(
         partition: place.clone(),
         topic,
         claim,
+        topic_id: wanted.topic_id,
         start: claim.next_offset.max(wanted.range.low),
     });
     Ok(taken.collect())

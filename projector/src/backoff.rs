@@ -1,4 +1,4 @@
-//! Waiting between attempts: longer each time, with jitter, and not for ever once a drain has begun.
+//! Waiting: between attempts longer each time, with jitter; and not for ever once a drain has begun.
 
 use std::time::Duration;
 
@@ -10,6 +10,10 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
 /// So long after a drain began, what still fails is left: nothing is lost, the offsets tell.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// So long what is under way may still take when a drain begins.
+const LAST: Duration = Duration::from_secs(5);
+/// How often a loop that waits for one thing says that it turns.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Waits between attempts of one thing.
 pub(crate) struct Backoff {
@@ -59,6 +63,29 @@ impl Backoff {
             self.component.ready();
             self.failed = false;
             self.delays = delays();
+        }
+    }
+}
+
+/// What comes of `work`, which has limits of its own; none when the process drains and it does not end soon: a server
+/// that does not answer at all holds nobody up. Whoever waits here turns.
+pub(crate) async fn unless_draining<T>(
+    shell: &Shell,
+    component: &Component,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let patience = async {
+        shell.shutdown.draining().await;
+        tokio::time::sleep(LAST).await;
+    };
+    let mut turn = tokio::time::interval(TURN);
+    tokio::pin!(work, patience);
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut work => return Some(outcome),
+            () = &mut patience => return None,
+            _ = turn.tick() => component.beat(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Config {
     /// Fills event_log, one row an event; for moderate volume
     #[arg(long)]
     pub event_log: bool,
-    /// Settings by tenant and game, the file that all daemons share; days are counted in UTC as yet
+    /// Settings by tenant and game, the file that all daemons share; here they say in which time zone days are counted
     #[arg(long, value_name = "FILE")]
     pub games: Option<PathBuf>,
     /// Group of projectors that share the partitions
@@ -62,7 +62,8 @@ pub struct Process {
 impl Daemon for Process {
     const NAME: &'static str = "projector";
     const OPS: &'static str = "127.0.0.1:9103";
-    const ABOUT: &'static str = "Materialises read models into Postgres";
+    const ABOUT: &'static str =
+        "Materialises read models into Postgres. `projector status`, with the same flags, tells how far they are";
 
     fn check(&self) -> Result<(), String> {
         self.config.games().map(drop).map_err(|error| format!("{error:#}"))

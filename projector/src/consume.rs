@@ -4,44 +4,47 @@
 //! for and a lone record waits a few milliseconds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use daemon::{Component, Shell};
 use eventlog::{EventLog, GroupOptions, LogError, Membership};
-use tokio::time::sleep;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, unless_draining};
 use crate::config::Config;
 use crate::error::StoreError;
 use crate::member::{End, Member};
+use crate::metrics;
 use crate::store::Store;
 use crate::topics::Topics;
 use crate::write::Sink;
 
-/// So long a start under way may still take when a drain begins.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Runs until the shell tells to drain.
-pub(crate) async fn run(config: &Config, log: &dyn EventLog, shell: &Shell) -> anyhow::Result<()> {
+pub(crate) async fn run(config: &Config, log: &Arc<dyn EventLog>, shell: &Shell) -> anyhow::Result<()> {
     let component = shell.health.component("projector");
     let topics = Topics::of(config);
     let mut backoff = Backoff::new(shell, &component);
-    let opened = open(config, log, shell, &component, &topics, &mut backoff);
-    let Some(sink) = unless_draining(shell, opened).await? else { return Ok(()) };
-    let sink = Arc::new(sink);
     let mut announced = false;
     loop {
-        let joined = join(config, log, &topics, &mut backoff);
-        let Some(membership) = unless_draining(shell, joined).await? else { return Ok(()) };
+        // Anew for every membership: tables may have been laid out anew, or the views show others.
+        let begun = async {
+            let Some(sink) = open(config, log, shell, &component, &topics, &mut backoff).await? else {
+                return Ok(None);
+            };
+            let joined = join(config, &**log, &topics, &mut backoff).await?;
+            anyhow::Ok(joined.map(|membership| (sink, membership)))
+        };
+        let Some((sink, membership)) = unless_draining(shell, &component, begun).await.transpose()?.flatten() else {
+            return Ok(());
+        };
         component.ready();
         if !announced {
             shell.ready.announce()?;
             announced = true;
         }
-        let member = Member::new(log, &topics, Arc::clone(&sink), shell, &component, membership);
+        let member = Member::new(log, &topics, Arc::new(sink), shell, &component, membership);
         match member.run().await? {
             End::Drained => return Ok(()),
             End::Dropped(why) => {
+                metrics::rejoined();
                 if !backoff.pause(&why).await {
                     return Ok(());
                 }
@@ -50,27 +53,10 @@ pub(crate) async fn run(config: &Config, log: &dyn EventLog, shell: &Shell) -> a
     }
 }
 
-/// What comes of it; none when the process drains and it does not end soon: a server that does not
-/// answer at all holds nobody up.
-async fn unless_draining<T>(
-    shell: &Shell,
-    work: impl Future<Output = anyhow::Result<Option<T>>>,
-) -> anyhow::Result<Option<T>> {
-    let patience = async {
-        shell.shutdown.draining().await;
-        sleep(PATIENCE).await;
-    };
-    tokio::select! {
-        biased;
-        outcome = work => outcome,
-        () = patience => Ok(None),
-    }
-}
-
 /// Opens tables and topics, waiting for both; none when told to drain meanwhile.
 async fn open(
     config: &Config,
-    log: &dyn EventLog,
+    log: &Arc<dyn EventLog>,
     shell: &Shell,
     component: &Component,
     topics: &Topics,
@@ -78,17 +64,20 @@ async fn open(
 ) -> anyhow::Result<Option<Sink>> {
     loop {
         let why = match Store::open(config).await {
-            Ok(store) => match ready_topics(log, topics).await {
+            Ok(store) => match ready_topics(&**log, topics).await {
                 Ok(()) => {
                     let quarantine = topics.quarantine().to_owned();
-                    match Sink::open(store, log, quarantine, shell, component).await {
+                    match Sink::open(store, Arc::clone(log), quarantine, shell, component).await {
                         Ok(sink) => return Ok(Some(sink)),
                         Err(error) => waitable(error)?,
                     }
                 }
                 Err(error) => waitable(error)?,
             },
-            Err(error @ StoreError::Away(_)) => error.to_string(),
+            Err(error @ StoreError::Away(_)) => {
+                metrics::retried(error.sqlstate());
+                error.to_string()
+            }
             Err(error) => return Err(error.into()),
         };
         if shell.shutdown.is_draining() || !backoff.pause(&why).await {

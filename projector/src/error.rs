@@ -14,12 +14,20 @@ pub enum StoreError {
     /// Another projector has claimed a partition since, or the log stands elsewhere.
     #[error("a partition has been claimed by another projector")]
     Fenced,
+    /// The tables have been laid out anew since they were opened: open them again.
+    #[error("{0}")]
+    Outdated(String),
     /// A person must act; the message says how.
     #[error("{0}")]
     Fatal(String),
 }
 
 impl StoreError {
+    /// Away, for a reason that no server told.
+    pub(crate) fn away(kind: std::io::ErrorKind, why: impl Into<String>) -> Self {
+        Self::Away(sqlx::Error::Io(std::io::Error::new(kind, why.into())))
+    }
+
     /// The SQLSTATE behind it, for metrics; a word of our own where there is none.
     pub fn sqlstate(&self) -> String {
         match self {
@@ -28,6 +36,7 @@ impl StoreError {
                 code.map_or_else(|| "connection".to_owned(), std::borrow::Cow::into_owned)
             }
             Self::Fenced => "fenced".to_owned(),
+            Self::Outdated(_) => "outdated".to_owned(),
             Self::Fatal(_) => "fatal".to_owned(),
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use eventlog::TopicPartition;
 
-use crate::metrics;
+use crate::ends::Ends;
+use crate::metrics::{self, Lag};
 
 /// What is known of one partition.
 #[derive(Default)]
@@ -14,6 +15,8 @@ struct Line {
     waiting_since_ms: Option<i64>,
     /// Up to which offset it has been read.
     read_to: i64,
+    /// Up to which offset it stands in the tables.
+    stands_to: i64,
 }
 
 /// How far owned partitions are behind.
@@ -24,8 +27,9 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    pub(crate) fn own(&mut self, partition: TopicPartition) {
-        self.lines.insert(partition, Line::default());
+    /// A partition is owned from now on, and stands in the tables up to `next`.
+    pub(crate) fn own(&mut self, partition: TopicPartition, next: i64) {
+        self.lines.insert(partition, Line { stands_to: next, ..Line::default() });
     }
 
     pub(crate) fn disown(&mut self, partition: &TopicPartition) {
@@ -44,24 +48,23 @@ impl Freshness {
     pub(crate) fn stand(&mut self, partition: &TopicPartition, next: i64, newest_ms: Option<i64>) {
         self.newest_ms = self.newest_ms.max(newest_ms);
         if let Some(line) = self.lines.get_mut(partition) {
+            line.stands_to = next;
             // What was read since waits from about this time on.
             line.waiting_since_ms = if next >= line.read_to { None } else { newest_ms.or(line.waiting_since_ms) };
         }
     }
 
     /// Tells the metrics how it stands at this time.
-    pub(crate) fn publish(&self, topics: &[Arc<str>], now_ms: i64) {
-        let mut owned: BTreeMap<&str, (u32, Option<i64>)> = topics.iter().map(|topic| (&**topic, (0, None))).collect();
+    pub(crate) fn publish(&self, topics: &[Arc<str>], ends: &Ends, now_ms: i64) {
+        let mut owned: BTreeMap<&str, Lag> = topics.iter().map(|topic| (&**topic, Lag::default())).collect();
         for (partition, line) in &self.lines {
-            let (partitions, oldest) = owned.entry(&partition.topic).or_default();
-            *partitions += 1;
-            *oldest = match (*oldest, line.waiting_since_ms) {
-                (Some(one), Some(other)) => Some(one.min(other)),
-                (one, other) => one.or(other),
-            };
+            let lag = owned.entry(&partition.topic).or_default();
+            lag.partitions += 1;
+            lag.records += ends.behind(partition, line.stands_to);
+            lag.seconds = lag.seconds.max(line.waiting_since_ms.map_or(0.0, |since| seconds(now_ms - since)));
         }
-        for (topic, (partitions, oldest)) in owned {
-            metrics::lag(topic, partitions, oldest.map_or(0.0, |oldest| seconds(now_ms - oldest)));
+        for (topic, lag) in owned {
+            metrics::lag(topic, lag);
         }
         if let Some(newest) = self.newest_ms {
             metrics::newest_age(seconds(now_ms - newest));
@@ -83,7 +86,8 @@ mod tests {
     fn lag_ends_when_all_that_was_read_stands() {
         let partition = TopicPartition::new("play.sessions", 0);
         let mut freshness = Freshness::default();
-        freshness.own(partition.clone());
+        freshness.own(partition.clone(), 3);
+        assert_eq!(freshness.lines[&partition].stands_to, 3);
         freshness.read(&partition, 10, Some(1_000));
         freshness.read(&partition, 20, Some(2_000));
         assert_eq!(freshness.lines[&partition].waiting_since_ms, Some(1_000));

@@ -6,10 +6,12 @@ mod backoff;
 pub mod config;
 mod consume;
 pub mod decode;
+mod ends;
 pub mod error;
 pub mod figures;
 mod freshness;
 mod hint;
+mod identity;
 pub mod jsonb;
 mod listing;
 pub mod load;
@@ -18,6 +20,7 @@ pub mod metrics;
 mod pending;
 pub mod project;
 pub mod set_aside;
+pub mod status;
 pub mod store;
 mod topics;
 pub mod write;
@@ -37,5 +40,5 @@ pub use config::{Config, Process, SchemaName};
 /// (Postgres or the log away) is waited for.
 pub async fn run(config: Config, log: Arc<dyn EventLog>, shell: Shell) -> anyhow::Result<()> {
     metrics::describe();
-    consume::run(&config, &*log, &shell).await
+    consume::run(&config, &log, &shell).await
 }

@@ -7,6 +7,10 @@ use daemon::Shell;
 use projector::Process;
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "status") {
+        return projector::status::main(words.collect());
+    }
     daemon::start(async |Process { config, kafka }: Process, shell: Shell| {
         let log = kafka.open("projector")?;
         projector::run(config, Arc::new(log), shell).await

@@ -1,10 +1,11 @@
 //! A member of the group at work: what it owns, what waits, what is being written.
 
+mod loads;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use daemon::{Component, Shell};
 use eventlog::{Batch, EventLog, GroupEvent, LogError, Membership, TopicPartition};
 use schemas::record::VERSION;
@@ -12,18 +13,22 @@ use schemas::topics::Topic;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::assign::{Taken, take_over};
-use crate::backoff::Backoff;
+use crate::assign::{Taken, Takeover, take_over};
+use crate::backoff::{Backoff, unless_draining};
 use crate::decode::decode;
+use crate::ends::Ends;
 use crate::freshness::Freshness;
 use crate::hint::Hint;
 use crate::load::Entry;
 use crate::pending::Pending;
 use crate::topics::Topics;
 use crate::write::{Report, Sink};
+use loads::finished;
 
 /// How often metrics and health are told.
 const TICK: Duration = Duration::from_secs(1);
+/// How often it is looked whether all that was written still stands.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long a revocation waits for the load under way; the epoch protects what comes after.
 const LET_GO: Duration = Duration::from_secs(10);
 /// How long a drain waits for what is being written; then for the group to be left.
@@ -40,7 +45,7 @@ pub(crate) enum End {
 
 /// A member of the group.
 pub(crate) struct Member<'a> {
-    log: &'a dyn EventLog,
+    log: &'a Arc<dyn EventLog>,
     topics: &'a Topics,
     sink: Arc<Sink>,
     shell: &'a Shell,
@@ -54,7 +59,10 @@ pub(crate) struct Member<'a> {
     /// Why this membership must end and another be begun.
     over: Option<String>,
     freshness: Freshness,
+    ends: Ends,
     hint: Hint,
+    /// When to look how the partitions stand.
+    look: Instant,
 }
 
 /// A partition that this member reads.
@@ -69,7 +77,7 @@ struct Owned {
 
 impl<'a> Member<'a> {
     pub(crate) fn new(
-        log: &'a dyn EventLog,
+        log: &'a Arc<dyn EventLog>,
         topics: &'a Topics,
         sink: Arc<Sink>,
         shell: &'a Shell,
@@ -90,7 +98,9 @@ impl<'a> Member<'a> {
             left: false,
             over: None,
             freshness: Freshness::default(),
+            ends: Ends::new(Arc::clone(log)),
             hint,
+            look: Instant::now() + LOOK,
         }
     }
 
@@ -115,6 +125,8 @@ impl<'a> Member<'a> {
                 _ = tick.tick() => self.tell(),
                 event = self.membership.next(), if self.pending.has_room() => match event {
                     Ok(event) => self.take(event).await?,
+                    // Snapshots of a day ago are of no use: a new claim goes on from what is left.
+                    Err(error @ LogError::OutOfRange { .. }) if self.may_skip(&error) => self.over = Some(error.to_string()),
                     Err(error @ (LogError::Fatal(_) | LogError::Unavailable(_))) => self.over = Some(error.to_string()),
                     Err(error) => return Err(error.into()),
                 },
@@ -152,11 +164,20 @@ impl<'a> Member<'a> {
 
     async fn own(&mut self, partitions: Vec<TopicPartition>) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(self.shell, self.component);
-        let taken = take_over(self.log, self.sink.store(), self.topics, partitions, &mut backoff).await?;
-        for Taken { partition, topic, claim, start } in taken {
+        let work = Box::pin(take_over(&**self.log, self.sink.store(), self.topics, partitions, &mut backoff));
+        let taken = match unless_draining(self.shell, self.component, work).await.transpose()? {
+            Some(Takeover::Done(taken)) => taken,
+            Some(Takeover::Outdated(why)) => {
+                self.over = Some(why);
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
+        for Taken { partition, topic, topic_id, claim, start } in taken {
             tracing::info!(%partition, start, epoch = claim.epoch, "taken over");
+            self.sink.know(&partition.topic, &topic_id);
             self.fetch_from(&partition, start)?;
-            self.freshness.own(partition.clone());
+            self.freshness.own(partition.clone(), claim.next_offset);
             let owned = Owned { topic, epoch: claim.epoch, handed: claim.next_offset, position: start };
             self.owned.insert(partition, owned);
         }
@@ -207,69 +228,18 @@ impl<'a> Member<'a> {
         self.pending.extend(partition, owned.epoch, owned.handed, owned.position, entries);
     }
 
-    /// Hands all that waits to the sink.
-    fn hand_over(&mut self) {
-        let load = self.pending.take();
-        for slice in &load {
-            if let Some(owned) = self.owned.get_mut(&slice.partition) {
-                owned.handed = slice.next;
-            }
-        }
-        let sink = Arc::clone(&self.sink);
-        self.writing = Some(tokio::spawn(async move { sink.write(load).await }));
-    }
-
-    /// Takes note of what became of a load. Where a claim is gone, so is this membership.
-    fn settle(&mut self, report: Report) -> anyhow::Result<()> {
-        self.left |= report.left;
-        for stood in report.written {
-            self.freshness.stand(&stood.partition, stood.next, stood.newest_ms);
-            if self.owned.contains_key(&stood.partition) {
-                self.hint.stands(stood.partition, stood.next);
-            }
-        }
-        for (partition, epoch) in report.lost {
-            // It may have been claimed anew meanwhile; only the overtaken claim is given up.
-            if self.owned.get(&partition).is_some_and(|owned| owned.epoch == epoch) {
-                self.owned.remove(&partition);
-                self.pending.remove(&partition);
-                self.freshness.disown(&partition);
-                self.hint.forget(&partition);
-                // The group gives it to this one, and another has claimed it: one that woke up late, or
-                // the group knows better by now. Who joins again gets its share and claims it anew.
-                self.over = Some(format!("another projector has claimed {partition}"));
-            }
-        }
-        for (partition, epoch, next) in report.behind {
-            if let Some(owned) = self.owned.get_mut(&partition).filter(|owned| owned.epoch == epoch) {
-                owned.handed = next;
-                owned.position = next;
-                self.pending.remove(&partition);
-                self.fetch_from(&partition, next)?;
-            }
-        }
-        if report.forgotten {
-            self.over = Some("the server lost the claims of this projector".to_owned());
-        }
-        Ok(())
-    }
-
     fn tell(&mut self) {
         self.component.beat();
-        self.freshness.publish(&self.topics.names(), self.shell.clock.now_ms());
+        if self.writing.is_none() && self.over.is_none() && self.look <= Instant::now() {
+            self.look_after();
+        }
+        self.ends.ask(self.owned.keys());
+        self.freshness.publish(&self.topics.names(), &self.ends, self.shell.clock.now_ms());
         self.hint.give();
     }
 
-    /// Waits for the load under way, at most so long.
-    async fn finish_writing(&mut self, at_most: Duration) -> anyhow::Result<()> {
-        let Some(mut writing) = self.writing.take() else { return Ok(()) };
-        if let Ok(outcome) = timeout(at_most, &mut writing).await {
-            self.settle(outcome.context("writing a load broke off")??)?;
-        } else {
-            // It may stand yet or not; the offsets tell whoever comes next.
-            self.writing = Some(writing);
-        }
-        Ok(())
+    fn may_skip(&self, error: &LogError) -> bool {
+        matches!(error, LogError::OutOfRange { topic, .. } if self.topics.named(topic) == Some(Topic::Live))
     }
 
     /// Writes what has been read and leaves.
@@ -296,13 +266,5 @@ impl<'a> Member<'a> {
             Err(_) => tracing::info!("the group did not answer; it will miss this projector by itself"),
         }
         Ok(End::Drained)
-    }
-}
-
-/// The outcome of the load under way.
-async fn finished(writing: &mut Option<JoinHandle<anyhow::Result<Report>>>) -> anyhow::Result<Report> {
-    match writing {
-        Some(writing) => writing.await.context("writing a load broke off")?,
-        None => std::future::pending().await,
     }
 }

@@ -3,13 +3,20 @@
 use eventlog::{Headers, NewRecord, Record, TopicPartition};
 use schemas::record::header;
 use schemas::record::quarantine::{self, Reason};
-use schemas::topics::partition;
+use schemas::topics::{Topic, partition};
 use schemas::{FieldError, Game, Tenant, Timestamp, topics};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::decode::SetAside;
 use crate::jsonb;
+
+/// Bytes beside a record's own in the quarantine: key, headers, what the log adds.
+const BESIDE: usize = 64 << 10;
+/// The most of a record's own bytes that the quarantine takes. Compressed, a topic holds larger ones than its limit says.
+const MOST: usize = Topic::Quarantine.max_message_bytes() as usize - BESIDE;
+/// The most of a reason's words: they may quote the record.
+const WORDS: usize = 1_000;
 
 /// Reads a record of the quarantine. Never fails: what was set aside once must not be lost here.
 pub fn read(record: &Record) -> SetAside {
@@ -44,7 +51,8 @@ fn errors(header: &[u8]) -> String {
     }
 }
 
-/// The record that sets `origin` aside: its bytes, why, and where it lies.
+/// The record that sets `origin` aside: its bytes, why, and where it lies. What is larger than the quarantine takes is
+/// kept by its beginning, and that is told: the whole lies where it came from.
 pub fn record(
     origin: &Record,
     place: &TopicPartition,
@@ -54,8 +62,14 @@ pub fn record(
     partitions: i32,
 ) -> NewRecord {
     let key = owner(origin);
+    let value = origin.value.clone().unwrap_or_default();
+    let mut errors = vec![FieldError::of_record(reason.as_str(), beginning(why))];
+    if value.len() > MOST {
+        let told = format!("only the first {MOST} of its {} bytes are kept here", value.len());
+        errors.push(FieldError::of_record("too_large", &told));
+    }
     let told = quarantine::Headers {
-        errors: vec![FieldError::of_record(reason.as_str(), why)],
+        errors,
         origin: Some(quarantine::Origin {
             topic: place.topic.to_string(),
             partition: place.partition,
@@ -67,9 +81,17 @@ pub fn record(
     NewRecord {
         partition: TopicPartition::new(topic, partition(key.as_bytes(), partitions)),
         key: key.into(),
-        value: Some(origin.value.clone().unwrap_or_default()),
+        value: Some(value.slice(..value.len().min(MOST))),
         headers: Headers::from_pairs(pairs.iter().map(|(name, value)| (*name, &**value))),
         timestamp_ms: origin.timestamp_ms,
+    }
+}
+
+/// A text's first characters.
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(WORDS) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -120,6 +142,20 @@ mod tests {
         assert_eq!(row.errors.as_deref(), Some(r#"[{"pointer":"","code":"poison","message":"no"}]"#));
         assert_eq!(&row.raw[..], b"{\"tenant\":\"acme\",\"game\":\"demo\",\"v\":\"?\"}");
         assert_eq!(row.received_at.to_string(), "2026-01-05T08:12:31.204Z");
+    }
+
+    #[test]
+    fn what_is_larger_than_the_quarantine_takes_is_kept_by_its_beginning() {
+        let place = TopicPartition::new("play.sessions", 3);
+        let large = origin(&"x".repeat(9 << 20));
+        let new = record(&large, &place, Reason::Poison, &"é".repeat(9 << 20), "play.quarantine", 4);
+        let headers: usize = new.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let size = new.value.as_ref().unwrap().len() + new.key.len() + headers;
+        assert!(size + 1_000 < Topic::Quarantine.max_message_bytes() as usize, "{size}");
+        let row = written(&large);
+        assert_eq!(row.raw.len(), MOST);
+        assert!(row.errors.unwrap().contains(&format!("only the first {MOST} of its {} bytes", 9 << 20)));
+        assert_eq!(row.origin.2, Some(7));
     }
 
     #[test]

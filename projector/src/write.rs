@@ -1,20 +1,26 @@
 //! Writes loads until they stand: looks when it is not known, tries again when Postgres is away, gives
 //! up what is another's, finds the record whose value the tables refuse.
 
+mod report;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Component, Shell};
-use eventlog::{AppendError, EventLog, LogError, TopicPartition};
+use eventlog::{AppendError, EventLog, LogError};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::decode::Told;
 use crate::error::StoreError;
+use crate::identity::{Doubt, Identities};
 use crate::listing::Listing;
 use crate::load::{Slice, halve};
 use crate::metrics;
 use crate::project::project;
-use crate::store::{Standing, Store};
+use crate::store::{Expected, Standing, Store};
+
+pub use report::{Report, Stood};
 
 /// An attempt that takes longer is given up: the server may have vanished without a word.
 const ATTEMPT: Duration = Duration::from_mins(1);
@@ -23,39 +29,17 @@ const ATTEMPT: Duration = Duration::from_mins(1);
 pub struct Sink {
     store: Store,
     listing: Listing,
+    identities: Identities,
     shell: Shell,
     component: Component,
 }
 
-/// What became of a load.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Stretches that stand in the tables.
-    pub written: Vec<Stood>,
-    /// Partitions that another projector has claimed since, with the epoch that was overtaken.
-    pub lost: Vec<(TopicPartition, i64)>,
-    /// Partitions whose rows a crash of the server has put back, with the epoch and the offset to go on from.
-    pub behind: Vec<(TopicPartition, i64, i64)>,
-    /// Whether a drain ran out of time before all of it was written.
-    pub left: bool,
-    /// Whether a claim is gone, so that all partitions have to be claimed anew.
-    pub forgotten: bool,
-}
-
-/// A stretch that stands in the tables.
-#[derive(Clone, Debug)]
-pub struct Stood {
-    /// Of which partition.
-    pub partition: TopicPartition,
-    /// Up to which offset.
-    pub next: i64,
-    /// Time of its newest record, in ms since the epoch.
-    pub newest_ms: Option<i64>,
-}
-
 enum Trouble {
     Store(StoreError),
+    /// The quarantine does not take a refused record.
     Log(AppendError),
+    /// The log does not say whether the records are of the right topics.
+    Doubt(String),
 }
 
 impl Sink {
@@ -65,18 +49,24 @@ impl Sink {
     /// When the quarantine topic cannot be used.
     pub async fn open(
         store: Store,
-        log: &dyn EventLog,
+        log: Arc<dyn EventLog>,
         quarantine: String,
         shell: &Shell,
         component: &Component,
     ) -> Result<Self, LogError> {
-        let listing = Listing::open(log, quarantine).await?;
-        Ok(Self { store, listing, shell: shell.clone(), component: component.clone() })
+        let listing = Listing::open(&*log, quarantine).await?;
+        let identities = Identities::new(log);
+        Ok(Self { store, listing, identities, shell: shell.clone(), component: component.clone() })
     }
 
     /// The tables.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The rows of a topic were made from the one of this identity: records of no other are written.
+    pub(crate) fn know(&self, topic: &Arc<str>, id: &str) {
+        self.identities.know(topic, id);
     }
 
     /// Writes a load; what is in no list of the answer was left, because a drain ran out of time.
@@ -93,11 +83,12 @@ impl Sink {
             }
             let Err(trouble) = self.attempt(&load).await else {
                 backoff.worked();
-                report.written.extend(load.iter().map(stood));
+                report.written.extend(load.iter().map(Stood::of));
                 continue;
             };
             match trouble {
                 Trouble::Store(StoreError::Fatal(why)) => anyhow::bail!(why),
+                Trouble::Store(StoreError::Outdated(_)) => return Ok(Report { forgotten: true, ..report }),
                 Trouble::Store(error @ StoreError::Value(_)) => match halve(load) {
                     Ok((first, second)) => loads.extend([second, first]),
                     Err(single) => loads.push(poisoned(single, &error)?),
@@ -125,18 +116,24 @@ impl Sink {
     /// offsets go past it, then COMMIT.
     async fn attempt(&self, load: &[Slice]) -> Result<(), Trouble> {
         let start = Instant::now();
+        // All of it has been read; the answer is needed before the COMMIT only.
+        let same_topics = tokio::spawn(self.identities.ask(load));
         let write = async {
             let mut transaction = self.store.begin(load).await?;
             let known = transaction.known(load).await?;
             let changes = project(load, &known);
             let rows = transaction.apply(&changes).await?;
+            same_topics.await.map_err(|error| Doubt::Unknown(error.to_string())).flatten()?;
             self.listing.list(&changes.refused).await?;
             transaction.commit().await?;
             Ok(rows)
         };
-        let late = |_| Trouble::Store(StoreError::Away(sqlx::Error::PoolTimedOut));
+        let late = |_| {
+            let why = format!("a load was not written within {} s", ATTEMPT.as_secs());
+            Trouble::Store(StoreError::away(std::io::ErrorKind::TimedOut, why))
+        };
         let rows = tokio::time::timeout(ATTEMPT, write).await.map_err(late).flatten()?;
-        metrics::written(&rows, start.elapsed());
+        metrics::written(&rows, load.iter().map(|slice| slice.entries.len()).sum(), start.elapsed());
         for slice in load {
             metrics::records(&slice.partition.topic, slice.entries.len());
         }
@@ -156,6 +153,10 @@ impl Sink {
                 metrics::retried("log".to_owned());
                 backoff.pause(&format!("the quarantine does not take a refused record: {error}")).await
             }
+            Trouble::Doubt(why) => {
+                metrics::retried("log".to_owned());
+                backoff.pause(why).await
+            }
         }
     }
 
@@ -167,9 +168,47 @@ impl Sink {
         report: &mut Report,
         backoff: &mut Backoff,
     ) -> anyhow::Result<Option<Vec<Slice>>> {
-        let standings = loop {
-            match self.store.standing(&load).await {
-                Ok(standings) => break standings,
+        let Some(standings) = self.until_answered(backoff, || self.store.standing(&load)).await? else {
+            return Ok(None);
+        };
+        let mut rest = Vec::new();
+        for (slice, standing) in load.into_iter().zip(standings) {
+            match standing {
+                Standing::Done => report.written.push(Stood::of(&slice)),
+                Standing::Unmoved => rest.push(slice),
+                standing => report.note(slice.partition, slice.epoch, standing),
+            }
+        }
+        Ok(Some(rest))
+    }
+
+    /// Looks how partitions stand of which no load is under way: rows that the server acknowledged and lost in a crash
+    /// are missed although no record comes after them, and so is a claim.
+    ///
+    /// # Errors
+    /// When a person must act.
+    pub async fn look_after(&self, expected: Vec<Expected>) -> anyhow::Result<Report> {
+        let mut report = Report::default();
+        let mut backoff = Backoff::new(&self.shell, &self.component);
+        let Some(standings) = self.until_answered(&mut backoff, || self.store.look(&expected)).await? else {
+            return Ok(Report { left: true, ..report });
+        };
+        for (expected, standing) in expected.into_iter().zip(standings) {
+            report.note(expected.partition, expected.epoch, standing);
+        }
+        backoff.worked();
+        Ok(report)
+    }
+
+    /// The answer to a question, however often it has to be asked; none when a drain ran out of time.
+    async fn until_answered<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        backoff: &mut Backoff,
+        ask: impl Fn() -> F,
+    ) -> anyhow::Result<Option<T>> {
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(Some(answer)),
                 Err(StoreError::Fatal(why)) => anyhow::bail!(why),
                 Err(error) => {
                     if !self.waited(&Trouble::Store(error), backoff).await {
@@ -177,30 +216,8 @@ impl Sink {
                     }
                 }
             }
-        };
-        let mut rest = Vec::new();
-        for (slice, standing) in load.into_iter().zip(standings) {
-            match standing {
-                Standing::Done => report.written.push(stood(&slice)),
-                Standing::Unmoved => rest.push(slice),
-                Standing::Forgotten => report.forgotten = true,
-                Standing::Behind(next) => {
-                    tracing::warn!(partition = %slice.partition, next, "the server lost its latest rows; reading them again");
-                    report.behind.push((slice.partition, slice.epoch, next));
-                }
-                Standing::Lost => {
-                    metrics::fenced();
-                    tracing::warn!(partition = %slice.partition, "given up: another projector has claimed it");
-                    report.lost.push((slice.partition, slice.epoch));
-                }
-            }
         }
-        Ok(Some(rest))
     }
-}
-
-fn stood(slice: &Slice) -> Stood {
-    Stood { partition: slice.partition.clone(), next: slice.next, newest_ms: slice.newest_ms() }
 }
 
 /// Makes poison of the one record whose value the tables refuse.
@@ -218,6 +235,15 @@ fn poisoned(mut single: Vec<Slice>, error: &StoreError) -> anyhow::Result<Vec<Sl
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Doubt> for Trouble {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Unknown(why) => Self::Doubt(why),
+            Doubt::Other(why) => Self::Store(StoreError::Fatal(why)),
+        }
     }
 }
 

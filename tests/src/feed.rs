@@ -103,6 +103,12 @@ impl Feed {
         Ok(mark)
     }
 
+    /// Sends bytes as they are, now; their mark.
+    #[expect(clippy::disallowed_methods, reason = "in place of a daemon's clock")]
+    pub fn raw_now(&self, key: &[u8], value: Option<&[u8]>) -> anyhow::Result<usize> {
+        self.raw(key, value, chrono::Utc::now().timestamp_millis())
+    }
+
     fn send(&self, key: &[u8], value: Option<&[u8]>, received_at: i64, mark: usize) -> anyhow::Result<()> {
         let partition = topics::partition(key, self.partitions);
         let mut record =

@@ -13,6 +13,7 @@ pub mod kafka;
 pub mod observe;
 pub mod play;
 pub mod player;
+pub mod postgres_proxy;
 pub mod process;
 pub mod proxy;
 pub mod remains;

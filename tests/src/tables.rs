@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -30,6 +30,12 @@ impl Tables {
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.with_context(|| sql.to_owned())
     }
 
+    /// The rows of a query, each as one JSON object. `sql` comes from the test itself.
+    pub async fn rows(&self, sql: &str) -> anyhow::Result<Vec<Value>> {
+        let query = format!("SELECT to_jsonb(r) FROM ({sql}) r");
+        sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&self.pool).await.with_context(|| sql.to_owned())
+    }
+
     /// Waits until a query gives this number.
     pub async fn wait_for(&self, sql: &str, wanted: i64) -> anyhow::Result<()> {
         let began = Instant::now();
@@ -44,6 +50,16 @@ impl Tables {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Waits until a query gives more than this number.
+    pub async fn number_above(&self, sql: &str, floor: i64) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while self.number(sql).await? <= floor {
+            ensure!(began.elapsed() < PATIENCE, "after {PATIENCE:?} `{sql}` gives no more than {floor}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// The metrics of every session, by name; the columns that are no metrics are left out.

@@ -5,6 +5,7 @@ mod faults;
 mod first_page;
 mod gateways;
 mod nothing_left;
+mod projectors;
 mod slow_clients;
 mod waves;
 mod way;

@@ -61,6 +61,8 @@ pub(super) struct Member {
     /// Who waits for the outcome of an offset commit, in order.
     pub(super) commits: VecDeque<oneshot::Sender<Result<(), CommitError>>>,
     pub(super) joined: bool,
+    /// When the group last gave its partitions away because it had not been heard of.
+    pub(super) lost: Option<Instant>,
     /// Since when it has been leaving the group.
     pub(super) leaving: Option<Instant>,
     pub(super) full_since: Option<Instant>,

@@ -83,6 +83,7 @@ pub(super) fn join(
         progress: HashSet::new(),
         commits: VecDeque::new(),
         joined: false,
+        lost: None,
         leaving: None,
         full_since: None,
         held: false,

@@ -22,6 +22,9 @@ use crate::{Assignment, LogError, Release, TopicPartition};
 /// So long may the task keep revoked partitions; then they go, and the group's generation fences it.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
 
+/// So long after its session was lost, commits of offsets may still arrive that a member sent before.
+const AWAKE: Duration = Duration::from_secs(30);
+
 /// Where partitions are said to begin before their start is named. A number, although nothing is fetched there: where
 /// the end is to be looked up, and the answer comes when they have been moved already, librdkafka looks again half a
 /// second later and goes on from the end of then, past all that has come meanwhile.
@@ -154,6 +157,9 @@ impl Member {
     /// Has the task let partitions go; those that are lost, or that it never heard of, go at once.
     fn revoke(&mut self, partitions: &[TopicPartition]) -> ControlFlow<()> {
         let lost = self.consumer.assignment_lost();
+        if lost {
+            self.lost = Some(Instant::now());
+        }
         let kind = if lost { "lost" } else { "revoked" };
         counter!("playledger_log_rebalances_total", "group" => self.group.clone(), "kind" => kind).increment(1);
         let mut told = Vec::with_capacity(partitions.len());
@@ -203,6 +209,11 @@ impl Member {
         text: &str,
         partition: Option<(TopicPartition, i64)>,
     ) -> ControlFlow<()> {
+        let woke_up = self.lost.is_some_and(|lost| lost.elapsed() < AWAKE);
+        if error::is_fenced(code) && woke_up && text.contains("OffsetCommit") {
+            // It has joined anew under its own name, and what it had said before only arrives now.
+            return self.fail(format!("offsets were committed by a membership that is over: {text}"));
+        }
         if error::is_fenced(code) {
             // Joining again would only throw the other out, and so on in turns.
             return self.end(LogError::Invalid(format!(

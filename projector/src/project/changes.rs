@@ -1,5 +1,6 @@
 //! The changes of rows that a load comes to.
 
+use chrono::NaiveDate;
 use eventlog::TopicPartition;
 use schemas::Timestamp;
 use schemas::record::live::Live;
@@ -14,7 +15,7 @@ use crate::load::Entry;
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
     /// The newest report of each session that has news.
-    pub sessions: Vec<&'a Report>,
+    pub sessions: Vec<SessionRow<'a>>,
     /// Sessions that had an older revision: what it gave goes, unless this revision gives it too.
     pub revised: Vec<(SessionKey<'a>, i64)>,
     /// Figures of tasks.
@@ -23,6 +24,8 @@ pub struct Changes<'a> {
     pub evidence: Vec<PieceRow<'a>>,
     /// What players' rows gain or lose.
     pub players: Vec<PlayerChange<'a>>,
+    /// What players' days gain or lose.
+    pub days: Vec<DayChange<'a>>,
     /// The latest snapshot of each running session.
     pub live: Vec<&'a Live>,
     /// Sessions that run no more.
@@ -37,8 +40,21 @@ pub struct Changes<'a> {
     pub quarantine: Vec<Positioned<'a, SetAside>>,
     /// Events for event_log.
     pub events: Vec<Positioned<'a, LoggedEvent>>,
+    /// Reports that begin a second life of their session, the newest of each.
+    pub second_lives: Vec<SecondLife<'a>>,
     /// Records that change no row and have to be listed in the quarantine.
     pub refused: Vec<Refusal<'a>>,
+}
+
+/// A session that has news.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionRow<'a> {
+    /// Its newest report.
+    pub report: &'a Report,
+    /// The day of its start in the game's time zone; none for evidence.
+    pub day: Option<NaiveDate>,
+    /// Whether an older revision has a row.
+    pub revised: bool,
 }
 
 /// A task of a session.
@@ -80,6 +96,21 @@ pub struct PlayerChange<'a> {
     pub recount: bool,
 }
 
+/// What a player's day gains or loses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayChange<'a> {
+    /// Whose.
+    pub tenant: &'a str,
+    /// Which game.
+    pub game: &'a str,
+    /// Who.
+    pub player_id: &'a str,
+    /// Which day, in the game's time zone.
+    pub day: NaiveDate,
+    /// Sessions more or fewer; never 0.
+    pub sessions: i64,
+}
+
 /// So many more of one word in one minute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count<'a> {
@@ -104,6 +135,31 @@ pub struct Positioned<'a, T> {
     pub offset: i64,
     /// The rest of it.
     pub row: &'a T,
+}
+
+/// A report that begins a second life of its session.
+#[derive(Clone, Copy, Debug)]
+pub struct SecondLife<'a> {
+    /// The report.
+    pub report: &'a Report,
+    /// Where the life began that is kept: partition and offset of the events topic.
+    pub kept: (i64, i64),
+    /// Where the report lies in the sessions topic: partition.
+    pub partition: i64,
+    /// And offset.
+    pub offset: i64,
+}
+
+impl SecondLife<'_> {
+    /// Why it is refused, in one sentence.
+    pub fn why(&self) -> String {
+        let (partition, offset) = self.kept;
+        let begins = &self.report.provenance;
+        format!(
+            "session {} began at partition {partition} offset {offset}; this report is of one that began at partition {} offset {}",
+            self.report.session, begins.partition, begins.first_offset
+        )
+    }
 }
 
 /// A record that changes no row.

@@ -1,17 +1,21 @@
-//! What the tables hold of the sessions that a load touches.
+//! What is known before a load is projected: what the tables hold of its sessions, and the games' settings.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
+use chrono::NaiveDate;
 use schemas::Timestamp;
+use schemas::games::Games;
 use schemas::report::{Kind, Report};
 use uuid::Uuid;
 
 use crate::decode::Told;
 use crate::load::Slice;
 
-/// Sessions that have a row.
+/// Sessions that have a row, and in which time zone each game counts its days.
 #[derive(Debug, Default)]
 pub struct Known {
+    games: Arc<Games>,
     /// By tenant, then session: looked up without making a key of its own.
     sessions: HashMap<String, HashMap<Uuid, KnownSession>>,
 }
@@ -19,8 +23,12 @@ pub struct Known {
 /// A session as its row tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownSession {
+    /// Its game.
+    pub game: String,
     /// Its player.
     pub player_id: String,
+    /// The day that it counts on; none for evidence.
+    pub day: Option<NaiveDate>,
     /// The revision in the row.
     pub revision: i64,
     /// Partition of its first record.
@@ -45,6 +53,11 @@ pub struct Share {
 }
 
 impl Known {
+    /// No session as yet; days by these games' settings.
+    pub fn new(games: Arc<Games>) -> Self {
+        Self { games, sessions: HashMap::new() }
+    }
+
     /// The sessions that reports of this load are about, each once.
     pub fn wanted(slices: &[Slice]) -> BTreeSet<super::SessionKey<'_>> {
         let reports = slices.iter().flat_map(|slice| &slice.entries).filter_map(|entry| match &entry.told {
@@ -57,6 +70,13 @@ impl Known {
     /// Adds a session that has a row.
     pub fn insert(&mut self, tenant: String, session: Uuid, row: KnownSession) {
         self.sessions.entry(tenant).or_default().insert(session, row);
+    }
+
+    /// The day of a play session's start, in the zone that its game has at that time; none for evidence.
+    pub fn day(&self, report: &Report) -> Option<NaiveDate> {
+        let started_at = report.provenance.started_at;
+        let zone = |report: &Report| self.games.at(&report.tenant, &report.game, started_at).time_zone;
+        (report.kind == Kind::Play).then(|| started_at.to_chrono().with_timezone(&zone(report)).date_naive())
     }
 
     /// A session's row.

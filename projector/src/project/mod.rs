@@ -4,6 +4,7 @@
 //! projectors that share a table take their locks in the same order.
 
 mod changes;
+mod days;
 mod known;
 mod players;
 mod reports;
@@ -18,9 +19,13 @@ use schemas::record::activity::Activity;
 use schemas::record::live::Live;
 use schemas::record::outcome::Told as OutcomeTold;
 use schemas::record::quarantine::Reason;
+use schemas::report::Report;
 use uuid::Uuid;
 
-pub use changes::{Changes, Count, PieceRow, PlayerChange, Positioned, Refusal, TaskRow};
+pub use changes::{
+    Changes, Count, DayChange, PieceRow, PlayerChange, Positioned, Refusal, SecondLife, SessionRow, TaskRow,
+};
+pub use days::{PlayerDay, PlayerDays, Settled, Totals};
 pub use known::{Known, KnownSession, Share};
 
 use crate::decode::Told;
@@ -35,6 +40,7 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
     let mut newest = reports::Newest::new(known);
     let mut live: BTreeMap<SessionKey<'a>, Option<&'a Live>> = BTreeMap::new();
     let mut counts = Counts::default();
+    let mut seconds = SecondLives::default();
     for slice in slices {
         let partition = i64::from(slice.partition.partition);
         for entry in &slice.entries {
@@ -44,8 +50,10 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
             };
             match &entry.told {
                 Told::Report(report) => {
-                    if let Err(why) = newest.take(report) {
-                        refuse(Reason::SecondLife, why);
+                    if let Err(kept) = newest.take(report) {
+                        let second = SecondLife { report, kept, partition, offset };
+                        refuse(Reason::SecondLife, second.why());
+                        seconds.add(second);
                     }
                 }
                 Told::Poison(why) => refuse(Reason::Poison, why.clone()),
@@ -70,6 +78,7 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
         }
     }
     newest.into_changes(&mut changes);
+    changes.second_lives = seconds.0.into_values().collect();
     for (key, snapshot) in live {
         match snapshot {
             Some(snapshot) => changes.live.push(snapshot),
@@ -78,6 +87,21 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
     }
     counts.into_changes(&mut changes);
     changes
+}
+
+/// Session and where its life began → the newest report of that life.
+#[derive(Default)]
+struct SecondLives<'a>(BTreeMap<(SessionKey<'a>, i32, i64), SecondLife<'a>>);
+
+impl<'a> SecondLives<'a> {
+    fn add(&mut self, second: SecondLife<'a>) {
+        let Report { tenant, session, provenance, revision, .. } = second.report;
+        let key = ((tenant.as_str(), *session), provenance.partition, provenance.first_offset);
+        let newest = self.0.entry(key).or_insert(second);
+        if newest.report.revision < *revision {
+            *newest = second;
+        }
+    }
 }
 
 /// Tenant, game, minute and word → how many more.

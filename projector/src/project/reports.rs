@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemas::report::{Kind, Report};
 
 use super::SessionKey;
-use super::changes::{Changes, PieceRow, TaskRow};
+use super::changes::{Changes, PieceRow, SessionRow, TaskRow};
+use super::days::Days;
 use super::known::{Known, Share};
 use super::players::Players;
 
@@ -23,8 +24,9 @@ impl<'a> Newest<'a> {
     /// Takes a report if it is news; one that is not newer tells nothing.
     ///
     /// A report that begins elsewhere in the log than its session's row, or than the first report of
-    /// the session in this load, starts a second life: the answer says so.
-    pub(super) fn take(&mut self, report: &'a Report) -> Result<(), String> {
+    /// the session in this load, starts a second life: then the answer is where the first one began,
+    /// partition and offset.
+    pub(super) fn take(&mut self, report: &'a Report) -> Result<(), (i64, i64)> {
         let key = (report.tenant.as_str(), report.session);
         let begins = (i64::from(report.provenance.partition), report.provenance.first_offset);
         let row = self.known.get(key).map(|row| ((row.partition, row.first_offset), row.revision));
@@ -33,10 +35,7 @@ impl<'a> Newest<'a> {
         });
         if let Some((life, revision)) = taken.or(row) {
             if life != begins {
-                return Err(format!(
-                    "session {} began at partition {} offset {}; this report is of one that began at partition {} offset {}",
-                    report.session, life.0, life.1, begins.0, begins.1
-                ));
+                return Err(life);
             }
             if bigint(report.revision) <= revision {
                 return Ok(());
@@ -48,6 +47,7 @@ impl<'a> Newest<'a> {
 
     pub(super) fn into_changes(self, changes: &mut Changes<'a>) {
         let mut players = Players::default();
+        let mut days = Days::default();
         for (key, report) in self.reports {
             let row = self.known.get(key);
             if row.is_some() {
@@ -56,14 +56,21 @@ impl<'a> Newest<'a> {
             let old = row.and_then(|row| Some((row.player_id.as_str(), row.share?)));
             let new = Share::of(report).map(|share| (report.player.as_str(), share));
             players.replace(key.0, old, new);
+            let day = self.known.day(report);
+            days.replace(
+                key.0,
+                row.and_then(|row| Some((row.game.as_str(), row.player_id.as_str(), row.day?))),
+                day.map(|day| (report.game.as_str(), report.player.as_str(), day)),
+            );
             if report.kind == Kind::Play {
                 let tasks = (0_i64..).zip(&report.facts.tasks);
                 changes.tasks.extend(tasks.map(|(ordinal, task)| TaskRow { report, ordinal, task }));
             }
             changes.evidence.extend(report.facts.evidence.iter().map(|piece| PieceRow { report, piece }));
-            changes.sessions.push(report);
+            changes.sessions.push(SessionRow { report, day, revised: row.is_some() });
         }
         changes.players = players.into_rows();
+        changes.days = days.into_rows();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Promises of the projection, without a database.
 
 use eventlog::{Headers, Record, TopicPartition};
+use schemas::games::{GameSettings, Games};
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -55,9 +56,21 @@ fn slice(topic: Topic, values: &[Value]) -> Slice {
 
 fn known(revision: i64, share: Option<Share>) -> Known {
     let mut known = Known::default();
-    let row = KnownSession { player_id: "p-1".into(), revision, partition: 2, first_offset: 100, share };
+    let row = KnownSession {
+        game: "demo".into(),
+        player_id: "p-1".into(),
+        day: share.map(|_| day("2026-01-05")),
+        revision,
+        partition: 2,
+        first_offset: 100,
+        share,
+    };
     known.insert("acme".into(), Uuid::from_u128(1), row);
     known
+}
+
+fn day(text: &str) -> chrono::NaiveDate {
+    text.parse().unwrap()
 }
 
 fn time(text: &str) -> Timestamp {
@@ -78,7 +91,7 @@ fn a_batch_is_collapsed_to_the_newest_revision() {
     let slices = [slice(Topic::Sessions, &[report(1, 1, 100), report(1, 3, 100), report(1, 2, 100), report(2, 1, 7)])];
     let known = Known::default();
     let changes = project(&slices, &known);
-    assert_eq!(changes.sessions.iter().map(|report| report.revision).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(changes.sessions.iter().map(|row| row.report.revision).collect::<Vec<_>>(), [3, 1]);
     assert!(changes.revised.is_empty() && changes.refused.is_empty());
     assert_eq!((changes.tasks.len(), changes.evidence.len()), (2, 2));
     assert_eq!(changes.players.len(), 1);
@@ -122,6 +135,41 @@ fn a_session_that_changes_its_player_moves_from_one_to_the_other() {
 }
 
 #[test]
+fn a_session_counts_on_the_day_of_its_start_in_its_games_zone() {
+    let games = "[[settings]]\ntenant = \"acme\"\ngame = \"demo\"\ntime_zone = \"Pacific/Auckland\"\nvalid_from = \"2026-01-03T00:00:00Z\"";
+    let games = Games::parse(games, GameSettings::default()).unwrap();
+    let at = |started: &str| with(report(1, 1, 100), "/provenance/started_at", json!(started));
+    for (started, expected) in [
+        ("2026-01-05T10:59:59.999Z", "2026-01-05"),
+        ("2026-01-05T11:00:00Z", "2026-01-06"),
+        ("2026-01-02T23:59:59Z", "2026-01-02"),
+    ] {
+        let slices = [slice(Topic::Sessions, &[at(started)])];
+        let known = Known::new(games.clone().into());
+        let changes = project(&slices, &known);
+        let expected = DayChange { tenant: "acme", game: "demo", player_id: "p-1", day: day(expected), sessions: 1 };
+        assert_eq!(changes.sessions[0].day, Some(expected.day));
+        assert_eq!(changes.days, [expected]);
+    }
+}
+
+#[test]
+fn a_revision_moves_a_day_only_where_player_game_or_day_is_another() {
+    let days = |revision: Value| -> Vec<(String, String, i64)> {
+        let slices = [slice(Topic::Sessions, &[revision])];
+        let known = known(1, Some(old_share()));
+        let row = |row: &DayChange<'_>| (row.player_id.to_owned(), row.day.to_string(), row.sessions);
+        project(&slices, &known).days.iter().map(row).collect()
+    };
+    assert!(days(report(1, 2, 100)).is_empty());
+    assert_eq!(
+        days(with(report(1, 2, 100), "/provenance/started_at", json!("2026-01-04T23:00:00Z"))),
+        [("p-1".into(), "2026-01-04".into(), 1), ("p-1".into(), "2026-01-05".into(), -1)]
+    );
+    assert_eq!(days(with(report(1, 2, 100), "/kind", json!("evidence"))), [("p-1".into(), "2026-01-05".into(), -1)]);
+}
+
+#[test]
 fn a_second_life_is_refused_whether_the_first_lies_in_the_tables_or_in_the_batch() {
     let slices = [slice(Topic::Sessions, &[report(1, 9, 555)])];
     let in_tables = known(1, Some(old_share()));
@@ -133,7 +181,7 @@ fn a_second_life_is_refused_whether_the_first_lies_in_the_tables_or_in_the_batch
     let slices = [slice(Topic::Sessions, &[report(1, 1, 100), report(1, 1, 555)])];
     let nothing = Known::default();
     let changes = project(&slices, &nothing);
-    assert_eq!(changes.sessions[0].provenance.first_offset, 100);
+    assert_eq!(changes.sessions[0].report.provenance.first_offset, 100);
     assert_eq!(changes.refused[0].entry.record.offset, 1);
 }
 

@@ -1,5 +1,6 @@
-//! event_log: one row an event, for timelines.
+//! event_log: one row an event, for timelines, in a table for each day of arrival.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use sqlx::PgConnection;
@@ -14,23 +15,31 @@ const COLUMNS: [Column; 12] = [
     column("session_id", Wire::Uuid),
     column("partition", Wire::Bigint),
     column("offset", Wire::Bigint),
+    column("received_at", Wire::Time),
     column("game", Wire::Text),
     column("player_id", Wire::Text),
     column("seq", Wire::Bigint),
     column("event_id", Wire::Uuid),
     column("event_type", Wire::Text),
     column("timestamp", Wire::Time),
-    column("received_at", Wire::Time),
     column("data", Wire::Json),
 ];
 
-static WRITE: LazyLock<String> = LazyLock::new(|| insert("event_log", &COLUMNS, 4, Conflict::Keep));
+static WRITE: LazyLock<String> = LazyLock::new(|| insert("event_log", &COLUMNS, 5, Conflict::Keep));
 
-/// Writes these events.
+const DAYS: &str = "SELECT event_log_days($1)";
+
+/// Writes these events; the tables of their days are made first, before a lock is held that a projector
+/// could wait for which makes one too.
 pub(super) async fn write(
     connection: &mut PgConnection,
     events: &[Positioned<'_, LoggedEvent>],
 ) -> Result<u64, StoreError> {
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let days: BTreeSet<_> = events.iter().map(|at| at.row.received_at.to_chrono().date_naive()).collect();
+    sqlx::query(DAYS).bind(days.into_iter().collect::<Vec<_>>()).execute(&mut *connection).await?;
     let mut written = 0;
     for rows in events.chunks(ROWS) {
         macro_rules! each {
@@ -43,13 +52,13 @@ pub(super) async fn write(
             .bind(each!(at => at.row.session_id))
             .bind(each!(at => at.partition))
             .bind(each!(at => at.offset))
+            .bind(each!(at => at.row.received_at.to_chrono()))
             .bind(each!(at => at.row.game.as_str()))
             .bind(each!(at => at.row.player_id.as_str()))
             .bind(each!(at => at.row.seq))
             .bind(each!(at => at.row.event_id))
             .bind(each!(at => at.row.event_type.as_str()))
             .bind(each!(at => at.row.timestamp.map(schemas::Timestamp::to_chrono)))
-            .bind(each!(at => at.row.received_at.to_chrono()))
             .bind(each!(at => at.row.data.as_deref()))
             .execute(&mut *connection)
             .await?;

@@ -5,10 +5,20 @@
 //! readers see, in `SCHEMA`, and is applied again whenever its text or the generation has changed.
 //! A change of `views.sql` comes with a migration, so that an older projector, which the list of
 //! migrations refuses, never puts older views back.
+//!
+//! A projector that runs meanwhile is kept from writing to tables that it does not know: whoever lays them out
+//! anew moves the epochs first, so that no load of it is taken any more, and holds the lock which a claim asks for
+//! until the list of migrations says so.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, Connection as _};
 
+use super::connections::{CONNECT, connect, within};
+use super::{ANSWER, access};
 use crate::config::SchemaName;
 use crate::error::StoreError;
 
@@ -18,6 +28,26 @@ const VIEWS: &str = include_str!("../../views.sql");
 const OLDEST_SERVER: i32 = 150_000;
 /// The generation that a new database begins with.
 const FIRST_GENERATION: i64 = 1;
+
+/// The lock of a schema's layout, by the schema's name.
+const LOCK: &str = "hashtextextended('playledger/' || $1, 0)";
+/// How often the lock is asked for while another has it.
+const AGAIN: Duration = Duration::from_millis(200);
+/// How often a claim asks for it before that is worth a line: a start takes it for a moment.
+const QUIETLY: u32 = 25;
+
+/// The changes of layout that this release knows.
+fn migrations() -> Migrator {
+    let mut migrator = sqlx::migrate!("./migrations");
+    // The lock of `prepare` covers the views too; sqlx's own would be one for the whole database.
+    migrator.set_locking(false);
+    migrator
+}
+
+/// Number of the newest of them.
+pub(super) fn newest() -> i64 {
+    migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
+}
 
 /// What the views show now.
 struct Shown {
@@ -34,21 +64,25 @@ struct Shown {
 /// role may not make them.
 pub async fn prepare(options: &PgConnectOptions, schema: &SchemaName) -> Result<i64, StoreError> {
     // A connection of its own: closing it lets the lock go, whatever happened.
-    let mut connection = options.connect().await?;
-    let outcome = prepare_locked(&mut connection, schema).await;
+    let mut connection = within(CONNECT, "a connection", connect(options)).await?;
+    let generation = prepare_locked(&mut connection, schema).await?;
+    // Said, since a server may notice some time later that a connection is closed.
+    let sql = format!("SELECT pg_advisory_unlock({LOCK})");
+    sqlx::query(AssertSqlSafe(sql)).bind(schema.as_str()).execute(&mut connection).await?;
     connection.close().await?;
-    outcome
+    Ok(generation)
 }
 
 async fn prepare_locked(connection: &mut PgConnection, schema: &SchemaName) -> Result<i64, StoreError> {
-    check_server(connection).await?;
-    sqlx::query("SELECT pg_advisory_lock(hashtextextended('playledger/' || $1, 0))")
-        .bind(schema.as_str())
-        .execute(&mut *connection)
-        .await?;
+    within(ANSWER, "the first question", check_server(connection)).await?;
+    lock(connection, schema).await?;
     let shown = shown(connection, schema).await?;
     let generation = shown.as_ref().map_or(FIRST_GENERATION, |shown| shown.generation);
     let data = schema.data(generation);
+    if !access::owns(connection, &data).await? {
+        access::check(connection, &data, &migrations()).await?;
+        return Ok(generation);
+    }
     create_schema(
         connection,
         &data,
@@ -64,7 +98,62 @@ async fn prepare_locked(connection: &mut PgConnection, schema: &SchemaName) -> R
     if shown.is_none_or(|shown| shown.views_digest != digest) {
         show(connection, schema, generation, &digest).await?;
     }
+    access::extend(connection, schema, &data, &data).await?;
     Ok(generation)
+}
+
+/// Takes the lock, once whoever has it lets it go. Asked for again and again: a server that vanished is noticed.
+async fn lock(connection: &mut PgConnection, schema: &SchemaName) -> Result<(), StoreError> {
+    let sql = format!("SELECT pg_try_advisory_lock({LOCK})");
+    let mut told = false;
+    loop {
+        let ask = sqlx::query_scalar(AssertSqlSafe(sql.as_str())).bind(schema.as_str()).fetch_one(&mut *connection);
+        if within(ANSWER, "the lock of the layout", async { Ok(ask.await?) }).await? {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::info!(%schema, "another projector looks after the layout of the tables; waiting for it");
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Sees to it, for as long as the transaction on this connection lasts, that the tables are as this projector opened
+/// them.
+///
+/// # Errors
+/// [`StoreError::Outdated`] when they are not, [`StoreError::Away`] while they are being laid out.
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+    generation: i64,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT pg_try_advisory_xact_lock_shared({LOCK})");
+    let mut asked = 0;
+    loop {
+        let ask = sqlx::query_scalar(AssertSqlSafe(sql.as_str())).bind(schema.as_str());
+        if ask.fetch_one(&mut *connection).await? {
+            break;
+        }
+        asked += 1;
+        if asked == QUIETLY {
+            return Err(StoreError::away(
+                ErrorKind::ResourceBusy,
+                "the tables are being laid out by another projector",
+            ));
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    let sql = format!("SELECT generation, (SELECT max(version) FROM _sqlx_migrations) FROM {schema}.layout()");
+    let (shown, newest): (i64, i64) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection).await?;
+    let known = self::newest();
+    if newest > known {
+        return Err(StoreError::Outdated(format!("the tables have been laid out anew, by migration {newest}")));
+    }
+    if shown != generation {
+        return Err(StoreError::Outdated(format!("the views show generation {shown} now, not {generation}")));
+    }
+    Ok(())
 }
 
 async fn check_server(connection: &mut PgConnection) -> Result<(), StoreError> {
@@ -96,6 +185,14 @@ async fn shown(connection: &mut PgConnection, schema: &SchemaName) -> Result<Opt
     Ok(Some(Shown { generation, views_digest }))
 }
 
+/// The generation that the views show; none where there are none yet.
+pub(super) async fn shown_generation(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+) -> Result<Option<i64>, StoreError> {
+    Ok(shown(connection, schema).await?.map(|shown| shown.generation))
+}
+
 /// Makes a schema where there is none. Asked first: a role that may not make one may still use it.
 async fn create_schema(connection: &mut PgConnection, name: &str, comment: &str) -> Result<(), StoreError> {
     let exists: bool =
@@ -109,9 +206,8 @@ async fn create_schema(connection: &mut PgConnection, name: &str, comment: &str)
 
 async fn migrate(connection: &mut PgConnection, data: &str) -> Result<(), StoreError> {
     sqlx::query("SELECT set_config('search_path', $1, false)").bind(data).execute(&mut *connection).await?;
-    let mut migrator = sqlx::migrate!("./migrations");
-    // The lock of `prepare` covers the views too; sqlx's own would be one for the whole database.
-    migrator.set_locking(false);
+    let migrator = migrations();
+    fence(connection, &migrator).await?;
     // What `run` does of a connection of its own; the compiler cannot prove that `run` itself is Send.
     migrator.run_direct(None, &mut *connection, false).await?;
     sqlx::raw_sql(
@@ -128,6 +224,24 @@ async fn migrate(connection: &mut PgConnection, data: &str) -> Result<(), StoreE
     Ok(())
 }
 
+/// Takes every claim away where the tables are about to change. Waits for loads under way.
+async fn fence(connection: &mut PgConnection, migrator: &Migrator) -> Result<(), StoreError> {
+    let laid_out: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL AND to_regclass('offsets') IS NOT NULL")
+            .fetch_one(&mut *connection)
+            .await?;
+    if !laid_out {
+        return Ok(());
+    }
+    let applied: Vec<i64> =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut *connection).await?;
+    if migrator.iter().any(|migration| !applied.contains(&migration.version)) {
+        let fenced = sqlx::query("UPDATE offsets SET epoch = epoch + 1").execute(connection).await?;
+        tracing::info!(claims = fenced.rows_affected(), "the tables change: every projector has to claim anew");
+    }
+    Ok(())
+}
+
 /// Points the views at a generation, all at once.
 async fn show(
     connection: &mut PgConnection,
@@ -139,6 +253,7 @@ async fn show(
     let sql = VIEWS
         .replace(":\"views\"", schema.as_str())
         .replace(":\"data\"", &data)
+        .replace(":'views'", &format!("'{schema}'"))
         .replace(":generation", &generation.to_string())
         .replace(":'digest'", &format!("'{digest}'"));
     let mut transaction = connection.begin().await?;

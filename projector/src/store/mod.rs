@@ -1,59 +1,72 @@
 //! The tables: rows and offsets in one transaction.
 
+mod access;
+mod connections;
 mod counts;
+mod days;
 mod event_log;
+mod laid;
 mod layout;
 mod live_sessions;
 mod offsets;
 mod players;
 mod quarantine;
 mod revisions;
+mod second_lives;
 mod session_metrics;
 mod session_tasks;
 mod sessions;
 mod skill_evidence;
 mod statement;
+mod task_counts;
 mod transaction;
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use schemas::games::Games;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::config::{Config, SchemaName};
 use crate::error::StoreError;
 use crate::load::Slice;
+use connections::{Connections, within};
 
+pub use laid::{Laid, OffsetRow, laid};
 pub use layout::prepare;
-pub use offsets::{Claim, Standing, Wanted};
+pub use offsets::{Claim, Expected, Standing, Wanted};
 pub use transaction::{Transaction, Written};
 
-/// How long to wait for a connection before Postgres counts as away.
-const ACQUIRE: Duration = Duration::from_secs(2);
+/// How long a question may take that waits for nobody.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long one may take that waits for another's transaction: longer than the server lets a stopped projector
+/// hold its locks.
+const TURN: Duration = Duration::from_secs(20);
 
 /// The tables of the generation that the views show.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: PgPool,
+    connections: Arc<Connections>,
+    schema: SchemaName,
+    generation: i64,
     data: String,
+    games: Arc<Games>,
 }
 
 impl Store {
     /// Brings the tables to this release and opens them.
     ///
     /// # Errors
-    /// As [`prepare`].
+    /// As [`prepare`]; and [`StoreError::Fatal`] when the games' settings cannot be read.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let games = config.games().map_err(|error| StoreError::Fatal(format!("{error:#}")))?;
         let options = options(&config.database_url)?;
         let generation = prepare(&options, &config.schema).await?;
-        Self::of_generation(options, &config.schema, generation).await
+        Ok(Self::of_generation(options, &config.schema, generation, games.into()))
     }
 
-    async fn of_generation(
-        options: PgConnectOptions,
-        schema: &SchemaName,
-        generation: i64,
-    ) -> Result<Self, StoreError> {
+    fn of_generation(options: PgConnectOptions, schema: &SchemaName, generation: i64, games: Arc<Games>) -> Self {
         let data = schema.data(generation);
         // Rows and offsets vanish together when the server dies, so waiting for its disk brings nothing.
         // A projector that stops in the middle of a transaction must not hold its locks for long.
@@ -61,23 +74,31 @@ impl Store {
             ("search_path", data.as_str()),
             ("synchronous_commit", "off"),
             ("idle_in_transaction_session_timeout", "15s"),
+            // A plan that is kept from when a table was small goes through all of it when it has grown.
+            ("plan_cache_mode", "force_custom_plan"),
         ]);
-        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE).connect_with(options).await?;
-        Ok(Self { pool, data })
+        Self { connections: Arc::new(Connections::new(options)), schema: schema.clone(), generation, data, games }
     }
 
     /// Claims partitions; the claims come in the order of `wanted`. Waits for a transaction that an
     /// earlier owner has under way.
     ///
     /// # Errors
-    /// [`StoreError::Fatal`] when the log does not go on where the rows end.
+    /// [`StoreError::Fatal`] when the log does not go on where the rows end, [`StoreError::Outdated`] when the
+    /// tables have been laid out anew since they were opened.
     pub async fn claim(&self, wanted: &[Wanted]) -> Result<Vec<Claim>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        self.noted(within(TURN, "a claim", self.try_claim(wanted)).await)
+    }
+
+    async fn try_claim(&self, wanted: &[Wanted]) -> Result<Vec<Claim>, StoreError> {
+        let mut transaction = self.transaction().await?;
+        let on = transaction.connection();
         // Rows may vanish in a crash, offsets with them; a claim must not, or two could write under it.
-        sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
-        let claims = offsets::claim(&mut transaction, wanted).await?;
+        sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *on).await?;
+        layout::check(on, &self.schema, self.generation).await?;
+        let claims = offsets::claim(on, wanted).await?;
         if wanted.iter().zip(&claims).any(|(wanted, claim)| claim.next_offset < wanted.range.low) {
-            live_sessions::forget_ended(&mut transaction).await?;
+            live_sessions::forget_ended(on).await?;
         }
         transaction.commit().await?;
         Ok(claims)
@@ -88,27 +109,64 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`] when a slice of it is another projector's by now, or has been written.
     pub async fn begin(&self, slices: &[Slice]) -> Result<Transaction, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        offsets::advance(&mut transaction, slices).await?;
-        Ok(Transaction::new(transaction))
+        self.noted(self.try_begin(slices).await)
     }
 
-    /// How slices stand after an attempt whose outcome is not known.
+    async fn try_begin(&self, slices: &[Slice]) -> Result<Transaction, StoreError> {
+        let mut transaction = self.transaction().await?;
+        offsets::advance(transaction.connection(), slices).await?;
+        Ok(transaction)
+    }
+
+    /// How slices stand after an attempt whose outcome is not known. Waits for that attempt's end.
     ///
     /// # Errors
     /// When Postgres does not answer.
     pub async fn standing(&self, slices: &[Slice]) -> Result<Vec<Standing>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        self.noted(within(TURN, "how a load stands", self.try_standing(slices)).await)
+    }
+
+    async fn try_standing(&self, slices: &[Slice]) -> Result<Vec<Standing>, StoreError> {
+        // Each statement by itself: a COMMIT would be one more of which the outcome may be lost.
+        let mut connection = self.connections.take().await?;
         let mut standings = Vec::with_capacity(slices.len());
         for slice in slices {
-            standings.push(offsets::standing(&mut transaction, slice).await?);
+            standings.push(offsets::standing(&mut connection, slice).await?);
         }
+        self.connections.give_back(connection);
+        Ok(standings)
+    }
+
+    /// How partitions stand of which no load is under way.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn look(&self, expected: &[Expected]) -> Result<Vec<Standing>, StoreError> {
+        self.noted(within(ANSWER, "how partitions stand", self.try_look(expected)).await)
+    }
+
+    async fn try_look(&self, expected: &[Expected]) -> Result<Vec<Standing>, StoreError> {
+        let mut connection = self.connections.take().await?;
+        let standings = offsets::look(&mut connection, expected).await?;
+        self.connections.give_back(connection);
         Ok(standings)
     }
 
     /// Schema of the data.
     pub fn data_schema(&self) -> &str {
         &self.data
+    }
+
+    async fn transaction(&self) -> Result<Transaction, StoreError> {
+        Transaction::begin(&self.connections, &self.games).await
+    }
+
+    /// What ended one connection has likely ended those that wait.
+    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(outcome, Err(StoreError::Away(_))) {
+            self.connections.forget();
+        }
+        outcome
     }
 }
 

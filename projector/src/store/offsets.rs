@@ -4,9 +4,12 @@
 //! that an earlier owner has under way. The first statement of each load moves the offsets from what
 //! this projector has seen, under its epoch; whoever has been overtaken moves nothing and rolls back.
 
-use eventlog::OffsetRange;
-use sqlx::PgConnection;
+use std::collections::HashMap;
 
+use eventlog::{OffsetRange, TopicPartition};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::laid::OffsetRow;
 use crate::error::StoreError;
 use crate::load::Slice;
 
@@ -37,6 +40,17 @@ pub struct Claim {
     pub next_offset: i64,
 }
 
+/// How a partition should stand when no load of it is under way.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// The claim under which it is written.
+    pub epoch: i64,
+    /// What its row should say.
+    pub next_offset: i64,
+}
+
 /// How a slice stands after an attempt whose outcome is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -52,6 +66,8 @@ pub enum Standing {
     /// The claim itself is gone, as after a fail-over to a copy that lagged: join anew.
     Forgotten,
 }
+
+const LOOK: &str = "SELECT topic, partition, next_offset, epoch FROM offsets WHERE projection = $1";
 
 const ADD: &str = "
     INSERT INTO offsets (projection, topic, topic_id, partition, next_offset)
@@ -151,13 +167,47 @@ pub(super) async fn standing(connection: &mut PgConnection, slice: &Slice) -> Re
         .fetch_optional(connection)
         .await?;
     Ok(match row {
-        Some((_, epoch)) if epoch > slice.epoch => Standing::Lost,
-        Some((_, epoch)) if epoch < slice.epoch => Standing::Forgotten,
-        Some((next, _)) if next == slice.next => Standing::Done,
-        Some((next, _)) if next == slice.seen => Standing::Unmoved,
-        Some((next, _)) => Standing::Behind(next),
-        None => Standing::Forgotten,
+        Some((next, epoch)) if epoch == slice.epoch && next == slice.seen => Standing::Unmoved,
+        row => judge(row, slice.epoch, slice.next),
     })
+}
+
+/// How partitions stand of which no load is under way. Waits for nobody.
+pub(super) async fn look(connection: &mut PgConnection, expected: &[Expected]) -> Result<Vec<Standing>, StoreError> {
+    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(LOOK).bind(PROJECTION).fetch_all(connection).await?;
+    let rows: HashMap<(&str, i64), (i64, i64)> =
+        rows.iter().map(|(topic, partition, next, epoch)| ((topic.as_str(), *partition), (*next, *epoch))).collect();
+    let standing = |expected: &Expected| {
+        let TopicPartition { topic, partition } = &expected.partition;
+        judge(rows.get(&(&**topic, i64::from(*partition))).copied(), expected.epoch, expected.next_offset)
+    };
+    Ok(expected.iter().map(standing).collect())
+}
+
+/// All rows of the offsets table in this schema.
+pub(super) async fn rows(connection: &mut PgConnection, data: &str) -> Result<Vec<OffsetRow>, StoreError> {
+    let sql =
+        format!("SELECT topic, topic_id, partition, next_offset, epoch FROM {data}.offsets WHERE projection = $1");
+    let rows: Vec<(String, String, i64, i64, i64)> =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(PROJECTION).fetch_all(connection).await?;
+    rows.into_iter()
+        .map(|(topic, topic_id, partition, next_offset, epoch)| {
+            let partition = i32::try_from(partition)
+                .map_err(|_| StoreError::Fatal(format!("the offsets table speaks of partition {partition}")))?;
+            Ok(OffsetRow { topic, topic_id, partition, next_offset, epoch })
+        })
+        .collect()
+}
+
+/// What a row of next offset and epoch says to one who holds a claim and expects it to say `next`.
+fn judge(row: Option<(i64, i64)>, held: i64, next: i64) -> Standing {
+    match row {
+        Some((_, epoch)) if epoch > held => Standing::Lost,
+        Some((_, epoch)) if epoch < held => Standing::Forgotten,
+        Some((found, _)) if found == next => Standing::Done,
+        Some((found, _)) => Standing::Behind(found),
+        None => Standing::Forgotten,
+    }
 }
 
 #[cfg(test)]

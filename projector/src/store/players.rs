@@ -16,6 +16,13 @@ const CORRECT: &str = "
         events     = players.events + excluded.events,
         active_ms  = players.active_ms + excluded.active_ms";
 
+/// What is counted anew must not change meanwhile: another projector may add a session of the same player.
+const LOCK: &str = "
+    SELECT FROM unnest($1::text[], $2::text[]) AS moved (tenant, player_id)
+      JOIN players p USING (tenant, player_id)
+     ORDER BY p.tenant, p.player_id
+       FOR UPDATE OF p";
+
 const RECOUNT: &str = "
     INSERT INTO players (tenant, player_id, first_seen, last_seen, sessions, events, active_ms)
     SELECT tenant, player_id, min(started_at), max(ended_at), count(*), sum(event_count)::bigint, sum(active_ms)::bigint
@@ -57,13 +64,13 @@ pub(super) async fn write(connection: &mut PgConnection, changes: &[PlayerChange
         written += done.rows_affected();
     }
     if !moved.is_empty() {
-        for statement in [RECOUNT, FORGET] {
+        for statement in [LOCK, RECOUNT, FORGET] {
             let done = sqlx::query(statement)
                 .bind(moved.iter().map(|row| row.tenant).collect::<Vec<_>>())
                 .bind(moved.iter().map(|row| row.player_id).collect::<Vec<_>>())
                 .execute(&mut *connection)
                 .await?;
-            written += done.rows_affected();
+            written += if statement == LOCK { 0 } else { done.rows_affected() };
         }
     }
     Ok(written)

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use schemas::report::Report;
 use sqlx::PgConnection;
 
 use super::sessions::bigint;
 use super::statement::{Column, Conflict, ROWS, Wire, column, insert};
 use crate::error::StoreError;
 use crate::figures::{FIGURES, Figure};
+use crate::project::SessionRow;
 
 static WRITE: LazyLock<String> = LazyLock::new(|| {
     let keys = [
@@ -30,16 +30,17 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Writes the metrics of these reports; those of an older one of the same session are replaced.
-pub(super) async fn write(connection: &mut PgConnection, reports: &[&Report]) -> Result<u64, StoreError> {
+pub(super) async fn write(connection: &mut PgConnection, sessions: &[SessionRow<'_>]) -> Result<u64, StoreError> {
     let mut written = 0;
-    for rows in reports.chunks(ROWS) {
+    for rows in sessions.chunks(ROWS) {
+        let reports = || rows.iter().map(|row| row.report);
         let mut query = sqlx::query(WRITE.as_str())
-            .bind(rows.iter().map(|report| report.tenant.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|report| report.session).collect::<Vec<_>>())
-            .bind(rows.iter().map(|report| i64::from(report.facts.metrics_version)).collect::<Vec<_>>())
-            .bind(rows.iter().map(|report| bigint(report.revision)).collect::<Vec<_>>());
+            .bind(reports().map(|report| report.tenant.as_str()).collect::<Vec<_>>())
+            .bind(reports().map(|report| report.session).collect::<Vec<_>>())
+            .bind(reports().map(|report| i64::from(report.facts.metrics_version)).collect::<Vec<_>>())
+            .bind(reports().map(|report| bigint(report.revision)).collect::<Vec<_>>());
         for (_, figure) in FIGURES {
-            let metrics = rows.iter().map(|report| &report.facts.metrics);
+            let metrics = reports().map(|report| &report.facts.metrics);
             query = match figure {
                 Figure::Ms(read) => query.bind(metrics.map(read).collect::<Vec<_>>()),
                 Figure::Count(read) => query.bind(metrics.map(|metrics| bigint(read(metrics))).collect::<Vec<_>>()),

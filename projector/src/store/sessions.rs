@@ -1,20 +1,21 @@
 //! sessions: what is known of them, and the rows of their newest reports.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemas::Timestamp;
-use schemas::report::{Flag, Kind, Report, Status};
+use schemas::games::Games;
+use schemas::report::{Flag, Kind, Status};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::statement::{Column, Conflict, ROWS, Wire, column, insert};
 use crate::error::StoreError;
 use crate::jsonb::plain;
-use crate::project::{Known, KnownSession, SessionKey, Share};
+use crate::project::{Known, KnownSession, SessionKey, SessionRow, Share};
 
-const COLUMNS: [Column; 29] = [
+const COLUMNS: [Column; 30] = [
     column("tenant", Wire::Text),
     column("session_id", Wire::Uuid),
     column("game", Wire::Text),
@@ -44,12 +45,14 @@ const COLUMNS: [Column; 29] = [
     column("client_ended_at", Wire::Time),
     column("worker", Wire::Text),
     column("reported_at", Wire::Time),
+    column("day", Wire::Date),
 ];
 
-static WRITE: LazyLock<String> = LazyLock::new(|| insert("sessions", &COLUMNS, 2, Conflict::Replace));
+static ADD: LazyLock<String> = LazyLock::new(|| insert("sessions", &COLUMNS, 2, Conflict::Keep));
+static REVISE: LazyLock<String> = LazyLock::new(|| insert("sessions", &COLUMNS, 2, Conflict::Replace));
 
 const KNOWN: &str = "
-    SELECT s.tenant, s.session_id, s.player_id, s.revision, s.partition, s.first_offset, s.kind, s.started_at, s.ended_at,
+    SELECT s.tenant, s.session_id, s.game, s.player_id, s.day, s.revision, s.partition, s.first_offset, s.kind, s.started_at, s.ended_at,
            s.event_count, s.active_ms
       FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, session_id)
       JOIN sessions s USING (tenant, session_id)";
@@ -58,7 +61,9 @@ const KNOWN: &str = "
 struct Row {
     tenant: String,
     session_id: Uuid,
+    game: String,
     player_id: String,
+    day: Option<NaiveDate>,
     revision: i64,
     partition: i64,
     first_offset: i64,
@@ -73,8 +78,9 @@ struct Row {
 pub(super) async fn known(
     connection: &mut PgConnection,
     wanted: &BTreeSet<SessionKey<'_>>,
+    games: &Arc<Games>,
 ) -> Result<Known, StoreError> {
-    let mut known = Known::default();
+    let mut known = Known::new(Arc::clone(games));
     if wanted.is_empty() {
         return Ok(known);
     }
@@ -91,6 +97,8 @@ pub(super) async fn known(
             active_ms: row.active_ms,
         });
         let session = KnownSession {
+            game: row.game,
+            day: row.day,
             player_id: row.player_id,
             revision: row.revision,
             partition: row.partition,
@@ -103,21 +111,34 @@ pub(super) async fn known(
 }
 
 /// Writes the rows of these reports; an older one of the same session is replaced.
-pub(super) async fn write(connection: &mut PgConnection, reports: &[&Report]) -> Result<u64, StoreError> {
-    let mut written = 0;
-    for rows in reports.chunks(ROWS) {
-        written += write_some(connection, rows).await?;
+///
+/// # Errors
+/// [`StoreError::Fenced`] when another projector gave a session its first row since it was looked for: to
+/// be looked at anew, for its report may begin a second life.
+pub(super) async fn write(connection: &mut PgConnection, sessions: &[SessionRow<'_>]) -> Result<u64, StoreError> {
+    let (revised, new): (Vec<_>, Vec<_>) = sessions.iter().partition(|row| row.revised);
+    for rows in new.chunks(ROWS) {
+        if usize::try_from(write_some(connection, &ADD, rows).await?) != Ok(rows.len()) {
+            return Err(StoreError::Fenced);
+        }
     }
-    Ok(written)
+    for rows in revised.chunks(ROWS) {
+        write_some(connection, &REVISE, rows).await?;
+    }
+    Ok(sessions.len() as u64)
 }
 
-async fn write_some(connection: &mut PgConnection, rows: &[&Report]) -> Result<u64, StoreError> {
+async fn write_some(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    rows: &[&SessionRow<'_>],
+) -> Result<u64, StoreError> {
     macro_rules! each {
         ($row:ident => $value:expr) => {
-            rows.iter().map(|$row| $value).collect::<Vec<_>>()
+            rows.iter().map(|row| row.report).map(|$row| $value).collect::<Vec<_>>()
         };
     }
-    let done = sqlx::query(WRITE.as_str())
+    let done = sqlx::query(statement)
         .bind(each!(r => r.tenant.as_str()))
         .bind(each!(r => r.session))
         .bind(each!(r => r.game.as_str()))
@@ -147,12 +168,13 @@ async fn write_some(connection: &mut PgConnection, rows: &[&Report]) -> Result<u
         .bind(each!(r => r.facts.ended.to_chrono()))
         .bind(each!(r => plain(&r.provenance.worker)))
         .bind(each!(r => r.provenance.reported_at.to_chrono()))
+        .bind(rows.iter().map(|row| row.day).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(done.rows_affected())
 }
 
-fn kind(kind: Kind) -> &'static str {
+pub(super) fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Play => "play",
         Kind::Evidence => "evidence",

@@ -19,6 +19,7 @@ pub(super) enum Wire {
     Double,
     Boolean,
     Time,
+    Date,
     Bytes,
     /// Text that the statement turns into jsonb: it need not be parsed on this side.
     Json,
@@ -33,6 +34,8 @@ pub(super) enum Conflict {
     Keep,
     /// The values of this column are added up.
     Add(&'static str),
+    /// The new one takes its place if this column's value is higher.
+    Newer(&'static str),
 }
 
 /// A column of the name.
@@ -52,15 +55,20 @@ pub(super) fn insert(table: &str, columns: &[Column], key: usize, conflict: Conf
     let action = match conflict {
         Conflict::Keep => "NOTHING".to_owned(),
         Conflict::Add(name) => format!("UPDATE SET {name} = {table}.{name} + excluded.{name}"),
-        Conflict::Replace => {
-            let set = list(&columns[key..], |_, column| format!("{0} = excluded.{0}", quoted(column.name)));
-            format!("UPDATE SET {set}")
+        Conflict::Replace => format!("UPDATE SET {}", all(&columns[key..])),
+        Conflict::Newer(name) => {
+            format!("UPDATE SET {} WHERE excluded.{name} > {table}.{name}", all(&columns[key..]))
         }
     };
     format!(
         "INSERT INTO {table} ({names}) SELECT {values} FROM unnest({arrays}) AS rows ({names}) \
          ON CONFLICT ({keys}) DO {action}"
     )
+}
+
+/// The assignments that take over all of these columns.
+fn all(columns: &[Column]) -> String {
+    list(columns, |_, column| format!("{0} = excluded.{0}", quoted(column.name)))
 }
 
 impl Wire {
@@ -72,6 +80,7 @@ impl Wire {
             Self::Double => "double precision",
             Self::Boolean => "boolean",
             Self::Time => "timestamptz",
+            Self::Date => "date",
             Self::Bytes => "bytea",
         }
     }
@@ -102,6 +111,10 @@ mod tests {
              ON CONFLICT (\"tenant\", \"offset\") DO UPDATE SET \"data\" = excluded.\"data\""
         );
         assert!(insert("t", &COLUMNS, 1, Conflict::Keep).ends_with("ON CONFLICT (\"tenant\") DO NOTHING"));
+        assert!(
+            insert("t", &COLUMNS, 2, Conflict::Newer("n"))
+                .ends_with("DO UPDATE SET \"data\" = excluded.\"data\" WHERE excluded.n > t.n")
+        );
         assert!(insert("t", &COLUMNS, 1, Conflict::Add("n")).ends_with("DO UPDATE SET n = t.n + excluded.n"));
     }
 }

@@ -21,7 +21,7 @@ async fn every_table_view_column_and_function_says_what_it_is() {
           WHERE n.nspname IN ('play', 'play_g1') AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped
             AND coalesce(col_description(c.oid, a.attnum), '') = ''
          UNION ALL
-         SELECT p.proname FROM pg_proc p WHERE p.pronamespace = to_regnamespace('play')
+         SELECT p.proname FROM pg_proc p WHERE p.pronamespace IN (to_regnamespace('play'), to_regnamespace('play_g1'))
             AND coalesce(obj_description(p.oid, 'pg_proc'), '') = ''",
     )
     .fetch_all(&database.pool)
@@ -84,7 +84,10 @@ async fn the_schema_of_the_views_holds_views_and_functions_only_with_their_reade
         "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace('play')
             AND (relkind <> 'v' OR NOT coalesce(reloptions @> ARRAY['security_invoker=true'], false))
          UNION ALL
-         SELECT proname::text FROM pg_proc WHERE pronamespace = to_regnamespace('play') AND prosecdef",
+         SELECT proname::text FROM pg_proc WHERE pronamespace = to_regnamespace('play') AND prosecdef
+         UNION ALL
+         SELECT proname::text FROM pg_proc WHERE pronamespace = to_regnamespace('play_g1') AND prosecdef
+            AND has_function_privilege('public', oid, 'EXECUTE')",
     )
     .fetch_all(&database.pool)
     .await

@@ -2,11 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without ends it")]
 
+mod access;
+mod claims;
+mod event_days;
+mod hostile;
 mod layout;
+mod measured;
+mod migrations;
 mod once;
 mod postgres;
+mod queries;
+mod questions;
 mod records;
 mod recount;
+mod roles;
 mod rows;
+mod second_lives;
 mod whole;
 mod world;

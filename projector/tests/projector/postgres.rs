@@ -21,7 +21,7 @@ pub(crate) enum Fsync {
 
 /// A cluster in a folder of its own, on a socket of its own.
 pub(crate) struct Cluster {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     programs: PathBuf,
     guard: Child,
 }
@@ -58,8 +58,13 @@ impl Database {
 impl Cluster {
     /// Makes and starts a cluster.
     pub(crate) fn start(fsync: Fsync) -> Self {
+        Self::start_with(fsync, &std::env::temp_dir(), "")
+    }
+
+    /// The same in a folder of its own below `place`, with these lines of settings.
+    pub(crate) fn start_with(fsync: Fsync, place: &Path, settings: &str) -> Self {
         let programs = programs();
-        let folder = tempfile::Builder::new().prefix("projector-pg-").tempdir().unwrap().keep();
+        let folder = tempfile::Builder::new().prefix("projector-pg-").tempdir_in(place).unwrap().keep();
         let cluster = Self { guard: guard(&folder), folder, programs };
         if nix_root() {
             run(Command::new("chown").arg("postgres").arg(&cluster.folder));
@@ -76,7 +81,7 @@ impl Cluster {
         ]));
         let socket = cluster.folder.display();
         let settings = format!(
-            "listen_addresses = ''\nunix_socket_directories = '{socket}'\nfsync = {}\nshared_buffers = 64MB\n",
+            "{settings}\nlisten_addresses = ''\nunix_socket_directories = '{socket}'\nfsync = {}\nshared_buffers = 64MB\n",
             if fsync == Fsync::On { "on" } else { "off" }
         );
         let file = data.join("postgresql.auto.conf");
@@ -106,12 +111,12 @@ impl Cluster {
         run(self.program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]));
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
     /// A program of Postgres, run as a user that it accepts: it refuses root.
-    fn program(&self, name: &str) -> Command {
+    pub(crate) fn program(&self, name: &str) -> Command {
         let path = self.programs.join(name);
         if nix_root() {
             let mut command = Command::new("setpriv");
@@ -167,7 +172,7 @@ fn nix_root() -> bool {
     user.lines().any(|line| line.starts_with("Uid:\t0\t"))
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

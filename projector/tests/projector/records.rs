@@ -88,10 +88,15 @@ pub(crate) fn outcome(outcomes: &Value) -> Value {
 
 /// A record of play.events; `data` as the client wrote it.
 pub(crate) fn event(event: u128, seq: u64, data: &str) -> Given {
+    event_at("2026-01-05T08:00:02Z", event, seq, data)
+}
+
+/// The same, received at another time.
+pub(crate) fn event_at(received_at: &str, event: u128, seq: u64, data: &str) -> Given {
     let id = Uuid::from_u128(event);
     Given::bytes(
         format!(
-            r#"{{"v":1,"tenant":"acme","game":"demo","received_at":"2026-01-05T08:00:02Z","request_id":"req_1","key_id":"k","gateway":"g-1","event":{{"event_id":"{id}","session_id":"{SESSION}","player_id":"p-1","seq":{seq},"event_type":"choice.made","timestamp":"2026-01-05T08:00:00Z","data":{data}}}}}"#
+            r#"{{"v":1,"tenant":"acme","game":"demo","received_at":"{received_at}","request_id":"req_1","key_id":"k","gateway":"g-1","event":{{"event_id":"{id}","session_id":"{SESSION}","player_id":"p-1","seq":{seq},"event_type":"choice.made","timestamp":"2026-01-05T08:00:00Z","data":{data}}}}}"#
         )
         .as_bytes(),
     )

@@ -24,7 +24,7 @@ const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A log with topics of its own, and a database.
-struct Pipeline {
+pub(crate) struct Pipeline {
     log: Arc<dyn EventLog>,
     prefix: String,
     appender: Arc<dyn Appender>,
@@ -34,13 +34,13 @@ struct Pipeline {
 }
 
 /// A projector at work.
-struct Running {
+pub(crate) struct Running {
     shell: Shell,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Pipeline {
-    async fn embedded() -> Self {
+    pub(crate) async fn embedded() -> Self {
         Self::filling(database().await).await
     }
 
@@ -69,7 +69,7 @@ impl Pipeline {
         Self { log, prefix: prefix.to_owned(), appender, database, _folder: folder }
     }
 
-    fn start(&self, instance: &str) -> Running {
+    pub(crate) fn start(&self, instance: &str) -> Running {
         let config = Config {
             instance: Some(instance.to_owned()),
             topic_prefix: self.prefix.clone(),
@@ -81,7 +81,7 @@ impl Pipeline {
         Running { shell, task }
     }
 
-    async fn append(&self, topic: Topic, given: Vec<Given>) {
+    pub(crate) async fn append(&self, topic: Topic, given: Vec<Given>) {
         let name: Arc<str> = topic.name(&self.prefix).into();
         let records = given.into_iter().map(|given| {
             let partition = topics::partition(given.key.as_bytes(), PARTITIONS);
@@ -97,7 +97,7 @@ impl Pipeline {
     }
 
     /// Reports of these sessions, spread over the partitions.
-    async fn append_reports(&self, sessions: std::ops::Range<u128>) {
+    pub(crate) async fn append_reports(&self, sessions: std::ops::Range<u128>) {
         let given = sessions.map(|session| {
             let id = Uuid::from_u128(session);
             let mut given = Given::json(&report(id, 1));
@@ -112,7 +112,7 @@ impl Pipeline {
     }
 
     /// Waits until a query gives this number.
-    async fn until(&self, query: &str, expected: i64) {
+    pub(crate) async fn until(&self, query: &str, expected: i64) {
         let reached = async {
             while self.count(query).await != expected {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -140,7 +140,7 @@ async fn count(pool: &PgPool, query: &str) -> i64 {
 
 impl Running {
     /// Drains it, as SIGTERM would.
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shell.shutdown.drain();
         let started = Instant::now();
         self.task.await.unwrap().unwrap();

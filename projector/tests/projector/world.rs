@@ -56,12 +56,17 @@ pub(crate) fn config(database: &Database) -> Config {
 
 impl World {
     pub(crate) async fn new(database: &Database) -> Self {
-        let store = Store::open(&config(database)).await.unwrap();
+        Self::of(database, config(database)).await
+    }
+
+    /// A sink with settings of its own.
+    pub(crate) async fn of(database: &Database, config: Config) -> Self {
+        let store = Store::open(&config).await.unwrap();
         let quarantine = Arc::new(Quarantine::default());
         let shell = Shell::detached();
         let component = shell.health.component("projector");
-        let log = Memory(Arc::clone(&quarantine));
-        let sink = Sink::open(store, &log, "play.quarantine".to_owned(), &shell, &component).await.unwrap();
+        let log = Arc::new(Memory(Arc::clone(&quarantine)));
+        let sink = Sink::open(store, log, "play.quarantine".to_owned(), &shell, &component).await.unwrap();
         Self { sink, pool: database.pool.clone(), quarantine }
     }
 
@@ -109,12 +114,16 @@ impl World {
             "session_metrics",
             "session_tasks",
             "players",
+            "player_days",
+            "daily_players",
+            "task_stats",
             "skill_evidence",
             "activity_by_minute",
             "worker_outcomes",
             "outcomes",
             "live_sessions",
             "quarantine",
+            "second_lives",
             "event_log",
         ];
         let mut all = String::new();

@@ -79,6 +79,7 @@ pub(super) fn projector(
     flags.set("--topic-prefix", &arguments.topic_prefix);
     flags.set("--instance", instance);
     flags.set_if("--group", group(arguments, "playledger-projector"));
+    flags.set_if("--games", arguments.games.as_ref());
     flags.add("--event-log");
     flags.read()
 }
@@ -134,5 +135,28 @@ impl Flags {
         let command = C::augment_args(clap::Command::new(self.daemon)).no_binary_name(false);
         let read = command.try_get_matches_from(self.line).and_then(|matches| C::from_arg_matches(&matches));
         read.with_context(|| format!("the settings of {}", self.daemon))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::folder::LogKind;
+
+    #[test]
+    fn the_settings_by_game_reach_every_daemon() {
+        let line = Arguments::augment_args(clap::Command::new("up")).get_matches_from(["up", "--games=by-game.toml"]);
+        let arguments = Arguments::from_arg_matches(&line).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::take(folder.path(), LogKind::Embedded).unwrap();
+        let given = [
+            gateway(&arguments, &folder, "local").unwrap().games,
+            worker(&arguments, "local").unwrap().games,
+            projector(&arguments, "postgres://", "local").unwrap().games,
+            dashboard(&arguments, "postgres://").unwrap().games,
+        ];
+        assert!(given.iter().all(|games| games.as_deref() == Some(Path::new("by-game.toml"))), "{given:?}");
     }
 }

@@ -6,26 +6,18 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use schemas::data::CloseReason;
 
 use super::load::{Load, now_ms};
 use super::{settle, workers};
 
-/// Where the library lies that tells a process another time (Debian's package faketime).
-fn library() -> anyhow::Result<String> {
-    let folders =
-        std::fs::read_dir("/usr/lib")?.flatten().map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"));
-    let usual = ["/usr/lib/faketime/libfaketimeMT.so.1".into()];
-    let found = folders.chain(usual).find(|path| path.exists());
-    Ok(found.context("libfaketime is not here: apt-get install faketime")?.display().to_string())
-}
-
-/// What makes C11's waits go by the told time, built into this folder.
-fn waits(folder: &Path) -> anyhow::Result<String> {
-    let library = folder.join("waits.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/whole/workers/waits.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).status()?;
+/// What tells a process another time, built into this folder.
+fn library(folder: &Path) -> anyhow::Result<String> {
+    let library = folder.join("clock.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/whole/workers/clock.c");
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&library).arg(source).status()?;
     ensure!(built.success(), "{source} can't be built");
     Ok(library.display().to_string())
 }
@@ -35,15 +27,9 @@ async fn a_clock_that_steps_by_an_hour_closes_no_session() -> anyhow::Result<()>
     // Longer than any session of the load rests.
     let mut world = workers(&[("--session-timeout", "15s")])?;
     let clock = world.folder().join("clock").display().to_string();
-    let preload = format!("{}:{}", waits(world.folder())?, library()?);
-    let environment = [
-        ("LD_PRELOAD", preload.as_str()),
-        ("FAKETIME_TIMESTAMP_FILE", &clock),
-        ("FAKETIME_CACHE_DURATION", "1"),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ("DONT_FAKE_MONOTONIC", "1"),
-    ];
-    let [ahead, behind] = ["+3600", "-3600"];
+    let library = library(world.folder())?;
+    let environment = [("LD_PRELOAD", library.as_str()), ("CLOCK_FILE", &clock)];
+    let [ahead, behind] = ["3600", "-3600"];
     std::fs::write(&clock, ahead)?;
     world.launch("one", None, &environment)?;
     world.ready("one")?;

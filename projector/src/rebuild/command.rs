@@ -81,12 +81,12 @@ pub fn main(word: &OsString, words: Vec<OsString>) -> ExitCode {
             let log: Arc<dyn EventLog> = Arc::new(asked.process.kafka.open("projector-rebuild")?);
             let Rebuild { only, dry_run, accept, report, .. } = asked;
             let options = Options { only, dry_run, accept, report, ..Options::default() };
-            told(rebuild(&asked.process.config, &log, &shell, &options, on_stderr()).await?)
+            Ok(told(rebuild(&asked.process.config, &log, &shell, &options, on_stderr()).await?))
         })
     } else if word == "rollback" {
         command(words, async |asked: Rollback, shell| {
             let log: Arc<dyn EventLog> = Arc::new(asked.process.kafka.open("projector-rollback")?);
-            told(rollback(&asked.process.config, &log, &shell, on_stderr()).await?)
+            Ok(told(rollback(&asked.process.config, &log, &shell, on_stderr()).await?))
         })
     } else {
         command(words, async |asked: Prune, _| {
@@ -98,13 +98,13 @@ pub fn main(word: &OsString, words: Vec<OsString>) -> ExitCode {
 }
 
 /// What to say of an outcome, and whether it is a good one.
-fn told(outcome: Outcome) -> anyhow::Result<(String, bool)> {
-    Ok(match outcome {
+fn told(outcome: Outcome) -> (String, bool) {
+    match outcome {
         Outcome::Switched(number) => (format!("generation {number} is shown"), true),
         Outcome::Equal => ("equal; nothing was switched".to_owned(), true),
         Outcome::Different => ("different; nothing was switched (--accept does so all the same)".to_owned(), false),
         Outcome::Stopped => ("stopped; the same command goes on from here".to_owned(), false),
-    })
+    }
 }
 
 fn on_stderr() -> Lines {

@@ -39,7 +39,7 @@ pub struct Options {
 }
 
 /// How it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The views show this generation now.
     Switched(i64),

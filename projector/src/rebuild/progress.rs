@@ -8,7 +8,7 @@ use tokio::time::Instant;
 const EVERY: Duration = Duration::from_secs(2);
 
 /// What takes the lines: standard error, or a test.
-pub type Lines = Box<dyn FnMut(&str) + Send>;
+pub type Lines = Box<dyn FnMut(&str) + Send + Sync>;
 
 /// How far a stretch of a fill is.
 pub(super) struct Progress {

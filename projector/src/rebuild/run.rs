@@ -154,8 +154,8 @@ impl<'a> Run<'a> {
         self.only.copy_rest(snapshot, &all, &self.topics, vector, (&live, &rebuilt)).await?;
         let reached = self.only.filled(&self.topics, vector, &[]);
         let cuts = Cuts::find(&**self.log, &self.topics, &reached).await?;
-        let copier = Copier { tables: &all, live: &live, rebuilt: &rebuilt, source: self.live };
-        let copied = copier.copy(snapshot, &cuts).await?;
+        let older = Copier { tables: &all, live: &live, rebuilt: &rebuilt, source: self.live };
+        let copied = older.copy(snapshot, &cuts).await?;
         for (model, rows) in &copied {
             self.progress.say(&format!("{model}: {rows} rows are older than the log; copied and marked"));
         }

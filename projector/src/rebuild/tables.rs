@@ -31,7 +31,7 @@ pub(super) fn topic_of(model: &str) -> Option<Topic> {
 }
 
 /// A table of a generation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) columns: Vec<String>,
@@ -41,12 +41,12 @@ pub(super) struct Table {
 }
 
 const TABLES: &str = "
-    SELECT c.relname::text,
-           array_agg(a.attname::text ORDER BY a.attnum),
-           coalesce(array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE t.typcategory = 'N'), '{}'),
+    SELECT c.relname::text AS name,
+           array_agg(a.attname::text ORDER BY a.attnum) AS columns,
+           coalesce(array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE t.typcategory = 'N'), '{}') AS numbers,
            (SELECT array_agg(k.attname::text ORDER BY k.attnum)
               FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey)
-             WHERE i.indrelid = c.oid AND i.indisprimary)
+             WHERE i.indrelid = c.oid AND i.indisprimary) AS key
       FROM pg_class c
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       JOIN pg_type t ON t.oid = a.atttypid
@@ -57,10 +57,7 @@ const TABLES: &str = "
 
 /// All tables of rows in a data schema.
 pub(super) async fn all(on: &mut PgConnection, data: &str) -> anyhow::Result<Vec<Table>> {
-    let rows: Vec<(String, Vec<String>, Vec<String>, Vec<String>)> =
-        sqlx::query_as(TABLES).bind(data).fetch_all(on).await?;
-    let table = |(name, columns, numbers, key)| Table { name, columns, numbers, key };
-    Ok(rows.into_iter().map(table).collect())
+    Ok(sqlx::query_as(TABLES).bind(data).fetch_all(on).await?)
 }
 
 /// Columns as SQL lists them, each behind this prefix.

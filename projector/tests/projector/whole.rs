@@ -25,12 +25,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A log with topics of its own, and a database.
 pub(crate) struct Pipeline {
-    log: Arc<dyn EventLog>,
+    pub(crate) log: Arc<dyn EventLog>,
     prefix: String,
     appender: Arc<dyn Appender>,
-    database: Database,
+    pub(crate) database: Database,
     /// Where the log lies; none for Kafka.
-    _folder: Option<tempfile::TempDir>,
+    pub(crate) folder: Option<tempfile::TempDir>,
 }
 
 /// A projector at work.
@@ -66,16 +66,20 @@ impl Pipeline {
         });
         log.ensure_topics(&specs).await.unwrap();
         let appender = log.appender(AppendOptions::default()).await.unwrap();
-        Self { log, prefix: prefix.to_owned(), appender, database, _folder: folder }
+        Self { log, prefix: prefix.to_owned(), appender, database, folder }
     }
 
-    pub(crate) fn start(&self, instance: &str) -> Running {
-        let config = Config {
+    pub(crate) fn config(&self, instance: &str) -> Config {
+        Config {
             instance: Some(instance.to_owned()),
             topic_prefix: self.prefix.clone(),
             group: format!("{}projector", self.prefix),
             ..config(&self.database)
-        };
+        }
+    }
+
+    pub(crate) fn start(&self, instance: &str) -> Running {
+        let config = self.config(instance);
         let shell = Shell::detached();
         let task = tokio::spawn(projector::run(config, Arc::clone(&self.log), shell.clone()));
         Running { shell, task }
@@ -107,7 +111,7 @@ impl Pipeline {
         self.append(Topic::Sessions, given.collect()).await;
     }
 
-    async fn count(&self, query: &str) -> i64 {
+    pub(crate) async fn count(&self, query: &str) -> i64 {
         count(&self.database.pool, query).await
     }
 

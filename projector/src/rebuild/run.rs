@@ -18,6 +18,7 @@ use super::only::Only;
 use super::progress::{Lines, Progress};
 use super::{Options, Outcome, compare, tables};
 use crate::config::Config;
+use crate::error::StoreError;
 use crate::store::generations::{Generations, Held, Role, Turn, same};
 use crate::store::{OffsetRow, Store};
 use crate::topics::Topics;
@@ -141,6 +142,8 @@ impl<'a> Run<'a> {
         held.release().await?;
         let equal = self.compare(&mut snapshot, &vector).await?;
         sqlx::raw_sql("COMMIT").execute(&mut snapshot).await?;
+        // Else readers would be without statistics until the server comes by itself.
+        self.generations.analyze(&mut snapshot, self.next).await?;
         if self.options.dry_run || !(equal || self.options.accept) {
             return Ok(if equal { Outcome::Equal } else { Outcome::Different });
         }
@@ -186,7 +189,13 @@ impl<'a> Run<'a> {
         let until = Instant::now() + PATIENCE;
         loop {
             let Near::Held(held) = self.come_near().await? else { return Ok(Outcome::Stopped) };
-            if self.generations.switch(held, self.live, self.next).await? {
+            let moved = match self.generations.switch(held, self.live, self.next).await {
+                // The answer to its COMMIT may be what was lost.
+                Err(StoreError::Away(error)) if !self.shown().await? => return Err(error.into()),
+                Err(StoreError::Away(_)) => true,
+                outcome => outcome?,
+            };
+            if moved {
                 self.progress.say(&format!("the views show generation {}", self.next));
                 return Ok(Outcome::Switched(self.next));
             }
@@ -205,7 +214,10 @@ impl<'a> Run<'a> {
         loop {
             for _ in 0..ROUNDS {
                 let vector = self.vector().await?;
-                self.fill.claim(&vector).await?;
+                self.fill.claim(&vector).await.with_context(|| {
+                    let next = self.next;
+                    format!("generation {next} cannot go on; `projector prune --generation {next}` drops it")
+                })?;
                 let missing = self.fill.missing(&vector);
                 if self.fill.to(&vector, &mut self.progress).await? == Filled::Stopped {
                     return Ok(Near::Stopped);
@@ -225,6 +237,11 @@ impl<'a> Run<'a> {
             }
             held.release().await?;
         }
+    }
+
+    async fn shown(&self) -> anyhow::Result<bool> {
+        let all = self.generations.all(&mut self.generations.connect().await?).await?;
+        Ok(all.iter().any(|generation| generation.number == self.next && generation.role == Role::Shown))
     }
 
     async fn vector(&self) -> anyhow::Result<Vec<OffsetRow>> {

@@ -143,6 +143,21 @@ impl Generations {
         Ok(rows)
     }
 
+    /// Lets the server count what is in a generation, for good plans.
+    pub(crate) async fn analyze(&self, on: &mut PgConnection, number: i64) -> Result<(), StoreError> {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT oid::regclass::text FROM pg_class
+              WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p') AND NOT relispartition",
+        )
+        .bind(self.data(number))
+        .fetch_all(&mut *on)
+        .await?;
+        for table in tables {
+            sqlx::raw_sql(AssertSqlSafe(format!("ANALYZE {table}"))).execute(&mut *on).await?;
+        }
+        Ok(())
+    }
+
     /// Holds a generation still, once loads and claims under way have ended.
     pub(crate) async fn hold(&self, number: i64) -> Result<Held, StoreError> {
         let mut connection = self.connect().await?;

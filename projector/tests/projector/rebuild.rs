@@ -1,6 +1,7 @@
 //! A rebuild beside live projectors and readers.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::records::{activity, event, live, outcome, report, set_aside, task, with};
-use crate::whole::Pipeline;
+use crate::whole::{Pipeline, on_every_log};
 use crate::world::Given;
 
 /// Something of everything: two revisions, a second life, poison, counts, events.
@@ -54,7 +55,7 @@ pub(crate) async fn until_told(pipeline: &Pipeline) {
 impl Pipeline {
     /// Where the comparison is written.
     pub(crate) fn report(&self) -> PathBuf {
-        self.folder.as_ref().unwrap().path().join("comparison.json")
+        self.folder.path().join("comparison.json")
     }
 
     pub(crate) fn comparison(&self) -> Value {
@@ -65,6 +66,27 @@ impl Pipeline {
         let options = Options { report: Some(self.report()), ..options };
         let lines = Box::new(|line: &str| println!("{line}"));
         rebuild(&self.config("rebuild"), &self.log, &Shell::detached(), &options, lines).await
+    }
+
+    /// Runs the command itself, which reads Kafka only.
+    fn command_compares(&self) {
+        let Some(brokers) = std::env::var("PLAYLEDGER_TEST_KAFKA").ok().filter(|_| self.prefix != "play.") else {
+            return;
+        };
+        let output = tokio::task::block_in_place(|| {
+            Command::new(env!("CARGO_BIN_EXE_projector"))
+                .args(["rebuild", "--dry-run", "--event-log", "--kafka", &brokers, "--topic-prefix", &self.prefix])
+                .args(["--database-url", &self.database.url, "--report"])
+                .arg(self.report())
+                .output()
+                .unwrap()
+        });
+        let (said, told) = (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap());
+        assert!(output.status.success() && told == "equal; nothing was switched\n", "{told}{said}");
+        assert!(
+            said.contains("going on with generation 2") && said.contains("sessions: 300 rows, rebuilt 300: equal"),
+            "{said}"
+        );
     }
 
     pub(crate) async fn run(&self, sql: &'static str) {
@@ -85,7 +107,10 @@ impl Pipeline {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_made_anew_from_the_log_equals_what_came_of_it_live() {
-    let pipeline = Pipeline::embedded().await;
+    on_every_log(made_anew).await;
+}
+
+async fn made_anew(pipeline: Pipeline) {
     let running = pipeline.start("one");
     tell_everything(&pipeline).await;
     until_told(&pipeline).await;
@@ -98,6 +123,7 @@ async fn what_is_made_anew_from_the_log_equals_what_came_of_it_live() {
     assert_eq!(sessions.unwrap()["live"]["rows"], 300);
     assert_eq!(pipeline.count("SELECT count(*) FROM play_g2.quarantine").await, 3, "nothing was set aside once more");
 
+    pipeline.command_compares();
     let outcome = pipeline.rebuild(Options::default()).await.unwrap();
     assert_eq!(outcome, Outcome::Switched(2), "it takes up what the dry run left");
     pipeline.append_reports(300..400).await;

@@ -1,5 +1,6 @@
 //! The generation that is kept: rollback, prune, and who may read.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use daemon::Shell;
@@ -43,6 +44,15 @@ async fn a_rollback_catches_up_with_all_that_came_since_and_prune_keeps_what_is_
     let error = pipeline.prune(&[2, 1]).await.unwrap_err().to_string();
     assert!(error.contains("show generation 1"), "{error}");
     assert!(pipeline.prune(&[9]).await.unwrap_err().to_string().contains("no generation 9"));
+    let refused = tokio::task::block_in_place(|| {
+        Command::new(env!("CARGO_BIN_EXE_projector"))
+            // Reads no log.
+            .args(["prune", "--generation", "1", "--kafka", "127.0.0.1:1", "--database-url", &pipeline.database.url])
+            .output()
+            .unwrap()
+    });
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("show generation 1"), "{refused:?}");
     assert_eq!(pipeline.prune(&[]).await.unwrap(), [2, 3], "the kept one and the one that was being filled");
     assert_eq!(pipeline.count("SELECT count(*) FROM play.sessions").await, 600);
     assert_eq!(pipeline.count("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'play\\_g%'").await, 1);

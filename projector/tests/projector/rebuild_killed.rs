@@ -56,7 +56,7 @@ async fn a_rebuild_that_is_killed_at_any_load_is_taken_up_and_ends_equal() {
 
 /// A process that rebuilds, in small loads.
 fn child(pipeline: &Pipeline) -> std::process::Child {
-    let log = pipeline.folder.as_ref().unwrap().path().join("log.sqlite");
+    let log = pipeline.folder.path().join("log.sqlite");
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "rebuild_killed::in_a_process_of_its_own", "--ignored"])
         .env("PLAYLEDGER_TEST_REBUILD_LOG", log)

@@ -29,7 +29,7 @@ impl Pipeline {
 
     /// Three of four partitions of a topic lose all that they have.
     async fn lose(&self, topic: Topic) {
-        let log = EmbeddedLog::open(self.folder.as_ref().unwrap().path().join("log.sqlite")).await.unwrap();
+        let log = EmbeddedLog::open(self.folder.path().join("log.sqlite")).await.unwrap();
         for number in 0..3 {
             let partition = TopicPartition::new(topic.name("play."), number);
             let high = log.offsets(&partition).await.unwrap().high;

@@ -26,11 +26,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A log with topics of its own, and a database.
 pub(crate) struct Pipeline {
     pub(crate) log: Arc<dyn EventLog>,
-    prefix: String,
+    pub(crate) prefix: String,
     appender: Arc<dyn Appender>,
     pub(crate) database: Database,
-    /// Where the log lies; none for Kafka.
-    pub(crate) folder: Option<tempfile::TempDir>,
+    /// Where an embedded log lies, and what else the test writes.
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// A projector at work.
@@ -47,16 +47,16 @@ impl Pipeline {
     async fn filling(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
-        Self::on(Arc::new(log), "play.", database, Some(folder)).await
+        Self::on(Arc::new(log), "play.", database, folder).await
     }
 
     async fn kafka(brokers: String) -> Self {
         let log = KafkaLog::open(KafkaOptions { brokers, client_id: "test".to_owned(), ..Default::default() }).unwrap();
         let prefix = format!("{}.", Uuid::new_v4());
-        Self::on(Arc::new(log), &prefix, database().await, None).await
+        Self::on(Arc::new(log), &prefix, database().await, tempfile::tempdir().unwrap()).await
     }
 
-    async fn on(log: Arc<dyn EventLog>, prefix: &str, database: Database, folder: Option<tempfile::TempDir>) -> Self {
+    async fn on(log: Arc<dyn EventLog>, prefix: &str, database: Database, folder: tempfile::TempDir) -> Self {
         let specs = Topic::ALL.map(|topic| TopicSpec {
             name: topic.name(prefix),
             partitions: PARTITIONS,
@@ -128,7 +128,7 @@ impl Pipeline {
 }
 
 /// Runs a scenario on the embedded log, and on Kafka where there is one.
-async fn on_every_log(scenario: impl AsyncFn(Pipeline)) {
+pub(crate) async fn on_every_log(scenario: impl AsyncFn(Pipeline)) {
     scenario(Pipeline::embedded().await).await;
     match std::env::var("PLAYLEDGER_TEST_KAFKA") {
         Ok(brokers) => scenario(Pipeline::kafka(brokers).await).await,

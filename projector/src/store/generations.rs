@@ -15,7 +15,7 @@ use crate::error::StoreError;
 /// a deadlock, so that it is never a reader's query that is ended.
 const GIVES_WAY: &str = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '500ms'";
 /// How often that is tried before live projectors may go on.
-const TRIES: u32 = 10;
+const TRIES: u32 = 4;
 /// A pause between two tries, in which readers get through.
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -139,7 +139,9 @@ impl<'a> Run<'a> {
         let reached = self.generations.vector(&mut snapshot, self.next).await?;
         let expected = self.only.filled(&self.topics, &vector, &reached);
         anyhow::ensure!(same(&expected, &reached), "the new generation does not stand at the offsets it was filled to");
+        let since = held.since;
         held.release().await?;
+        self.tell_held(since);
         let equal = self.compare(&mut snapshot, &vector).await?;
         sqlx::raw_sql("COMMIT").execute(&mut snapshot).await?;
         // Else readers would be without statistics until the server comes by itself.
@@ -189,12 +191,14 @@ impl<'a> Run<'a> {
         let until = Instant::now() + PATIENCE;
         loop {
             let Near::Held(held) = self.come_near().await? else { return Ok(Outcome::Stopped) };
+            let since = held.since;
             let moved = match self.generations.switch(held, self.live, self.next).await {
                 // The answer to its COMMIT may be what was lost.
                 Err(StoreError::Away(error)) if !self.shown().await? => return Err(error.into()),
                 Err(StoreError::Away(_)) => true,
                 outcome => outcome?,
             };
+            self.tell_held(since);
             if moved {
                 self.progress.say(&format!("the views show generation {}", self.next));
                 return Ok(Outcome::Switched(self.next));
@@ -237,6 +241,10 @@ impl<'a> Run<'a> {
             }
             held.release().await?;
         }
+    }
+
+    fn tell_held(&mut self, since: Instant) {
+        self.progress.say(&format!("projectors were held up for {} ms", since.elapsed().as_millis()));
     }
 
     async fn shown(&self) -> anyhow::Result<bool> {

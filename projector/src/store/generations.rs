@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
+use tokio::time::Instant;
 
 use super::connections::{CONNECT, connect, within};
 use super::laid::OffsetRow;
@@ -18,6 +19,9 @@ const GIVES_WAY: &str = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_t
 const TRIES: u32 = 4;
 /// A pause between two tries, in which readers get through.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a server may take to notice that an earlier rebuild has ended.
+const LINGERS: Duration = Duration::from_secs(5);
 
 /// What a generation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub(crate) struct Held {
     connection: PgConnection,
     /// How far it follows the log.
     pub(crate) vector: Vec<OffsetRow>,
+    /// Since when.
+    pub(crate) since: Instant,
 }
 
 impl Generations {
@@ -78,9 +84,15 @@ impl Generations {
     pub(crate) async fn take_turn(&self) -> Result<Turn, StoreError> {
         let mut connection = self.connect().await?;
         let lock = "SELECT pg_try_advisory_lock(hashtextextended('playledger/rebuild/' || $1, 0))";
-        let taken: bool = sqlx::query_scalar(lock).bind(self.schema.as_str()).fetch_one(&mut connection).await?;
-        if taken {
-            return Ok(Turn { _connection: connection });
+        let until = Instant::now() + LINGERS;
+        loop {
+            if sqlx::query_scalar(lock).bind(self.schema.as_str()).fetch_one(&mut connection).await? {
+                return Ok(Turn { _connection: connection });
+            }
+            if Instant::now() > until {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
         Err(StoreError::Fatal(format!("another rebuild, rollback or prune of the schema {} is under way", self.schema)))
     }
@@ -132,8 +144,7 @@ impl Generations {
         let data = self.data(number);
         let note = format!("INSERT INTO {data}.generation (made_by) VALUES ($1) ON CONFLICT DO NOTHING");
         sqlx::query(AssertSqlSafe(note)).bind(made_by).execute(&mut connection).await?;
-        connection.close().await?;
-        Ok(())
+        release(connection).await
     }
 
     /// How far a generation follows the log.
@@ -165,12 +176,12 @@ impl Generations {
         sqlx::raw_sql("SET idle_in_transaction_session_timeout = '30s'").execute(&mut connection).await?;
         // No claim is under way from here on: one made before the views move would write into what they leave.
         layout::lock(&mut connection, &self.schema).await?;
-        // Ends with the connection, and, where that is pooled by somebody, with the transaction after it.
         let offsets = format!("{}.offsets", self.data(number));
+        let since = Instant::now();
         let sql = format!("BEGIN; LOCK TABLE {offsets} IN SHARE ROW EXCLUSIVE MODE");
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
         let vector = self.vector(&mut connection, number).await?;
-        Ok(Held { connection, vector })
+        Ok(Held { connection, vector, since })
     }
 
     /// Moves the views from the generation that is held to another that stands at the same vector. Answers false, and lets
@@ -182,7 +193,7 @@ impl Generations {
     /// REPEATABLE READ whose snapshot is older than this, and which has touched no view yet, will read the new generation as
     /// of that snapshot.
     pub(crate) async fn switch(&self, held: Held, from: i64, to: i64) -> Result<bool, StoreError> {
-        let Held { mut connection, vector } = held;
+        let Held { mut connection, vector, .. } = held;
         let on = &mut connection;
         let (old, new) = (self.data(from), self.data(to));
         let lock = format!("LOCK TABLE {new}.offsets IN SHARE ROW EXCLUSIVE MODE");
@@ -210,7 +221,7 @@ impl Generations {
              COMMIT"
         );
         sqlx::raw_sql(AssertSqlSafe(left)).execute(&mut *on).await?;
-        connection.close().await?;
+        release(connection).await?;
         Ok(true)
     }
 
@@ -250,8 +261,7 @@ impl Generations {
         }
         let sql = format!("DROP SCHEMA {} CASCADE", self.data(number));
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-        connection.close().await?;
-        Ok(())
+        release(connection).await
     }
 }
 

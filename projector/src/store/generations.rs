@@ -14,7 +14,7 @@ use crate::error::StoreError;
 
 /// How long a query of a reader may hold up the taking of the views' locks: less than Postgres waits before it looks for
 /// a deadlock, so that it is never a reader's query that is ended.
-const GIVES_WAY: &str = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '500ms'";
+const GIVES_WAY: &str = "SET LOCAL lock_timeout = '150ms'; SET LOCAL statement_timeout = '600ms'";
 /// How often that is tried before live projectors may go on.
 const TRIES: u32 = 4;
 /// A pause between two tries, in which readers get through.
@@ -227,12 +227,13 @@ impl Generations {
 
     /// Takes the locks of all views at once, giving way to whoever reads.
     async fn lock_views(&self, on: &mut PgConnection) -> Result<bool, StoreError> {
-        // The option is as it was; LOCK itself would go on to the tables behind the views.
+        // The option is as it was; LOCK itself would go on to the tables behind the views. In another order each time: of
+        // transactions that read the same views in whatever order, some meet this one half way, and not always the same.
         let lock = format!(
             "SAVEPOINT views; {GIVES_WAY};
              DO $$ DECLARE v regclass; BEGIN
                  FOR v IN SELECT oid::regclass FROM pg_class
-                           WHERE relkind = 'v' AND relnamespace = to_regnamespace('{}') ORDER BY oid LOOP
+                           WHERE relkind = 'v' AND relnamespace = to_regnamespace('{}') ORDER BY random() LOOP
                      EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', v);
                  END LOOP;
              END $$;

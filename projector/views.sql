@@ -21,6 +21,7 @@ CREATE OR REPLACE VIEW :"views".live_sessions WITH (security_invoker = true) AS 
 CREATE OR REPLACE VIEW :"views".quarantine WITH (security_invoker = true) AS SELECT * FROM :"data".quarantine;
 CREATE OR REPLACE VIEW :"views".second_lives WITH (security_invoker = true) AS SELECT * FROM :"data".second_lives;
 CREATE OR REPLACE VIEW :"views".event_log WITH (security_invoker = true) AS SELECT * FROM :"data".event_log;
+CREATE OR REPLACE VIEW :"views".copied_rows WITH (security_invoker = true) AS SELECT * FROM :"data".copied_rows;
 
 CREATE OR REPLACE VIEW :"views".behavioral_features WITH (security_invoker = true) AS
 SELECT m.tenant,

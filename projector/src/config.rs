@@ -62,8 +62,8 @@ pub struct Process {
 impl Daemon for Process {
     const NAME: &'static str = "projector";
     const OPS: &'static str = "127.0.0.1:9103";
-    const ABOUT: &'static str =
-        "Materialises read models into Postgres. `projector status`, with the same flags, tells how far they are";
+    const ABOUT: &'static str = "Materialises read models into Postgres. With the same flags, `projector status` tells how far they \
+        are, `projector rebuild` makes them anew, `projector rollback` and `projector prune` go back or let the old ones go";
 
     fn check(&self) -> Result<(), String> {
         self.config.games().map(drop).map_err(|error| format!("{error:#}"))

@@ -19,6 +19,7 @@ mod member;
 pub mod metrics;
 mod pending;
 pub mod project;
+pub mod rebuild;
 pub mod set_aside;
 pub mod status;
 pub mod store;

@@ -8,8 +8,12 @@ use projector::Process;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == "status") {
-        return projector::status::main(words.collect());
+    match words.next() {
+        Some(word) if word == "status" => return projector::status::main(words.collect()),
+        Some(word) if projector::rebuild::command::knows(&word) => {
+            return projector::rebuild::command::main(&word, words.collect());
+        }
+        _ => {}
     }
     daemon::start(async |Process { config, kafka }: Process, shell: Shell| {
         let log = kafka.open("projector")?;

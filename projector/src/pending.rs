@@ -52,6 +52,11 @@ impl Pending {
         self.records < MOST && self.bytes < MOST_BYTES
     }
 
+    /// How many records wait.
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
     /// When it should be written; none while nothing waits.
     pub(crate) fn due(&self) -> Option<Instant> {
         let since = self.since.filter(|_| !self.slices.is_empty())?;

@@ -28,7 +28,8 @@ const ATTEMPT: Duration = Duration::from_mins(1);
 /// Where loads go: the tables, and the quarantine for what they cannot take.
 pub struct Sink {
     store: Store,
-    listing: Listing,
+    /// None where what is refused has been listed before.
+    listing: Option<Listing>,
     identities: Identities,
     shell: Shell,
     component: Component,
@@ -55,8 +56,13 @@ impl Sink {
         component: &Component,
     ) -> Result<Self, LogError> {
         let listing = Listing::open(&*log, quarantine).await?;
+        Ok(Self { listing: Some(listing), ..Self::listing_nothing(store, log, shell, component) })
+    }
+
+    /// A sink for records that have been projected before: what it refuses lies in the quarantine by now.
+    pub(crate) fn listing_nothing(store: Store, log: Arc<dyn EventLog>, shell: &Shell, component: &Component) -> Self {
         let identities = Identities::new(log);
-        Ok(Self { store, listing, identities, shell: shell.clone(), component: component.clone() })
+        Self { store, listing: None, identities, shell: shell.clone(), component: component.clone() }
     }
 
     /// The tables.
@@ -124,7 +130,9 @@ impl Sink {
             let changes = project(load, &known);
             let rows = transaction.apply(&changes).await?;
             same_topics.await.map_err(|error| Doubt::Unknown(error.to_string())).flatten()?;
-            self.listing.list(&changes.refused).await?;
+            if let Some(listing) = &self.listing {
+                listing.list(&changes.refused).await?;
+            }
             transaction.commit().await?;
             Ok(rows)
         };

@@ -49,6 +49,15 @@ pub(super) fn newest() -> i64 {
     migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
+/// Whether a generation is the one that the views show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is: projectors fill it.
+    Shown,
+    /// It is not: a rebuild fills it.
+    Beside,
+}
+
 /// What the views show now.
 struct Shown {
     generation: i64,
@@ -91,19 +100,36 @@ async fn prepare_locked(connection: &mut PgConnection, schema: &SchemaName) -> R
     .await?;
     create_schema(connection, schema.as_str(), "What readers use: views and functions over the newest data.").await?;
     migrate(connection, &data).await?;
-    let digest: String = sqlx::query_scalar("SELECT encode(sha256(convert_to($1, 'UTF8')), 'hex')")
-        .bind(VIEWS)
-        .fetch_one(&mut *connection)
-        .await?;
+    let digest = digest(connection).await?;
     if shown.is_none_or(|shown| shown.views_digest != digest) {
-        show(connection, schema, generation, &digest).await?;
+        let mut transaction = connection.begin().await?;
+        show(&mut transaction, schema, generation, &digest).await?;
+        transaction.commit().await?;
     }
     access::extend(connection, schema, &data, &data).await?;
     Ok(generation)
 }
 
+/// Makes the tables of a generation beside the one that is shown, or brings them to this release.
+pub(super) async fn lay_beside(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+    generation: i64,
+) -> Result<(), StoreError> {
+    let data = schema.data(generation);
+    create_schema(connection, &data, "Data that the views do not show: filled by a rebuild, or kept from before one.")
+        .await?;
+    migrate(connection, &data).await
+}
+
+/// What tells whether the views are of this release.
+pub(super) async fn digest(connection: &mut PgConnection) -> Result<String, StoreError> {
+    let digest = "SELECT encode(sha256(convert_to($1, 'UTF8')), 'hex')";
+    Ok(sqlx::query_scalar(digest).bind(VIEWS).fetch_one(connection).await?)
+}
+
 /// Takes the lock, once whoever has it lets it go. Asked for again and again: a server that vanished is noticed.
-async fn lock(connection: &mut PgConnection, schema: &SchemaName) -> Result<(), StoreError> {
+pub(super) async fn lock(connection: &mut PgConnection, schema: &SchemaName) -> Result<(), StoreError> {
     let sql = format!("SELECT pg_try_advisory_lock({LOCK})");
     let mut told = false;
     loop {
@@ -127,6 +153,7 @@ pub(super) async fn check(
     connection: &mut PgConnection,
     schema: &SchemaName,
     generation: i64,
+    place: Place,
 ) -> Result<(), StoreError> {
     let sql = format!("SELECT pg_try_advisory_xact_lock_shared({LOCK})");
     let mut asked = 0;
@@ -150,10 +177,15 @@ pub(super) async fn check(
     if newest > known {
         return Err(StoreError::Outdated(format!("the tables have been laid out anew, by migration {newest}")));
     }
-    if shown != generation {
-        return Err(StoreError::Outdated(format!("the views show generation {shown} now, not {generation}")));
+    match place {
+        Place::Shown if shown != generation => {
+            Err(StoreError::Outdated(format!("the views show generation {shown} now, not {generation}")))
+        }
+        Place::Beside if shown == generation => {
+            Err(StoreError::Outdated(format!("the views show generation {generation} by now: it is the projectors'")))
+        }
+        Place::Shown | Place::Beside => Ok(()),
     }
-    Ok(())
 }
 
 async fn check_server(connection: &mut PgConnection) -> Result<(), StoreError> {
@@ -242,8 +274,8 @@ async fn fence(connection: &mut PgConnection, migrator: &Migrator) -> Result<(),
     Ok(())
 }
 
-/// Points the views at a generation, all at once.
-async fn show(
+/// Points the views at a generation; all at once, by the transaction on this connection.
+pub(super) async fn show(
     connection: &mut PgConnection,
     schema: &SchemaName,
     generation: i64,
@@ -256,12 +288,10 @@ async fn show(
         .replace(":'views'", &format!("'{schema}'"))
         .replace(":generation", &generation.to_string())
         .replace(":'digest'", &format!("'{digest}'"));
-    let mut transaction = connection.begin().await?;
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     let comments: Vec<String> =
-        sqlx::query_scalar(COPIED_COMMENTS).bind(schema.as_str()).bind(&data).fetch_all(&mut *transaction).await?;
-    sqlx::raw_sql(AssertSqlSafe(comments.join(";\n"))).execute(&mut *transaction).await?;
-    transaction.commit().await?;
+        sqlx::query_scalar(COPIED_COMMENTS).bind(schema.as_str()).bind(&data).fetch_all(&mut *connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(comments.join(";\n"))).execute(connection).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod connections;
 mod counts;
 mod days;
 mod event_log;
+pub(crate) mod generations;
 mod laid;
 mod layout;
 mod live_sessions;
@@ -32,6 +33,7 @@ use crate::config::{Config, SchemaName};
 use crate::error::StoreError;
 use crate::load::Slice;
 use connections::{Connections, within};
+use layout::Place;
 
 pub use laid::{Laid, OffsetRow, laid};
 pub use layout::prepare;
@@ -50,6 +52,7 @@ pub struct Store {
     connections: Arc<Connections>,
     schema: SchemaName,
     generation: i64,
+    place: Place,
     data: String,
     games: Arc<Games>,
 }
@@ -63,10 +66,25 @@ impl Store {
         let games = config.games().map_err(|error| StoreError::Fatal(format!("{error:#}")))?;
         let options = options(&config.database_url)?;
         let generation = prepare(&options, &config.schema).await?;
-        Ok(Self::of_generation(options, &config.schema, generation, games.into()))
+        Ok(Self::of_generation(options, &config.schema, (generation, Place::Shown), games.into()))
     }
 
-    fn of_generation(options: PgConnectOptions, schema: &SchemaName, generation: i64, games: Arc<Games>) -> Self {
+    /// Opens the tables of a generation that the views do not show.
+    ///
+    /// # Errors
+    /// [`StoreError::Fatal`] when the games' settings cannot be read.
+    pub(crate) fn beside(config: &Config, generation: i64) -> Result<Self, StoreError> {
+        let games = config.games().map_err(|error| StoreError::Fatal(format!("{error:#}")))?;
+        let options = options(&config.database_url)?;
+        Ok(Self::of_generation(options, &config.schema, (generation, Place::Beside), games.into()))
+    }
+
+    fn of_generation(
+        options: PgConnectOptions,
+        schema: &SchemaName,
+        (generation, place): (i64, Place),
+        games: Arc<Games>,
+    ) -> Self {
         let data = schema.data(generation);
         // Rows and offsets vanish together when the server dies, so waiting for its disk brings nothing.
         // A projector that stops in the middle of a transaction must not hold its locks for long.
@@ -77,7 +95,8 @@ impl Store {
             // A plan that is kept from when a table was small goes through all of it when it has grown.
             ("plan_cache_mode", "force_custom_plan"),
         ]);
-        Self { connections: Arc::new(Connections::new(options)), schema: schema.clone(), generation, data, games }
+        let connections = Arc::new(Connections::new(options));
+        Self { connections, schema: schema.clone(), generation, place, data, games }
     }
 
     /// Claims partitions; the claims come in the order of `wanted`. Waits for a transaction that an
@@ -95,7 +114,7 @@ impl Store {
         let on = transaction.connection();
         // Rows may vanish in a crash, offsets with them; a claim must not, or two could write under it.
         sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *on).await?;
-        layout::check(on, &self.schema, self.generation).await?;
+        layout::check(on, &self.schema, self.generation, self.place).await?;
         let claims = offsets::claim(on, wanted).await?;
         if wanted.iter().zip(&claims).any(|(wanted, claim)| claim.next_offset < wanted.range.low) {
             live_sessions::forget_ended(on).await?;

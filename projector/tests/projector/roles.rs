@@ -77,6 +77,10 @@ pub(crate) async fn fill(world: &World) {
     let ours = event(1, 0, "{}");
     let theirs = String::from_utf8(ours.value.clone().unwrap()).unwrap().replace("acme", "beta");
     world.write(&mut feed, vec![ours, Given::bytes(theirs.as_bytes())]).await;
+    // As a rebuild marks them.
+    let copied = "INSERT INTO play_g1.copied_rows (model, tenant, row_key, source)
+                  SELECT 'sessions', tenant, jsonb_build_object('tenant', tenant), 0 FROM unnest(ARRAY['acme', 'beta']) tenant";
+    sqlx::query(copied).execute(&world.pool).await.unwrap();
 }
 
 /// Everything in both schemas that has a tenant.

@@ -25,12 +25,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A log with topics of its own, and a database.
 pub(crate) struct Pipeline {
-    log: Arc<dyn EventLog>,
-    prefix: String,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) prefix: String,
     appender: Arc<dyn Appender>,
-    database: Database,
-    /// Where the log lies; none for Kafka.
-    _folder: Option<tempfile::TempDir>,
+    pub(crate) database: Database,
+    /// Where an embedded log lies, and what else the test writes.
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// A projector at work.
@@ -47,16 +47,16 @@ impl Pipeline {
     async fn filling(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = EmbeddedLog::open(folder.path().join("log.sqlite")).await.unwrap();
-        Self::on(Arc::new(log), "play.", database, Some(folder)).await
+        Self::on(Arc::new(log), "play.", database, folder).await
     }
 
     async fn kafka(brokers: String) -> Self {
         let log = KafkaLog::open(KafkaOptions { brokers, client_id: "test".to_owned(), ..Default::default() }).unwrap();
         let prefix = format!("{}.", Uuid::new_v4());
-        Self::on(Arc::new(log), &prefix, database().await, None).await
+        Self::on(Arc::new(log), &prefix, database().await, tempfile::tempdir().unwrap()).await
     }
 
-    async fn on(log: Arc<dyn EventLog>, prefix: &str, database: Database, folder: Option<tempfile::TempDir>) -> Self {
+    async fn on(log: Arc<dyn EventLog>, prefix: &str, database: Database, folder: tempfile::TempDir) -> Self {
         let specs = Topic::ALL.map(|topic| TopicSpec {
             name: topic.name(prefix),
             partitions: PARTITIONS,
@@ -66,16 +66,20 @@ impl Pipeline {
         });
         log.ensure_topics(&specs).await.unwrap();
         let appender = log.appender(AppendOptions::default()).await.unwrap();
-        Self { log, prefix: prefix.to_owned(), appender, database, _folder: folder }
+        Self { log, prefix: prefix.to_owned(), appender, database, folder }
     }
 
-    pub(crate) fn start(&self, instance: &str) -> Running {
-        let config = Config {
+    pub(crate) fn config(&self, instance: &str) -> Config {
+        Config {
             instance: Some(instance.to_owned()),
             topic_prefix: self.prefix.clone(),
             group: format!("{}projector", self.prefix),
             ..config(&self.database)
-        };
+        }
+    }
+
+    pub(crate) fn start(&self, instance: &str) -> Running {
+        let config = self.config(instance);
         let shell = Shell::detached();
         let task = tokio::spawn(projector::run(config, Arc::clone(&self.log), shell.clone()));
         Running { shell, task }
@@ -107,7 +111,7 @@ impl Pipeline {
         self.append(Topic::Sessions, given.collect()).await;
     }
 
-    async fn count(&self, query: &str) -> i64 {
+    pub(crate) async fn count(&self, query: &str) -> i64 {
         count(&self.database.pool, query).await
     }
 
@@ -124,7 +128,7 @@ impl Pipeline {
 }
 
 /// Runs a scenario on the embedded log, and on Kafka where there is one.
-async fn on_every_log(scenario: impl AsyncFn(Pipeline)) {
+pub(crate) async fn on_every_log(scenario: impl AsyncFn(Pipeline)) {
     scenario(Pipeline::embedded().await).await;
     match std::env::var("PLAYLEDGER_TEST_KAFKA") {
         Ok(brokers) => scenario(Pipeline::kafka(brokers).await).await,

@@ -4,6 +4,7 @@
 //! tells how to print them again.
 
 pub mod daemons;
+pub mod database;
 pub mod drain;
 pub mod figures;
 pub mod folder;
@@ -14,6 +15,7 @@ pub mod load;
 pub mod median;
 pub mod numbers;
 pub mod process;
+pub mod projector;
 pub mod send;
 pub mod stages;
 pub mod stamped;

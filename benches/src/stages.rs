@@ -1,15 +1,11 @@
 //! Every stage of the pipeline, one after the other and then together, on one log after the other.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Parser;
-use playledger::folder::{Folder, LogKind};
-use playledger::postgres;
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 
+use crate::database::Database;
 use crate::drain::{self, Whole};
 use crate::figures::{self, OnLog, Stage};
 use crate::folder::new_folder;
@@ -50,13 +46,6 @@ pub struct Arguments {
     folder: Option<PathBuf>,
 }
 
-/// The private Postgres of a run.
-struct Database {
-    server: postgres::Server,
-    pool: PgPool,
-    pid: u32,
-}
-
 /// Measures and prints.
 ///
 /// # Errors
@@ -72,8 +61,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         world.close().await;
         found.push(figures?);
     }
-    database.pool.close().await;
-    database.server.stop(Duration::from_secs(20)).await?;
+    database.stop().await?;
     println!("{HEAD}");
     for line in found.iter().flat_map(figures::lines) {
         println!("{line}");
@@ -161,19 +149,6 @@ async fn together(
     }
     say(world, stages);
     Ok(close_to_row)
-}
-
-impl Database {
-    async fn start(folder: &Path) -> anyhow::Result<Self> {
-        let began = Instant::now();
-        let folder = Folder::take(folder, LogKind::Embedded)?;
-        let server = postgres::start(&folder).await?;
-        let pool = PgPoolOptions::new().max_connections(2).connect(server.url()).await?;
-        let home = postgres::home_of(folder.path())?.context("Postgres runs and its folder is nowhere")?;
-        let pid = postgres::running_under(&home)?.context("Postgres was started and does not run")?;
-        eprintln!("Postgres is there after {:.1} s", began.elapsed().as_secs_f64());
-        Ok(Self { server, pool, pid: u32::try_from(pid)? })
-    }
 }
 
 /// The tables of a log: one schema without a row for every event, one with it.

@@ -18,9 +18,9 @@ use crate::process::{Process, program};
 use crate::send::Gateway;
 
 /// Partitions of every topic, as in local mode.
-const PARTITIONS: i32 = 4;
+pub(crate) const PARTITIONS: i32 = 4;
 /// What the names of the topics begin with.
-const PREFIX: &str = "play.";
+pub(crate) const PREFIX: &str = "play.";
 /// The group that the worker joins.
 const GROUP: &str = "playledger-worker";
 

@@ -186,7 +186,7 @@ impl Bench<'_> {
 
     /// How far the tables have come in each partition of play.sessions.
     async fn offsets(&self) -> anyhow::Result<Ends> {
-        let sql = format!("SELECT partition, next_offset FROM {}.offsets WHERE topic = $1", TABLES.schema);
+        let sql = format!("SELECT partition::int, next_offset FROM {}.offsets WHERE topic = $1", TABLES.schema);
         let rows: Vec<(i32, i64)> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(Topic::Sessions.name(PREFIX))
             .fetch_all(&self.database.pool)

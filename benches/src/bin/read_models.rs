@@ -1,6 +1,6 @@
 //! Figures of the projector on Kafka and Postgres.
 //!
-//! `cargo run --release -p playledger-benches --bin projector`
+//! `cargo run --release -p playledger-benches --bin read_models`
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 //! A daemon's metrics in one list: name, kind, unit, labels and what each says. docs/operations.md lists the same.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
 /// What a metric does over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,41 @@ macro_rules! catalogue {
             labels: &[$($label),*],
             help: $help,
         }),*];
+
+        #[cfg(test)]
+        mod listed {
+            /// docs/operations.md has a row for each metric, in the same order, that says the same.
+            #[test]
+            fn the_operators_table_lists_these_and_no_others() {
+                let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md"));
+                let begin = concat!("| `", $prefix);
+                let told: Vec<_> = text.lines().filter(|line| line.starts_with(begin)).collect();
+                let expected: Vec<_> = super::ALL.iter().map($crate::catalogue::Metric::row).collect();
+                assert_eq!(told, expected, "the table should be:\n{}\n", expected.join("\n"));
+            }
+        }
     };
+}
+
+/// A counter, its one label, and values of that which stand from the start, so that the first of a kind shows as an increase.
+pub type Known = (&'static str, &'static str, &'static [&'static str]);
+
+/// Gives every metric its help text and unit, and a start to every counter and gauge without labels and to what is known.
+pub fn start(all: &[Metric], known: &[Known]) {
+    for metric in all {
+        metric.describe();
+        let Metric { name, kind, labels, .. } = *metric;
+        match kind {
+            Kind::Counter if labels.is_empty() => counter!(name).increment(0),
+            Kind::Gauge if labels.is_empty() => gauge!(name).increment(0.0),
+            _ => {}
+        }
+    }
+    for (name, label, values) in known {
+        for value in *values {
+            counter!(*name, *label => *value).increment(0);
+        }
+    }
 }
 
 impl Metric {

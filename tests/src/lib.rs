@@ -10,6 +10,7 @@ pub mod client;
 pub mod disk;
 pub mod feed;
 pub mod kafka;
+mod listening;
 pub mod observe;
 pub mod play;
 pub mod player;

@@ -5,18 +5,17 @@
 
 mod messages;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 
+use crate::listening::Listening;
 use messages::{Message, greet};
 
 /// How long a test waits for a COMMIT to come by.
@@ -43,11 +42,8 @@ pub enum Fault {
 /// A proxy on a port of 127.0.0.1. Dropped, it ends.
 #[derive(Debug)]
 pub struct PostgresProxy {
-    address: SocketAddr,
+    listening: Listening,
     shared: Arc<Shared>,
-    /// Dropped, it ends the thread.
-    stop: Option<watch::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -62,25 +58,19 @@ struct Shared {
 impl PostgresProxy {
     /// A proxy before the server that listens on this socket, or will.
     pub fn before(target: PathBuf) -> anyhow::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let (stop, stopped) = watch::channel(());
         let fault = watch::Sender::new(Fault::None);
         let (commits, hit) = Default::default();
         let shared = Arc::new(Shared { target, fault, commits, hit });
-        // A runtime of its own: it serves processes, whatever the test's own runtime waits for.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("postgres-proxy".into()).spawn({
+        let listening = Listening::start("postgres-proxy", {
             let shared = Arc::clone(&shared);
-            move || runtime.block_on(serve(listener, shared, stopped))
+            move |client| carry(client, Arc::clone(&shared))
         })?;
-        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { listening, shared })
     }
 
     /// The URL of a database behind it.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@{}/{database}", self.address)
+        format!("postgres://postgres@{}/{database}", self.listening.address())
     }
 
     /// Does this to what passes from now on.
@@ -110,16 +100,6 @@ impl PostgresProxy {
     }
 }
 
-impl Drop for PostgresProxy {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // A crash there has been told by its own words.
-            let _ = thread.join();
-        }
-    }
-}
-
 impl Shared {
     /// Waits until it is not silent.
     async fn speaks(&self) {
@@ -145,22 +125,6 @@ impl Shared {
 
     fn note_hit(&self) {
         self.hit.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return eprintln!("the proxy can't listen: {error}"),
-    };
-    loop {
-        tokio::select! {
-            _ = stopped.changed() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((client, _)) => drop(tokio::spawn(carry(client, Arc::clone(&shared)))),
-                Err(error) => eprintln!("the proxy can't accept: {error}"),
-            },
-        }
     }
 }
 

@@ -7,16 +7,17 @@
 mod carry;
 mod frames;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+
+use crate::listening::Listening;
 
 /// What is done to the connections that pass, from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,11 +68,8 @@ impl Call {
 /// A proxy on a port of 127.0.0.1. Dropped, it ends.
 #[derive(Debug)]
 pub struct Proxy {
-    address: SocketAddr,
+    listening: Listening,
     shared: Arc<Shared>,
-    /// Dropped, it ends the thread.
-    stop: Option<watch::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What connections share.
@@ -111,30 +109,24 @@ pub struct Counts {
 impl Proxy {
     /// A proxy that listens, and passes nothing on before [`Proxy::forward`].
     pub fn listen() -> anyhow::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let (stop, stopped) = watch::channel(());
         let resets = watch::Sender::new(0);
         let fault = watch::Sender::new(Fault::None);
         let shared = Arc::new(Shared { target: Mutex::default(), fault, resets, counts: Counters::default() });
-        // A runtime of its own: it serves processes, whatever the test's own runtime waits for.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("proxy".into()).spawn({
+        let listening = Listening::start("proxy", {
             let shared = Arc::clone(&shared);
-            move || runtime.block_on(serve(listener, shared, stopped))
+            move |client| connect(client, Arc::clone(&shared))
         })?;
-        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { listening, shared })
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.listening.address().port()
     }
 
     /// `HOST:PORT`, for clients.
     pub fn address(&self) -> String {
-        self.address.to_string()
+        self.listening.address().to_string()
     }
 
     /// Passes on to this address from now on.
@@ -166,32 +158,6 @@ impl Proxy {
             kept_back: read(kept_back),
             withheld: read(withheld),
             torn: read(torn),
-        }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // A crash there has been told by its own words.
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return eprintln!("the proxy can't listen: {error}"),
-    };
-    loop {
-        tokio::select! {
-            _ = stopped.changed() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((client, _)) => drop(tokio::spawn(connect(client, Arc::clone(&shared)))),
-                Err(error) => eprintln!("the proxy can't accept: {error}"),
-            },
         }
     }
 }

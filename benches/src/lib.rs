@@ -3,6 +3,7 @@
 //! Figures come from Linux's /proc and are printed by the programs in `src/bin`; docs/performance.md
 //! tells how to print them again.
 
+pub mod append;
 pub mod daemons;
 pub mod database;
 pub mod drain;

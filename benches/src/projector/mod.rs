@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::{Parser, ValueEnum};
-use eventlog::{AppendOptions, Appender, Pending};
 use hdrhistogram::Histogram;
 use schemas::topics::Topic;
 use sqlx::AssertSqlSafe;
 
+use crate::append::Append;
 use crate::database::Database;
 use crate::folder::new_folder;
 use crate::numbers::{count, milliseconds};
@@ -102,7 +102,7 @@ impl Bench<'_> {
         for from in (0..number).step_by(REQUEST) {
             feed.append(&reports, from..number.min(from + REQUEST)).await?;
         }
-        feed.settle().await?;
+        feed.append.settle().await?;
         let mut process = self.world.projector(TABLES).await?;
         let (from, postgres) = (process.reading()?, usage::cpu_of_family(self.database.pid)?);
         let until = self.projected(&mut process, feed.ends).await?;
@@ -155,7 +155,7 @@ impl Bench<'_> {
             );
             tokio::time::sleep(EVERY).await;
         }
-        feed.settle().await?;
+        feed.append.settle().await?;
         let at = |share| milliseconds(took.value_at_quantile(share));
         println!(
             "report → row at {rate:.0} reports/s: p50 {:.0} ms, p99 {:.0} ms of {} requests (aim: 300)",
@@ -204,23 +204,16 @@ type Ends = [i64; PARTITIONS as usize];
 
 /// Appends reports.
 struct Feed {
-    appender: Arc<dyn Appender>,
+    append: Append,
     topic: Arc<str>,
-    waiting: VecDeque<Pending>,
     /// Where each partition ends with what was appended.
     ends: Ends,
 }
 
 impl Feed {
     async fn new(world: &World) -> anyhow::Result<Self> {
-        let options = AppendOptions { deadline: Duration::from_mins(1), ..AppendOptions::default() };
-        let appender = world.log.appender(options).await?;
-        Ok(Self {
-            appender,
-            topic: Topic::Sessions.name(PREFIX).into(),
-            waiting: VecDeque::new(),
-            ends: Ends::default(),
-        })
+        let append = Append::new(&*world.log, IN_FLIGHT).await?;
+        Ok(Self { append, topic: Topic::Sessions.name(PREFIX).into(), ends: Ends::default() })
     }
 
     async fn append(&mut self, reports: &Reports, numbers: std::ops::Range<usize>) -> anyhow::Result<()> {
@@ -230,24 +223,6 @@ impl Feed {
         for record in &records {
             self.ends[usize::try_from(record.partition.partition)?] += 1;
         }
-        self.waiting.push_back(self.appender.append(records)?);
-        while self.waiting.len() > IN_FLIGHT {
-            self.settle_first().await?;
-        }
-        Ok(())
-    }
-
-    async fn settle(&mut self) -> anyhow::Result<()> {
-        while !self.waiting.is_empty() {
-            self.settle_first().await?;
-        }
-        Ok(())
-    }
-
-    async fn settle_first(&mut self) -> anyhow::Result<()> {
-        if let Some(first) = self.waiting.pop_front() {
-            first.kept().await?;
-        }
-        Ok(())
+        self.append.append(records).await
     }
 }

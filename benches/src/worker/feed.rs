@@ -1,14 +1,14 @@
 //! Appends made-up play to play.events: as fast as it goes, or at a rate.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eventlog::{AppendOptions, Appender, EventLog as _, NewRecord, Pending};
+use eventlog::NewRecord;
 use schemas::topics::Topic;
 
 use super::ground::{Ground, PARTITIONS, World};
 use super::play::{Event, Play};
+use crate::append::Append;
 use crate::stamped::Stamper;
 
 /// Records that are handed over together.
@@ -18,10 +18,9 @@ const IN_FLIGHT: usize = 100;
 
 /// Appends to one world.
 pub(super) struct Feed {
-    appender: Arc<dyn Appender>,
+    append: Append,
     stamper: Stamper,
     topic: Arc<str>,
-    waiting: VecDeque<Pending>,
     /// Bytes of keys and values that were appended.
     pub(super) bytes: u64,
 }
@@ -32,10 +31,8 @@ impl Feed {
     /// # Errors
     /// When the producer can't be made.
     pub(super) async fn new(ground: &Ground, world: &World) -> anyhow::Result<Self> {
-        let options = AppendOptions { deadline: Duration::from_mins(1), ..AppendOptions::default() };
-        let appender = ground.log.appender(options).await?;
-        let (stamper, topic) = (Stamper::new()?, world.topic(Topic::Events));
-        Ok(Self { appender, stamper, topic, waiting: VecDeque::new(), bytes: 0 })
+        let append = Append::new(&*ground.log, IN_FLIGHT).await?;
+        Ok(Self { append, stamper: Stamper::new()?, topic: world.topic(Topic::Events), bytes: 0 })
     }
 
     /// Appends one request's events, received at their times.
@@ -49,11 +46,7 @@ impl Feed {
             self.bytes += (record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len)) as u64;
             records.push(record);
         }
-        self.waiting.push_back(self.appender.append(records)?);
-        while self.waiting.len() > IN_FLIGHT {
-            self.settle_first().await?;
-        }
-        Ok(())
+        self.append.append(records).await
     }
 
     /// As many events as fast as they go, received in even steps over so long.
@@ -76,7 +69,7 @@ impl Feed {
             self.append(times.map(|at| (play.event(at, length), at))).await?;
             made = until;
         }
-        self.settle().await
+        self.append.settle().await
     }
 
     /// So many events a second for so long, received now; tells of each request what it appended.
@@ -108,21 +101,7 @@ impl Feed {
             made = due.max(made);
             tokio::time::sleep(EVERY).await;
         }
-        self.settle().await?;
+        self.append.settle().await?;
         Ok(made)
-    }
-
-    async fn settle(&mut self) -> anyhow::Result<()> {
-        while !self.waiting.is_empty() {
-            self.settle_first().await?;
-        }
-        Ok(())
-    }
-
-    async fn settle_first(&mut self) -> anyhow::Result<()> {
-        if let Some(first) = self.waiting.pop_front() {
-            first.kept().await?;
-        }
-        Ok(())
     }
 }

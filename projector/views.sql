@@ -9,11 +9,10 @@
 CREATE OR REPLACE VIEW :"views".offsets WITH (security_invoker = true) AS SELECT * FROM :"data".offsets;
 CREATE OR REPLACE VIEW :"views".sessions WITH (security_invoker = true) AS SELECT * FROM :"data".sessions;
 CREATE OR REPLACE VIEW :"views".session_metrics WITH (security_invoker = true) AS SELECT * FROM :"data".session_metrics;
-CREATE OR REPLACE VIEW :"views".session_tasks WITH (security_invoker = true) AS SELECT * FROM :"data".session_tasks;
 CREATE OR REPLACE VIEW :"views".players WITH (security_invoker = true) AS SELECT * FROM :"data".players;
 CREATE OR REPLACE VIEW :"views".player_days WITH (security_invoker = true) AS SELECT * FROM :"data".player_days;
 CREATE OR REPLACE VIEW :"views".daily_players WITH (security_invoker = true) AS SELECT * FROM :"data".daily_players;
-CREATE OR REPLACE VIEW :"views".skill_evidence WITH (security_invoker = true) AS SELECT * FROM :"data".skill_evidence;
+CREATE OR REPLACE VIEW :"views".session_evidence WITH (security_invoker = true) AS SELECT * FROM :"data".session_evidence;
 CREATE OR REPLACE VIEW :"views".activity_by_minute WITH (security_invoker = true) AS SELECT * FROM :"data".activity_by_minute;
 CREATE OR REPLACE VIEW :"views".worker_outcomes WITH (security_invoker = true) AS SELECT * FROM :"data".worker_outcomes;
 CREATE OR REPLACE VIEW :"views".outcomes WITH (security_invoker = true) AS SELECT * FROM :"data".outcomes;
@@ -59,6 +58,62 @@ COMMENT ON COLUMN :"views".behavioral_features.distraction_resistance IS 'Active
 COMMENT ON COLUMN :"views".behavioral_features.focus_duration IS 'Longest active time unbroken by an idle gap or the start of a pause (longest_focus_ms). Unit: ms.';
 COMMENT ON COLUMN :"views".behavioral_features.collaboration_indicators IS 'Messages sent, help given, help received and turns, added up. Unit: count.';
 COMMENT ON COLUMN :"views".behavioral_features.leadership_indicators IS 'Aligned choices of the skill leadership (leadership_choices). Unit: count.';
+
+CREATE OR REPLACE VIEW :"views".session_tasks WITH (security_invoker = true) AS
+SELECT t.tenant,
+       t.session_id,
+       t.ordinal,
+       t.game,
+       t.player_id,
+       -- Looked for only where it is asked for, since every task has one session.
+       s.revision,
+       t.task_id,
+       t.starts,
+       t.completions,
+       t.abandons,
+       t.attempts,
+       t.successes,
+       t.hints,
+       t.spent_ms,
+       t.first_try
+  FROM :"data".session_tasks t
+  LEFT JOIN :"data".sessions s USING (tenant, session_id);
+
+COMMENT ON COLUMN :"views".session_tasks.revision IS 'Revision of the session that these figures are of.';
+
+CREATE OR REPLACE VIEW :"views".skill_evidence WITH (security_invoker = true) AS
+SELECT s.tenant,
+       s.session_id,
+       e.skill,
+       e.source,
+       e.signal,
+       e.ordinal,
+       s.game,
+       s.player_id,
+       s.revision,
+       e.successes,
+       e.opportunities,
+       e.weight,
+       e.at
+  FROM :"data".session_evidence p
+  JOIN :"data".sessions s USING (tenant, session_id)
+ CROSS JOIN LATERAL unnest(p.skill, p.source, p.signal, p.ordinal, p.successes, p.opportunities, p.weight, p.at)
+       AS e (skill, source, signal, ordinal, successes, opportunities, weight, at);
+
+COMMENT ON VIEW :"views".skill_evidence IS 'One row a piece of evidence of a skill, as the latest revision of its session tells it.';
+COMMENT ON COLUMN :"views".skill_evidence.tenant IS 'Whose data it is.';
+COMMENT ON COLUMN :"views".skill_evidence.session_id IS 'The session that yielded it.';
+COMMENT ON COLUMN :"views".skill_evidence.skill IS 'The skill: empathy, adaptability, problem_solving, self_regulation, resilience, communication or collaboration.';
+COMMENT ON COLUMN :"views".skill_evidence.source IS 'Who says so: game, transcript or teacher.';
+COMMENT ON COLUMN :"views".skill_evidence.signal IS 'What it was read from; for evidence from outside the game the source''s own name.';
+COMMENT ON COLUMN :"views".skill_evidence.ordinal IS 'Counts pieces of the same session, skill, source and signal, from 0.';
+COMMENT ON COLUMN :"views".skill_evidence.game IS 'Which game; behind an @ the environment where that is not live.';
+COMMENT ON COLUMN :"views".skill_evidence.player_id IS 'Pseudonym of the player.';
+COMMENT ON COLUMN :"views".skill_evidence.revision IS 'Revision of the session that this piece is of.';
+COMMENT ON COLUMN :"views".skill_evidence.successes IS 'Successes among the opportunities; a fraction for evidence from outside the game. Unit: count.';
+COMMENT ON COLUMN :"views".skill_evidence.opportunities IS 'Opportunities to show the skill. Unit: count.';
+COMMENT ON COLUMN :"views".skill_evidence.weight IS 'What one opportunity weighs. Unit: ratio.';
+COMMENT ON COLUMN :"views".skill_evidence.at IS 'When, on the client''s own clock.';
 
 CREATE OR REPLACE VIEW :"views".task_stats WITH (security_invoker = true) AS
 SELECT c.tenant,

@@ -20,14 +20,14 @@ pub struct Database {
 }
 
 impl Database {
-    /// Starts one in a folder of its own.
+    /// Starts one in a folder of its own, with these settings over those of local mode.
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+    pub async fn start(folder: &Path, settings: &[&str]) -> anyhow::Result<Self> {
         let began = Instant::now();
         let folder = Folder::take(folder, LogKind::Embedded)?;
-        let server = postgres::start(&folder).await?;
+        let server = postgres::start_with(&folder, settings).await?;
         let pool = PgPoolOptions::new().max_connections(2).connect(server.url()).await?;
         let home = postgres::home_of(folder.path())?.context("Postgres runs and its folder is nowhere")?;
         let pid = postgres::running_under(&home)?.context("Postgres was started and does not run")?;

@@ -53,7 +53,7 @@ pub struct Arguments {
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let home = new_folder(arguments.folder.as_deref())?;
     let waves = Waves::read()?;
-    let database = Database::start(&home.path().join("postgres")).await?;
+    let database = Database::start(&home.path().join("postgres"), &[]).await?;
     let mut found = Vec::new();
     for kind in &arguments.logs {
         let world = World::new(*kind, home.path().join(kind.name()), database.server.url()).await?;

@@ -24,6 +24,8 @@ use reports::Reports;
 
 /// The tables that are filled.
 const TABLES: Tables = Tables { schema: "play", event_log: false };
+/// What a server of its own would have: a cache for the tables that are written, and room for WAL between checkpoints.
+const SETTINGS: [&str; 2] = ["shared_buffers=1GB", "max_wal_size=4GB"];
 /// Records that are handed over together.
 const REQUEST: usize = 500;
 /// Requests that wait for their acknowledgement at any time.
@@ -70,7 +72,7 @@ enum Part {
 /// When a process fails; nothing is left behind then either.
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let home = new_folder(arguments.folder.as_deref())?;
-    let database = Database::start(&home.path().join("postgres")).await?;
+    let database = Database::start(&home.path().join("postgres"), &SETTINGS).await?;
     let world = World::new(Kind::Kafka, home.path().join("kafka"), database.server.url()).await?;
     let outcome = Bench { arguments, world: &world, database: &database }.all().await;
     world.close().await;

@@ -1,5 +1,5 @@
 //! Made-up reports: sessions in the order in which they were played, each with three tasks and four pieces of evidence, and
-//! revised some times.
+//! revised some times: as when late events come, a revision brings other figures for one task and one piece of evidence.
 
 use std::sync::Arc;
 
@@ -47,20 +47,20 @@ fn report(session: usize, revision: usize, player: &str, partition: i32) -> Valu
     let at = format!("2026-{:02}-{:02}T{:02}:00:00Z", 1 + day / 28, 1 + day % 28, session % 24);
     let task = |place: usize| {
         json!({"task_id": format!("L{:02}", (session + place * 13) % 40), "starts": 1, "completions": session % 2, "abandons": 0,
-               "attempts": 2 + revision % 2, "successes": 1, "hints": place, "spent_ms": session * 31 % 90_000, "first_try": false})
+               "attempts": 2 + (revision + 2 - place) / 3, "successes": 1, "hints": place, "spent_ms": session * 31 % 90_000, "first_try": false})
     };
-    let piece = |skill: &str| {
-        json!({"skill": skill, "source": "game", "signal": "solved", "ordinal": 0, "successes": 1.0, "opportunities": 2.0,
+    let piece = |place: usize, skill: &str| {
+        json!({"skill": skill, "source": "game", "signal": "solved", "ordinal": 0, "successes": 1.0, "opportunities": 2 + (revision + 3 - place) / 4,
                "weight": 0.5, "at": at})
     };
-    let metrics = Metrics { event_count: 40, active_ms: 500_000, attempts: 6, ..Metrics::default() };
+    let metrics = Metrics { event_count: 40, active_ms: 500_000, attempts: 5 + revision as u64, ..Metrics::default() };
     json!({
         "v": 1, "tenant": "bench", "game": if session.is_multiple_of(2) { "demo" } else { "maze" }, "player": player,
         "session": Uuid::from_u128((session as u128) << 64 | 0x8000_0000_0000_0001), "kind": "play", "revision": revision, "status": "final",
-        "facts_sha256": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "facts_sha256": format!("{session:032x}{revision:032x}"),
         "facts": {"metrics_version": 1, "close_reason": "completed", "started": at, "ended": at, "complete": true, "idle_ms": 60_000,
                   "platform": "web", "locale": "de-AT", "metrics": metrics, "tasks": [task(0), task(1), task(2)],
-                  "evidence": [piece("resilience"), piece("problem_solving"), piece("self_regulation"), piece("empathy")]},
+                  "evidence": [piece(0, "resilience"), piece(1, "problem_solving"), piece(2, "self_regulation"), piece(3, "empathy")]},
         "provenance": {"partition": partition, "first_offset": session * 40, "last_offset": session * 40 + revision, "repeats": 0,
                        "clock_offset_ms": 12, "started_at": at, "ended_at": at, "app_version": "1.4.2",
                        "session_timeout_ms": 1_800_000, "grace_ms": 3_600_000, "cap_ms": 86_400_000, "worker": "0.1.0", "reported_at": at},

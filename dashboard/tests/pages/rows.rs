@@ -52,7 +52,7 @@ pub(crate) async fn closed(world: &World, tenant: &str, session: Uuid, player: &
     ]);
     world.insert("session_metrics", row).await;
     let task = json!({
-        "tenant": tenant, "session_id": session, "ordinal": 0, "game": "demo", "player_id": player, "revision": 2,
+        "tenant": tenant, "session_id": session, "ordinal": 0, "game": "demo", "player_id": player,
         "task_id": HOSTILE, "starts": 1, "completions": 1, "abandons": 0, "attempts": 4, "successes": 1, "hints": 1,
         "spent_ms": 61_000, "first_try": false,
     });

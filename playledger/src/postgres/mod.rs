@@ -23,6 +23,14 @@ pub use server::Server;
 /// # Errors
 /// A sentence: what is missing on this machine, or what the server said.
 pub async fn start(folder: &Folder) -> anyhow::Result<Server> {
+    start_with(folder, &[]).await
+}
+
+/// As [`start`], with these settings (`name=value`) over its own.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(folder: &Folder, settings: &[&str]) -> anyhow::Result<Server> {
     let account = Account::choose()?;
     let installed = programs::installed();
     // Judged before anything is made, and again for the version that an existing cluster needs.
@@ -32,7 +40,7 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Server> {
     leftover::stop(&place.cluster()).await?;
     leftover::clear_sockets(&place.sockets)?;
     let password = cluster::prepare(&place, &programs, &account).await?;
-    server::start(place, &programs, &account, &password).await
+    server::start(place, &programs, &account, &password, settings).await
 }
 
 /// Whether a server runs on the cluster under `home`: its process number.

@@ -42,16 +42,17 @@ pub struct Server {
     log_before: u64,
 }
 
-/// Starts the server on its cluster and makes the database where there is none.
+/// Starts the server on its cluster and makes the database where there is none; `more` are settings beside its own.
 pub(super) async fn start(
     place: Place,
     programs: &Programs,
     account: &Account,
     password: &str,
+    more: &[&str],
 ) -> anyhow::Result<Server> {
     for _ in 0..5 {
         let port = free_port(&place)?;
-        let mut server = spawn(place.clone(), programs, account, port, password)?;
+        let mut server = spawn(place.clone(), programs, account, (port, password), more)?;
         match server.wait_until_ready(port, password).await? {
             Start::Ready => {
                 write_private(&server.place.home.join("port"), port.to_string().as_bytes())?;
@@ -166,7 +167,13 @@ impl Server {
     }
 }
 
-fn spawn(place: Place, programs: &Programs, account: &Account, port: u16, password: &str) -> anyhow::Result<Server> {
+fn spawn(
+    place: Place,
+    programs: &Programs,
+    account: &Account,
+    (port, password): (u16, &str),
+    more: &[&str],
+) -> anyhow::Result<Server> {
     let fresh = std::fs::metadata(&place.log).is_ok_and(|log| log.len() > LOG_LIMIT);
     let log = OpenOptions::new()
         .create(true)
@@ -180,7 +187,7 @@ fn spawn(place: Place, programs: &Programs, account: &Account, port: u16, passwo
     let mut command = account.command("/bin/sh");
     command.args(["-c", GUARD, "playledger-postgres"]).arg(programs.path("postgres"));
     command.arg("-D").arg(place.cluster());
-    for setting in settings(&place, port) {
+    for setting in settings(&place, port).iter().map(String::as_str).chain(more.iter().copied()) {
         command.arg("-c").arg(setting);
     }
     command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);

@@ -6,8 +6,10 @@ use schemas::Timestamp;
 use schemas::record::live::Live;
 use schemas::record::quarantine::Reason;
 use schemas::report::{Evidence, Report, TaskFigures};
+use uuid::Uuid;
 
 use super::SessionKey;
+use super::tasks::TaskGrowth;
 use crate::decode::{LoggedEvent, SetAside};
 use crate::load::Entry;
 
@@ -16,12 +18,16 @@ use crate::load::Entry;
 pub struct Changes<'a> {
     /// The newest report of each session that has news.
     pub sessions: Vec<SessionRow<'a>>,
-    /// Sessions that had an older revision: what it gave goes, unless this revision gives it too.
-    pub revised: Vec<(SessionKey<'a>, i64)>,
-    /// Figures of tasks.
+    /// Figures of tasks that are new or differ from those of the older revision.
     pub tasks: Vec<TaskRow<'a>>,
+    /// Tasks of an older revision that the newer one does not have, by session and ordinal.
+    pub tasks_gone: Vec<(SessionKey<'a>, i64)>,
+    /// What tasks' sums gain or lose.
+    pub task_growth: TaskGrowth<'a>,
     /// Evidence of skills.
-    pub evidence: Vec<PieceRow<'a>>,
+    pub evidence: Vec<EvidenceRow<'a>>,
+    /// Sessions whose older revision may have given evidence that the newer one does not give.
+    pub evidence_gone: Vec<SessionKey<'a>>,
     /// What players' rows gain or lose.
     pub players: Vec<PlayerChange<'a>>,
     /// What players' days gain or lose.
@@ -53,8 +59,8 @@ pub struct SessionRow<'a> {
     pub report: &'a Report,
     /// The day of its start in the game's time zone; none for evidence.
     pub day: Option<NaiveDate>,
-    /// Whether an older revision has a row.
-    pub revised: bool,
+    /// The revision that has a row; none for a session that is new.
+    pub revises: Option<i64>,
 }
 
 /// A task of a session.
@@ -68,13 +74,15 @@ pub struct TaskRow<'a> {
     pub task: &'a TaskFigures,
 }
 
-/// A piece of evidence of a session.
+/// The evidence of a session, at least one piece.
 #[derive(Clone, Copy, Debug)]
-pub struct PieceRow<'a> {
-    /// Whose report.
-    pub report: &'a Report,
-    /// The piece.
-    pub piece: &'a Evidence,
+pub struct EvidenceRow<'a> {
+    /// Whose.
+    pub tenant: &'a str,
+    /// Of which session.
+    pub session: Uuid,
+    /// The pieces.
+    pub pieces: &'a [Evidence],
 }
 
 /// What a player's row gains or loses.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use schemas::Timestamp;
 use schemas::games::Games;
-use schemas::report::{Kind, Report};
+use schemas::report::{Kind, Report, TaskFigures};
 use uuid::Uuid;
 
 use crate::decode::Told;
@@ -37,6 +37,21 @@ pub struct KnownSession {
     pub first_offset: i64,
     /// What it counts for its player; none for evidence.
     pub share: Option<Share>,
+    /// What it did on tasks.
+    pub tasks: Vec<KnownTask>,
+}
+
+/// A task of a session as its row tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownTask {
+    /// Its place in the order of first mention.
+    pub ordinal: i64,
+    /// Its game.
+    pub game: String,
+    /// Its player.
+    pub player_id: String,
+    /// The figures.
+    pub figures: TaskFigures,
 }
 
 /// What a session counts for its player.
@@ -70,6 +85,13 @@ impl Known {
     /// Adds a session that has a row.
     pub fn insert(&mut self, tenant: String, session: Uuid, row: KnownSession) {
         self.sessions.entry(tenant).or_default().insert(session, row);
+    }
+
+    /// Adds what the rows tell of a task of a session that has been added.
+    pub fn insert_task(&mut self, tenant: &str, session: Uuid, task: KnownTask) {
+        if let Some(row) = self.sessions.get_mut(tenant).and_then(|sessions| sessions.get_mut(&session)) {
+            row.tasks.push(task);
+        }
     }
 
     /// The day of a play session's start, in the zone that its game has at that time; none for evidence.

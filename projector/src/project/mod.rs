@@ -8,6 +8,7 @@ mod days;
 mod known;
 mod players;
 mod reports;
+mod tasks;
 
 #[cfg(test)]
 mod tests;
@@ -23,10 +24,11 @@ use schemas::report::Report;
 use uuid::Uuid;
 
 pub use changes::{
-    Changes, Count, DayChange, PieceRow, PlayerChange, Positioned, Refusal, SecondLife, SessionRow, TaskRow,
+    Changes, Count, DayChange, EvidenceRow, PlayerChange, Positioned, Refusal, SecondLife, SessionRow, TaskRow,
 };
 pub use days::{PlayerDay, PlayerDays, Settled, Totals};
-pub use known::{Known, KnownSession, Share};
+pub use known::{Known, KnownSession, KnownTask, Share};
+pub use tasks::{SUMS, TaskGrowth};
 
 use crate::decode::Told;
 use crate::load::Slice;

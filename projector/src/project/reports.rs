@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use schemas::report::{Kind, Report};
+use schemas::report::Report;
 
 use super::SessionKey;
-use super::changes::{Changes, PieceRow, SessionRow, TaskRow};
+use super::changes::{Changes, EvidenceRow, SessionRow};
 use super::days::Days;
-use super::known::{Known, Share};
+use super::known::{Known, KnownSession, Share};
 use super::players::Players;
+use super::tasks::Tasks;
 
 /// The reports of a load that are newer than the rows.
 pub(super) struct Newest<'a> {
@@ -48,29 +49,32 @@ impl<'a> Newest<'a> {
     pub(super) fn into_changes(self, changes: &mut Changes<'a>) {
         let mut players = Players::default();
         let mut days = Days::default();
+        let mut tasks = Tasks::default();
         for (key, report) in self.reports {
             let row = self.known.get(key);
-            if row.is_some() {
-                changes.revised.push((key, bigint(report.revision)));
-            }
-            let old = row.and_then(|row| Some((row.player_id.as_str(), row.share?)));
-            let new = Share::of(report).map(|share| (report.player.as_str(), share));
-            players.replace(key.0, old, new);
             let day = self.known.day(report);
-            days.replace(
-                key.0,
-                row.and_then(|row| Some((row.game.as_str(), row.player_id.as_str(), row.day?))),
-                day.map(|day| (report.game.as_str(), report.player.as_str(), day)),
-            );
-            if report.kind == Kind::Play {
-                let tasks = (0_i64..).zip(&report.facts.tasks);
-                changes.tasks.extend(tasks.map(|(ordinal, task)| TaskRow { report, ordinal, task }));
+            changes.sessions.push(SessionRow { report, day, revises: row.map(|row| row.revision) });
+            tasks.replace(key, row.map_or(&[], |row| &row.tasks), report);
+            let pieces = &report.facts.evidence[..];
+            if !pieces.is_empty() {
+                changes.evidence.push(EvidenceRow { tenant: key.0, session: key.1, pieces });
+            } else if row.is_some() {
+                changes.evidence_gone.push(key);
             }
-            changes.evidence.extend(report.facts.evidence.iter().map(|piece| PieceRow { report, piece }));
-            changes.sessions.push(SessionRow { report, day, revised: row.is_some() });
+            let share = |row: &'a KnownSession| Some((row.player_id.as_str(), row.share?));
+            let place = |row: &'a KnownSession| Some((row.game.as_str(), row.player_id.as_str(), row.day?));
+            let (old_share, old_place) = (row.and_then(share), row.and_then(place));
+            let new_share = Share::of(report).map(|share| (report.player.as_str(), share));
+            let new_place = day.map(|day| (report.game.as_str(), report.player.as_str(), day));
+            // Most revisions move neither.
+            if (old_share, old_place) != (new_share, new_place) {
+                players.replace(key.0, old_share, new_share);
+                days.replace(key.0, old_place, new_place);
+            }
         }
         changes.players = players.into_rows();
         changes.days = days.into_rows();
+        tasks.into_changes(changes);
     }
 }
 

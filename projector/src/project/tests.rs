@@ -2,6 +2,7 @@
 
 use eventlog::{Headers, Record, TopicPartition};
 use schemas::games::{GameSettings, Games};
+use schemas::report::TaskFigures;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -64,6 +65,7 @@ fn known(revision: i64, share: Option<Share>) -> Known {
         partition: 2,
         first_offset: 100,
         share,
+        tasks: Vec::new(),
     };
     known.insert("acme".into(), Uuid::from_u128(1), row);
     known
@@ -92,7 +94,7 @@ fn a_batch_is_collapsed_to_the_newest_revision() {
     let known = Known::default();
     let changes = project(&slices, &known);
     assert_eq!(changes.sessions.iter().map(|row| row.report.revision).collect::<Vec<_>>(), [3, 1]);
-    assert!(changes.revised.is_empty() && changes.refused.is_empty());
+    assert!(changes.evidence_gone.is_empty() && changes.refused.is_empty());
     assert_eq!((changes.tasks.len(), changes.evidence.len()), (2, 2));
     assert_eq!(changes.players.len(), 1);
     assert_eq!((changes.players[0].sessions, changes.players[0].events), (2, 20));
@@ -113,7 +115,57 @@ fn a_newer_revision_corrects_its_player_and_adds_nothing_twice() {
     let changes = project(&slices, &known);
     let change = &changes.players[0];
     assert_eq!((change.sessions, change.events, change.active_ms, change.recount), (0, 6, 300, false));
-    assert_eq!(changes.revised, [(("acme", Uuid::from_u128(1)), 2)]);
+    assert_eq!(changes.sessions[0].revises, Some(1));
+}
+
+fn task(ordinal: i64, task_id: &str, hints: u64) -> KnownTask {
+    let figures = TaskFigures {
+        task_id: task_id.into(),
+        starts: 1,
+        completions: 1,
+        attempts: 2,
+        successes: 1,
+        hints,
+        spent_ms: Some(900),
+        first_try: Some(false),
+        ..TaskFigures::default()
+    };
+    KnownTask { ordinal, game: "demo".into(), player_id: "p-1".into(), figures }
+}
+
+#[test]
+fn a_revision_writes_the_tasks_that_differ_and_no_others() {
+    let slices = [slice(Topic::Sessions, &[report(1, 2, 100)])];
+    let revise = |tasks: &[KnownTask]| {
+        let mut known = known(1, Some(old_share()));
+        for task in tasks {
+            known.insert_task("acme", Uuid::from_u128(1), task.clone());
+        }
+        known
+    };
+    let same = revise(&[task(0, "L1", 0)]);
+    let changes = project(&slices, &same);
+    assert!(changes.tasks.is_empty() && changes.tasks_gone.is_empty() && changes.task_growth.is_empty());
+
+    let other = revise(&[task(0, "L1", 3), task(1, "L2", 1)]);
+    let changes = project(&slices, &other);
+    assert_eq!(changes.tasks.iter().map(|row| row.ordinal).collect::<Vec<_>>(), [0]);
+    assert_eq!(changes.tasks_gone, [(("acme", Uuid::from_u128(1)), 1)]);
+    let growth: Vec<_> = changes.task_growth.iter().map(|((.., task), sums)| (&**task, *sums)).collect();
+    assert_eq!(
+        growth,
+        [("L1", [0, 0, 0, 0, 0, 0, 0, 0, 0, -3]), ("L2", [-1, -1, 0, -1, -1, -1, 0, -2, -1, -1])],
+        "in the order of {SUMS:?}"
+    );
+}
+
+#[test]
+fn a_revision_that_moves_nothing_touches_no_player() {
+    let slices = [slice(Topic::Sessions, &[report(1, 2, 100)])];
+    let share = Share { ended_at: time("2026-01-05T08:10:00Z"), events: 10, active_ms: 500, ..old_share() };
+    let known = known(1, Some(share));
+    let changes = project(&slices, &known);
+    assert!(changes.players.is_empty() && changes.days.is_empty() && changes.sessions.len() == 1);
 }
 
 #[test]

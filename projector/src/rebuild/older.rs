@@ -156,7 +156,7 @@ impl Copier<'_> {
         if tenants.is_empty() {
             return Ok(());
         }
-        for table in ["sessions", "session_metrics", "session_tasks", "skill_evidence"] {
+        for table in ["sessions", "session_metrics", "session_tasks", "session_evidence"] {
             self.named(on, table, (&tenants, &sessions), copied).await?;
         }
         // What hangs on all sessions of a player, a day or a task.

@@ -4,11 +4,12 @@ use schemas::topics::Topic;
 use sqlx::PgConnection;
 
 /// A model and the topic that it is made from. Those of one topic are made together.
-pub(super) const MODELS: [(&str, Topic); 16] = [
+pub(super) const MODELS: [(&str, Topic); 17] = [
     ("sessions", Topic::Sessions),
     ("session_metrics", Topic::Sessions),
     ("session_tasks", Topic::Sessions),
     ("behavioral_features", Topic::Sessions),
+    ("session_evidence", Topic::Sessions),
     ("skill_evidence", Topic::Sessions),
     ("players", Topic::Sessions),
     ("player_days", Topic::Sessions),

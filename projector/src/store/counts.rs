@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use sqlx::PgConnection;
 
-use super::statement::{Conflict, ROWS, Wire, column, insert};
+use super::rows::Values;
+use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::project::Count;
 
@@ -20,15 +21,8 @@ static ACTIVITY: LazyLock<String> = LazyLock::new(|| add("activity_by_minute", "
 static WORKER_OUTCOMES: LazyLock<String> = LazyLock::new(|| add("worker_outcomes", "outcome"));
 static OUTCOMES: LazyLock<String> = LazyLock::new(|| add("outcomes", "outcome"));
 
-fn add(table: &str, word: &'static str) -> String {
-    let columns = [
-        column("tenant", Wire::Text),
-        column("game", Wire::Text),
-        column("minute", Wire::Time),
-        column(word, Wire::Text),
-        column("events", Wire::Bigint),
-    ];
-    insert(table, &columns, 4, Conflict::Add("events"))
+fn add(table: &str, word: &str) -> String {
+    insert(table, &["tenant", "game", "minute", word], &[], Conflict::Add("events"))
 }
 
 /// Adds these counts.
@@ -37,22 +31,14 @@ pub(super) async fn write(
     table: Counted,
     counts: &[Count<'_>],
 ) -> Result<u64, StoreError> {
-    let statement = match table {
-        Counted::Activity => &ACTIVITY,
-        Counted::WorkerOutcomes => &WORKER_OUTCOMES,
-        Counted::Outcomes => &OUTCOMES,
+    let (statement, table) = match table {
+        Counted::Activity => (&ACTIVITY, "activity_by_minute"),
+        Counted::WorkerOutcomes => (&WORKER_OUTCOMES, "worker_outcomes"),
+        Counted::Outcomes => (&OUTCOMES, "outcomes"),
     };
-    let mut written = 0;
-    for rows in counts.chunks(ROWS) {
-        let done = sqlx::query(statement.as_str())
-            .bind(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.game).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.minute.to_chrono()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.word.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.events).collect::<Vec<_>>())
-            .execute(&mut *connection)
-            .await?;
-        written += done.rows_affected();
-    }
-    Ok(written)
+    statement::write(connection, statement, table, counts, put).await
+}
+
+fn put(count: &Count<'_>, values: &mut Values<'_>) {
+    values.put(count.tenant).put(count.game).put(count.minute).put(count.word.as_str()).put(count.events);
 }

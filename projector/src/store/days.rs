@@ -5,20 +5,15 @@ use std::sync::LazyLock;
 use sqlx::PgConnection;
 use sqlx::types::chrono::NaiveDate;
 
-use super::statement::{Column, Conflict, ROWS, Wire, column, insert};
+use super::rows::Values;
+use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::project::{DayChange, PlayerDay, PlayerDays, Settled};
 
-const COLUMNS: [Column; 6] = [
-    column("tenant", Wire::Text),
-    column("game", Wire::Text),
-    column("player_id", Wire::Text),
-    column("day", Wire::Date),
-    column("sessions", Wire::Bigint),
-    column("first_day", Wire::Date),
-];
+const KEY: [&str; 4] = ["tenant", "game", "player_id", "day"];
+const REST: [&str; 2] = ["sessions", "first_day"];
 
-static WRITE: LazyLock<String> = LazyLock::new(|| insert("player_days", &COLUMNS, 4, Conflict::Replace));
+static WRITE: LazyLock<String> = LazyLock::new(|| insert("player_days", &KEY, &REST, Conflict::Replace));
 
 /// Of each day its sessions, and the player's first day, the same in all of the player's rows. Any one of them would
 /// do, but one row or the first is looked for by day, past all others' days, where that seems cheap.
@@ -107,32 +102,22 @@ async fn tell_all(connection: &mut PgConnection, moving: &mut [&mut PlayerDays<'
 }
 
 async fn write_players(connection: &mut PgConnection, settled: &Settled<'_>) -> Result<(), StoreError> {
-    macro_rules! each {
-        ($rows:ident, $row:ident => $value:expr) => {
-            $rows.iter().map(|$row: &PlayerDay<'_>| $value).collect::<Vec<_>>()
-        };
-    }
-    for rows in settled.rows.chunks(ROWS) {
-        sqlx::query(WRITE.as_str())
-            .bind(each!(rows, row => row.tenant))
-            .bind(each!(rows, row => row.game))
-            .bind(each!(rows, row => row.player_id))
-            .bind(each!(rows, row => row.day))
-            .bind(each!(rows, row => row.sessions))
-            .bind(each!(rows, row => row.first_day))
-            .execute(&mut *connection)
-            .await?;
-    }
-    for rows in settled.removed.chunks(ROWS) {
+    statement::write(connection, &WRITE, "player_days", &settled.rows, put).await?;
+    let gone = &settled.removed;
+    if !gone.is_empty() {
         sqlx::query(REMOVE)
-            .bind(each!(rows, row => row.tenant))
-            .bind(each!(rows, row => row.game))
-            .bind(each!(rows, row => row.player_id))
-            .bind(each!(rows, row => row.day))
-            .execute(&mut *connection)
+            .bind(gone.iter().map(|row| row.tenant).collect::<Vec<_>>())
+            .bind(gone.iter().map(|row| row.game).collect::<Vec<_>>())
+            .bind(gone.iter().map(|row| row.player_id).collect::<Vec<_>>())
+            .bind(gone.iter().map(|row| row.day).collect::<Vec<_>>())
+            .execute(connection)
             .await?;
     }
     Ok(())
+}
+
+fn put(row: &PlayerDay<'_>, values: &mut Values<'_>) {
+    values.put(row.tenant).put(row.game).put(row.player_id).put(row.day).put(row.sessions).put(row.first_day);
 }
 
 /// Corrects the days of games, all in one statement and in the order of their keys, so that projectors which share

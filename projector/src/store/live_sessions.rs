@@ -5,23 +5,16 @@ use std::sync::LazyLock;
 use schemas::record::live::Live;
 use sqlx::PgConnection;
 
+use super::rows::Values;
 use super::sessions::bigint;
-use super::statement::{Column, Conflict, ROWS, Wire, column, insert};
+use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::project::SessionKey;
 
-const COLUMNS: [Column; 8] = [
-    column("tenant", Wire::Text),
-    column("session_id", Wire::Uuid),
-    column("game", Wire::Text),
-    column("player_id", Wire::Text),
-    column("started_at", Wire::Time),
-    column("last_event_at", Wire::Time),
-    column("event_count", Wire::Bigint),
-    column("active_ms", Wire::Bigint),
-];
+const KEY: [&str; 2] = ["tenant", "session_id"];
+const REST: [&str; 6] = ["game", "player_id", "started_at", "last_event_at", "event_count", "active_ms"];
 
-static WRITE: LazyLock<String> = LazyLock::new(|| insert("live_sessions", &COLUMNS, 2, Conflict::Replace));
+static WRITE: LazyLock<String> = LazyLock::new(|| insert("live_sessions", &KEY, &REST, Conflict::Replace));
 
 const END: &str = "
     DELETE FROM live_sessions l
@@ -35,22 +28,20 @@ const FORGET_ENDED: &str = "
 
 /// Writes the latest snapshots.
 pub(super) async fn write(connection: &mut PgConnection, snapshots: &[&Live]) -> Result<u64, StoreError> {
-    let mut written = 0;
-    for rows in snapshots.chunks(ROWS) {
-        let done = sqlx::query(WRITE.as_str())
-            .bind(rows.iter().map(|live| live.tenant.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|live| live.session).collect::<Vec<_>>())
-            .bind(rows.iter().map(|live| live.game.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|live| live.player.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|live| live.started_at.to_chrono()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|live| live.last_event_at.to_chrono()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|live| bigint(live.event_count)).collect::<Vec<_>>())
-            .bind(rows.iter().map(|live| live.active_ms).collect::<Vec<_>>())
-            .execute(&mut *connection)
-            .await?;
-        written += done.rows_affected();
-    }
-    Ok(written)
+    statement::write(connection, &WRITE, "live_sessions", snapshots, put).await
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as all rows are put")]
+fn put(live: &&Live, values: &mut Values<'_>) {
+    values
+        .put(live.tenant.as_str())
+        .put(live.session)
+        .put(live.game.as_str())
+        .put(live.player.as_str())
+        .put(live.started_at)
+        .put(live.last_event_at)
+        .put(bigint(live.event_count))
+        .put(live.active_ms);
 }
 
 /// Removes sessions whose end may have been told in records that the log has dropped since: those that

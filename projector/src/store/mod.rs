@@ -12,12 +12,12 @@ mod live_sessions;
 mod offsets;
 mod players;
 mod quarantine;
-mod revisions;
+mod rows;
 mod second_lives;
+mod session_evidence;
 mod session_metrics;
 mod session_tasks;
 mod sessions;
-mod skill_evidence;
 mod statement;
 mod task_counts;
 mod transaction;
@@ -94,6 +94,12 @@ impl Store {
             ("idle_in_transaction_session_timeout", "15s"),
             // A plan that is kept from when a table was small goes through all of it when it has grown.
             ("plan_cache_mode", "force_custom_plan"),
+            // All that a projector asks for it names by its key, thousands of rows at once; what the planner knows of a
+            // table that has just begun to fill would have it go through all of it, or sort what it need not.
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("work_mem", "64MB"),
         ]);
         let connections = Arc::new(Connections::new(options));
         Self { connections, schema: schema.clone(), generation, place, data, games }

@@ -2,62 +2,107 @@
 
 use std::sync::LazyLock;
 
+use schemas::report::TaskFigures;
 use sqlx::PgConnection;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
+use super::rows::Values;
 use super::sessions::bigint;
-use super::statement::{Column, Conflict, ROWS, Wire, column, insert};
+use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::jsonb::plain;
-use crate::project::TaskRow;
+use crate::project::{Known, KnownTask, SessionKey, TaskRow};
 
-const COLUMNS: [Column; 15] = [
-    column("tenant", Wire::Text),
-    column("session_id", Wire::Uuid),
-    column("ordinal", Wire::Bigint),
-    column("game", Wire::Text),
-    column("player_id", Wire::Text),
-    column("revision", Wire::Bigint),
-    column("task_id", Wire::Text),
-    column("starts", Wire::Bigint),
-    column("completions", Wire::Bigint),
-    column("abandons", Wire::Bigint),
-    column("attempts", Wire::Bigint),
-    column("successes", Wire::Bigint),
-    column("hints", Wire::Bigint),
-    column("spent_ms", Wire::Bigint),
-    column("first_try", Wire::Boolean),
+const KEY: [&str; 3] = ["tenant", "session_id", "ordinal"];
+const REST: [&str; 11] = [
+    "game",
+    "player_id",
+    "task_id",
+    "starts",
+    "completions",
+    "abandons",
+    "attempts",
+    "successes",
+    "hints",
+    "spent_ms",
+    "first_try",
 ];
 
-static WRITE: LazyLock<String> = LazyLock::new(|| insert("session_tasks", &COLUMNS, 3, Conflict::Replace));
+static WRITE: LazyLock<String> = LazyLock::new(|| insert("session_tasks", &KEY, &REST, Conflict::Replace));
 
-/// Writes these tasks' rows; what older revisions left is removed by [`super::revisions::withdraw`].
-pub(super) async fn write(connection: &mut PgConnection, tasks: &[TaskRow<'_>]) -> Result<u64, StoreError> {
-    let mut written = 0;
-    for rows in tasks.chunks(ROWS) {
-        macro_rules! each {
-            ($row:ident => $value:expr) => {
-                rows.iter().map(|$row| $value).collect::<Vec<_>>()
-            };
-        }
-        let done = sqlx::query(WRITE.as_str())
-            .bind(each!(row => row.report.tenant.as_str()))
-            .bind(each!(row => row.report.session))
-            .bind(each!(row => row.ordinal))
-            .bind(each!(row => row.report.game.as_str()))
-            .bind(each!(row => row.report.player.as_str()))
-            .bind(each!(row => bigint(row.report.revision)))
-            .bind(each!(row => plain(&row.task.task_id)))
-            .bind(each!(row => bigint(row.task.starts)))
-            .bind(each!(row => bigint(row.task.completions)))
-            .bind(each!(row => bigint(row.task.abandons)))
-            .bind(each!(row => bigint(row.task.attempts)))
-            .bind(each!(row => bigint(row.task.successes)))
-            .bind(each!(row => bigint(row.task.hints)))
-            .bind(each!(row => row.task.spent_ms))
-            .bind(each!(row => row.task.first_try))
-            .execute(&mut *connection)
-            .await?;
-        written += done.rows_affected();
+static KNOWN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT t.{} FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, session_id)
+           JOIN session_tasks t USING (tenant, session_id)",
+        [&KEY[..], &REST].concat().join(", t.")
+    )
+});
+
+const REMOVE: &str = "
+    DELETE FROM session_tasks t
+     USING unnest($1::text[], $2::uuid[], $3::bigint[]) AS gone (tenant, session_id, ordinal)
+     WHERE t.tenant = gone.tenant AND t.session_id = gone.session_id AND t.ordinal = gone.ordinal";
+
+/// Tells `known` what the tables hold of the tasks of these sessions, all of which it knows.
+pub(super) async fn tell(
+    connection: &mut PgConnection,
+    sessions: (&[String], &[Uuid]),
+    known: &mut Known,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(KNOWN.as_str()).bind(sessions.0).bind(sessions.1).fetch_all(connection).await?;
+    for row in rows {
+        known.insert_task(row.try_get::<&str, _>(0)?, row.try_get(1)?, task(&row)?);
     }
-    Ok(written)
+    Ok(())
+}
+
+fn task(row: &PgRow) -> Result<KnownTask, StoreError> {
+    // The column holds what was a count.
+    let count = |at: usize| row.try_get::<i64, _>(at).map(|count| u64::try_from(count).unwrap_or_default());
+    Ok(KnownTask {
+        ordinal: row.try_get(2)?,
+        game: row.try_get(3)?,
+        player_id: row.try_get(4)?,
+        figures: TaskFigures {
+            task_id: row.try_get(5)?,
+            starts: count(6)?,
+            completions: count(7)?,
+            abandons: count(8)?,
+            attempts: count(9)?,
+            successes: count(10)?,
+            hints: count(11)?,
+            spent_ms: row.try_get(12)?,
+            first_try: row.try_get(13)?,
+        },
+    })
+}
+
+/// Writes these tasks' rows.
+pub(super) async fn write(connection: &mut PgConnection, tasks: &[TaskRow<'_>]) -> Result<u64, StoreError> {
+    statement::write(connection, &WRITE, "session_tasks", tasks, put).await
+}
+
+fn put(row: &TaskRow<'_>, values: &mut Values<'_>) {
+    let TaskRow { report, ordinal, task } = *row;
+    values.put(report.tenant.as_str()).put(report.session).put(ordinal);
+    values.put(report.game.as_str()).put(report.player.as_str()).put(plain(&task.task_id));
+    for count in [task.starts, task.completions, task.abandons, task.attempts, task.successes, task.hints] {
+        values.put(bigint(count));
+    }
+    values.put_or_null(task.spent_ms).put_or_null(task.first_try);
+}
+
+/// Removes rows, by session and ordinal.
+pub(super) async fn remove(connection: &mut PgConnection, gone: &[(SessionKey<'_>, i64)]) -> Result<(), StoreError> {
+    if !gone.is_empty() {
+        sqlx::query(REMOVE)
+            .bind(gone.iter().map(|((tenant, _), _)| *tenant).collect::<Vec<_>>())
+            .bind(gone.iter().map(|((_, session), _)| *session).collect::<Vec<_>>())
+            .bind(gone.iter().map(|(_, ordinal)| *ordinal).collect::<Vec<_>>())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }

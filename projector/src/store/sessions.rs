@@ -1,55 +1,57 @@
 //! sessions: what is known of them, and the rows of their newest reports.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use schemas::Timestamp;
 use schemas::games::Games;
-use schemas::report::{Flag, Kind, Status};
+use schemas::report::{Flag, Kind, Report, Status};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::statement::{Column, Conflict, ROWS, Wire, column, insert};
+use super::rows::{Json, Rows, Values};
+use super::session_tasks;
+use super::statement::{self, Conflict, insert, update};
 use crate::error::StoreError;
 use crate::jsonb::plain;
 use crate::project::{Known, KnownSession, SessionKey, SessionRow, Share};
 
-const COLUMNS: [Column; 30] = [
-    column("tenant", Wire::Text),
-    column("session_id", Wire::Uuid),
-    column("game", Wire::Text),
-    column("player_id", Wire::Text),
-    column("kind", Wire::Text),
-    column("revision", Wire::Bigint),
-    column("status", Wire::Text),
-    column("close_reason", Wire::Text),
-    column("started_at", Wire::Time),
-    column("ended_at", Wire::Time),
-    column("event_count", Wire::Bigint),
-    column("active_ms", Wire::Bigint),
-    column("complete", Wire::Boolean),
-    column("anomalous", Wire::Boolean),
-    column("flags", Wire::Json),
-    column("platform", Wire::Text),
-    column("locale", Wire::Text),
-    column("device", Wire::Text),
-    column("app_version", Wire::Text),
-    column("facts_sha256", Wire::Text),
-    column("partition", Wire::Bigint),
-    column("first_offset", Wire::Bigint),
-    column("last_offset", Wire::Bigint),
-    column("repeats", Wire::Bigint),
-    column("clock_offset_ms", Wire::Bigint),
-    column("client_started_at", Wire::Time),
-    column("client_ended_at", Wire::Time),
-    column("worker", Wire::Text),
-    column("reported_at", Wire::Time),
-    column("day", Wire::Date),
+const KEY: [&str; 2] = ["tenant", "session_id"];
+const REST: [&str; 28] = [
+    "game",
+    "player_id",
+    "kind",
+    "revision",
+    "status",
+    "close_reason",
+    "started_at",
+    "ended_at",
+    "event_count",
+    "active_ms",
+    "complete",
+    "anomalous",
+    "flags",
+    "platform",
+    "locale",
+    "device",
+    "app_version",
+    "facts_sha256",
+    "partition",
+    "first_offset",
+    "last_offset",
+    "repeats",
+    "clock_offset_ms",
+    "client_started_at",
+    "client_ended_at",
+    "worker",
+    "reported_at",
+    "day",
 ];
 
-static ADD: LazyLock<String> = LazyLock::new(|| insert("sessions", &COLUMNS, 2, Conflict::Keep));
-static REVISE: LazyLock<String> = LazyLock::new(|| insert("sessions", &COLUMNS, 2, Conflict::Replace));
+static ADD: LazyLock<String> = LazyLock::new(|| insert("sessions", &KEY, &[], Conflict::Keep));
+static REVISE: LazyLock<String> = LazyLock::new(|| update("sessions", &KEY, &REST, "revision"));
 
 const KNOWN: &str = "
     SELECT s.tenant, s.session_id, s.game, s.player_id, s.day, s.revision, s.partition, s.first_offset, s.kind, s.started_at, s.ended_at,
@@ -87,8 +89,9 @@ pub(super) async fn known(
     let rows: Vec<Row> = sqlx::query_as(KNOWN)
         .bind(wanted.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
         .bind(wanted.iter().map(|(_, session)| *session).collect::<Vec<_>>())
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
+    let keys: (Vec<String>, Vec<Uuid>) = rows.iter().map(|row| (row.tenant.clone(), row.session_id)).unzip();
     for row in rows {
         let share = (row.kind == kind(Kind::Play)).then(|| Share {
             started_at: Timestamp::from_ms(row.started_at.timestamp_millis()),
@@ -104,8 +107,12 @@ pub(super) async fn known(
             partition: row.partition,
             first_offset: row.first_offset,
             share,
+            tasks: Vec::new(),
         };
         known.insert(row.tenant, row.session_id, session);
+    }
+    if !keys.0.is_empty() {
+        session_tasks::tell(connection, (&keys.0, &keys.1), &mut known).await?;
     }
     Ok(known)
 }
@@ -113,65 +120,60 @@ pub(super) async fn known(
 /// Writes the rows of these reports; an older one of the same session is replaced.
 ///
 /// # Errors
-/// [`StoreError::Fenced`] when another projector gave a session its first row since it was looked for: to
-/// be looked at anew, for its report may begin a second life.
+/// [`StoreError::Fenced`] when another projector wrote one of the sessions since it was looked for: to be looked at
+/// anew, for the report may begin a second life, and what it replaces is another by now.
 pub(super) async fn write(connection: &mut PgConnection, sessions: &[SessionRow<'_>]) -> Result<u64, StoreError> {
-    let (revised, new): (Vec<_>, Vec<_>) = sessions.iter().partition(|row| row.revised);
-    for rows in new.chunks(ROWS) {
-        if usize::try_from(write_some(connection, &ADD, rows).await?) != Ok(rows.len()) {
-            return Err(StoreError::Fenced);
-        }
-    }
-    for rows in revised.chunks(ROWS) {
-        write_some(connection, &REVISE, rows).await?;
-    }
-    Ok(sessions.len() as u64)
+    let (revised, new): (Vec<SessionRow<'_>>, Vec<_>) = sessions.iter().copied().partition(|row| row.revises.is_some());
+    let added = statement::write(connection, &ADD, "sessions", &new, put).await?;
+    let changed = revise(connection, &revised).await?;
+    if usize::try_from(added + changed) == Ok(sessions.len()) { Ok(added + changed) } else { Err(StoreError::Fenced) }
 }
 
-async fn write_some(
-    connection: &mut PgConnection,
-    statement: &'static str,
-    rows: &[&SessionRow<'_>],
-) -> Result<u64, StoreError> {
-    macro_rules! each {
-        ($row:ident => $value:expr) => {
-            rows.iter().map(|row| row.report).map(|$row| $value).collect::<Vec<_>>()
-        };
+async fn revise(connection: &mut PgConnection, revised: &[SessionRow<'_>]) -> Result<u64, StoreError> {
+    if revised.is_empty() {
+        return Ok(0);
     }
-    let done = sqlx::query(statement)
-        .bind(each!(r => r.tenant.as_str()))
-        .bind(each!(r => r.session))
-        .bind(each!(r => r.game.as_str()))
-        .bind(each!(r => r.player.as_str()))
-        .bind(each!(r => kind(r.kind)))
-        .bind(each!(r => bigint(r.revision)))
-        .bind(each!(r => status(r.status)))
-        .bind(each!(r => r.facts.close_reason.as_str()))
-        .bind(each!(r => r.provenance.started_at.to_chrono()))
-        .bind(each!(r => r.provenance.ended_at.to_chrono()))
-        .bind(each!(r => bigint(r.facts.metrics.event_count)))
-        .bind(each!(r => r.facts.metrics.active_ms))
-        .bind(each!(r => r.facts.complete))
-        .bind(each!(r => r.facts.metrics.anomalous))
-        .bind(each!(r => flags(&r.facts.flags)))
-        .bind(each!(r => r.facts.platform.as_deref().map(plain)))
-        .bind(each!(r => r.facts.locale.as_deref().map(plain)))
-        .bind(each!(r => r.facts.device.as_deref().map(plain)))
-        .bind(each!(r => r.provenance.app_version.as_deref().map(plain)))
-        .bind(each!(r => plain(&r.facts_sha256)))
-        .bind(each!(r => i64::from(r.provenance.partition)))
-        .bind(each!(r => r.provenance.first_offset))
-        .bind(each!(r => r.provenance.last_offset))
-        .bind(each!(r => bigint(r.provenance.repeats)))
-        .bind(each!(r => r.provenance.clock_offset_ms))
-        .bind(each!(r => r.facts.started.to_chrono()))
-        .bind(each!(r => r.facts.ended.to_chrono()))
-        .bind(each!(r => plain(&r.provenance.worker)))
-        .bind(each!(r => r.provenance.reported_at.to_chrono()))
-        .bind(rows.iter().map(|row| row.day).collect::<Vec<_>>())
+    let done = sqlx::query(REVISE.as_str())
+        .bind(Rows { table: "sessions", all: revised, put })
+        .bind(revised.iter().filter_map(|row| row.revises).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(done.rows_affected())
+}
+
+fn put(row: &SessionRow<'_>, values: &mut Values<'_>) {
+    let Report { facts, provenance, .. } = row.report;
+    values
+        .put(row.report.tenant.as_str())
+        .put(row.report.session)
+        .put(row.report.game.as_str())
+        .put(row.report.player.as_str())
+        .put(kind(row.report.kind))
+        .put(bigint(row.report.revision))
+        .put(status(row.report.status))
+        .put(facts.close_reason.as_str())
+        .put(provenance.started_at)
+        .put(provenance.ended_at)
+        .put(bigint(facts.metrics.event_count))
+        .put(facts.metrics.active_ms)
+        .put_or_null(facts.complete)
+        .put(facts.metrics.anomalous)
+        .put(Json(flags(&facts.flags)))
+        .put_or_null(facts.platform.as_deref().map(plain))
+        .put_or_null(facts.locale.as_deref().map(plain))
+        .put_or_null(facts.device.as_deref().map(plain))
+        .put_or_null(provenance.app_version.as_deref().map(plain))
+        .put(plain(&row.report.facts_sha256))
+        .put(i64::from(provenance.partition))
+        .put(provenance.first_offset)
+        .put(provenance.last_offset)
+        .put(bigint(provenance.repeats))
+        .put_or_null(provenance.clock_offset_ms)
+        .put(facts.started)
+        .put(facts.ended)
+        .put(plain(&provenance.worker))
+        .put(provenance.reported_at)
+        .put_or_null(row.day);
 }
 
 pub(super) fn kind(kind: Kind) -> &'static str {
@@ -189,12 +191,15 @@ fn status(status: Status) -> &'static str {
 }
 
 /// A JSON list of the flags' words.
-fn flags(flags: &[Flag]) -> String {
+fn flags(flags: &[Flag]) -> Cow<'static, str> {
     let word = |flag: &Flag| match flag {
         Flag::GapSkipped => "\"gap_skipped\"",
         Flag::Truncated => "\"truncated\"",
     };
-    format!("[{}]", flags.iter().map(word).collect::<Vec<_>>().join(","))
+    match flags {
+        [] => Cow::Borrowed("[]"),
+        flags => Cow::Owned(format!("[{}]", flags.iter().map(word).collect::<Vec<_>>().join(","))),
+    }
 }
 
 /// A count that was judged to fit when the report was read.

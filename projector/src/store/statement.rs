@@ -1,35 +1,20 @@
-//! Builds the statements that write many rows at once: one array a column, unnested.
+//! Builds the statements that write many rows at once, see [`super::rows`].
 
-/// Rows a statement: enough to make its cost per row small, few enough to keep its arrays modest.
-pub(super) const ROWS: usize = 4_000;
+use sqlx::PgConnection;
 
-/// A column and how its values travel.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
-    pub(super) name: &'static str,
-    pub(super) wire: Wire,
-}
+use super::rows::{Rows, Values};
+use crate::error::StoreError;
 
-/// The type of the array that carries a column's values.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Wire {
-    Text,
-    Uuid,
-    Bigint,
-    Double,
-    Boolean,
-    Time,
-    Date,
-    Bytes,
-    /// Text that the statement turns into jsonb: it need not be parsed on this side.
-    Json,
-}
+/// Rows a statement: enough to make its cost per row small, few enough to keep what it carries modest.
+const ROWS: usize = 4_000;
 
 /// What becomes of a row that is there already.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Conflict {
     /// The new one takes its place.
     Replace,
+    /// The new one takes its place if it differs.
+    Change,
     /// The old one stays.
     Keep,
     /// The values of this column are added up.
@@ -38,83 +23,82 @@ pub(super) enum Conflict {
     Newer(&'static str),
 }
 
-/// A column of the name.
-pub(super) const fn column(name: &'static str, wire: Wire) -> Column {
-    Column { name, wire }
+/// Writes rows by a statement of [`insert`] on their table; answers how many came or changed.
+pub(super) async fn write<T>(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    table: &'static str,
+    rows: &[T],
+    put: fn(&T, &mut Values<'_>),
+) -> Result<u64, StoreError> {
+    let mut written = 0;
+    for rows in rows.chunks(ROWS) {
+        let done = sqlx::query(statement).bind(Rows { table, all: rows, put }).execute(&mut *connection).await?;
+        written += done.rows_affected();
+    }
+    Ok(written)
 }
 
-/// The statement that writes rows of `columns` into `table`, the first `key` columns of which are its key.
-pub(super) fn insert(table: &str, columns: &[Column], key: usize, conflict: Conflict) -> String {
-    let names = list(columns, |_, column| quoted(column.name));
-    let arrays = list(columns, |at, column| format!("${}::{}[]", at + 1, column.wire.array()));
-    let values = list(columns, |_, column| match column.wire {
-        Wire::Json => format!("{}::jsonb", quoted(column.name)),
-        _ => quoted(column.name),
-    });
-    let keys = list(&columns[..key], |_, column| quoted(column.name));
+/// The statement that writes rows into `table`; `key` are the columns of its key, `rest` those that a new row brings
+/// in place of an old one.
+pub(super) fn insert(table: &str, key: &[&str], rest: &[&str], conflict: Conflict) -> String {
+    let new = list(rest, "excluded.");
+    let all = format!("UPDATE SET ({}) = ROW ({new})", list(rest, ""));
     let action = match conflict {
         Conflict::Keep => "NOTHING".to_owned(),
-        Conflict::Add(name) => format!("UPDATE SET {name} = {table}.{name} + excluded.{name}"),
-        Conflict::Replace => format!("UPDATE SET {}", all(&columns[key..])),
-        Conflict::Newer(name) => {
-            format!("UPDATE SET {} WHERE excluded.{name} > {table}.{name}", all(&columns[key..]))
-        }
+        Conflict::Add(name) => format!("UPDATE SET {name} = t.{name} + excluded.{name}"),
+        Conflict::Replace => all,
+        Conflict::Change => format!("{all} WHERE ({}) IS DISTINCT FROM ({new})", list(rest, "t.")),
+        Conflict::Newer(name) => format!("{all} WHERE excluded.{name} > t.{name}"),
     };
+    let key = list(key, "");
+    format!("INSERT INTO {table} AS t SELECT r.* FROM unnest($1::{table}[]) AS r ON CONFLICT ({key}) DO {action}")
+}
+
+/// The statement that changes rows of `table` where their column `seen` still has the value in $2. Key and rest are all
+/// of its columns, in its order.
+pub(super) fn update(table: &str, key: &[&str], rest: &[&str], seen: &str) -> String {
+    let same = |name: &&str| format!("t.\"{name}\" = r.\"{name}\"");
+    let same = key.iter().map(same).collect::<Vec<_>>().join(" AND ");
     format!(
-        "INSERT INTO {table} ({names}) SELECT {values} FROM unnest({arrays}) AS rows ({names}) \
-         ON CONFLICT ({keys}) DO {action}"
+        "UPDATE {table} AS t SET ({}) = ROW ({}) FROM unnest($1::{table}[], $2::bigint[]) AS r ({}, {}, was) \
+         WHERE {same} AND t.{seen} = r.was",
+        list(rest, ""),
+        list(rest, "r."),
+        list(key, ""),
+        list(rest, ""),
     )
 }
 
-/// The assignments that take over all of these columns.
-fn all(columns: &[Column]) -> String {
-    list(columns, |_, column| format!("{0} = excluded.{0}", quoted(column.name)))
-}
-
-impl Wire {
-    fn array(self) -> &'static str {
-        match self {
-            Self::Text | Self::Json => "text",
-            Self::Uuid => "uuid",
-            Self::Bigint => "bigint",
-            Self::Double => "double precision",
-            Self::Boolean => "boolean",
-            Self::Time => "timestamptz",
-            Self::Date => "date",
-            Self::Bytes => "bytea",
-        }
-    }
-}
-
-/// `offset` and `timestamp` are words of SQL.
-fn quoted(name: &str) -> String {
-    format!("\"{name}\"")
-}
-
-fn list(columns: &[Column], shape: impl Fn(usize, &Column) -> String) -> String {
-    columns.iter().enumerate().map(|(at, column)| shape(at, column)).collect::<Vec<_>>().join(", ")
+/// The names, each behind a prefix; `offset` and `timestamp` are words of SQL.
+fn list(names: &[&str], prefix: &str) -> String {
+    names.iter().map(|name| format!("{prefix}\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] =
-        [column("tenant", Wire::Text), column("offset", Wire::Bigint), column("data", Wire::Json)];
+    #[test]
+    fn a_statement_takes_one_array_of_rows() {
+        assert_eq!(
+            insert("x", &["tenant"], &["offset", "n"], Conflict::Replace),
+            "INSERT INTO x AS t SELECT r.* FROM unnest($1::x[]) AS r ON CONFLICT (\"tenant\") \
+             DO UPDATE SET (\"offset\", \"n\") = ROW (excluded.\"offset\", excluded.\"n\")"
+        );
+        let ends = |conflict, end: &str| assert!(insert("x", &["id"], &["n"], conflict).ends_with(end), "{end}");
+        ends(Conflict::Keep, "ON CONFLICT (\"id\") DO NOTHING");
+        ends(Conflict::Add("n"), "DO UPDATE SET n = t.n + excluded.n");
+        ends(Conflict::Newer("n"), "SET (\"n\") = ROW (excluded.\"n\") WHERE excluded.n > t.n");
+        ends(Conflict::Change, "SET (\"n\") = ROW (excluded.\"n\") WHERE (t.\"n\") IS DISTINCT FROM (excluded.\"n\")");
+    }
 
     #[test]
-    fn a_statement_takes_one_array_a_column() {
+    fn a_change_is_held_to_what_was_seen() {
         assert_eq!(
-            insert("t", &COLUMNS, 2, Conflict::Replace),
-            "INSERT INTO t (\"tenant\", \"offset\", \"data\") SELECT \"tenant\", \"offset\", \"data\"::jsonb \
-             FROM unnest($1::text[], $2::bigint[], $3::text[]) AS rows (\"tenant\", \"offset\", \"data\") \
-             ON CONFLICT (\"tenant\", \"offset\") DO UPDATE SET \"data\" = excluded.\"data\""
+            update("x", &["tenant"], &["offset", "n"], "n"),
+            "UPDATE x AS t SET (\"offset\", \"n\") = ROW (r.\"offset\", r.\"n\") FROM unnest($1::x[], $2::bigint[]) \
+             AS r (\"tenant\", \"offset\", \"n\", was) WHERE t.\"tenant\" = r.\"tenant\" AND t.n = r.was"
         );
-        assert!(insert("t", &COLUMNS, 1, Conflict::Keep).ends_with("ON CONFLICT (\"tenant\") DO NOTHING"));
-        assert!(
-            insert("t", &COLUMNS, 2, Conflict::Newer("n"))
-                .ends_with("DO UPDATE SET \"data\" = excluded.\"data\" WHERE excluded.n > t.n")
-        );
-        assert!(insert("t", &COLUMNS, 1, Conflict::Add("n")).ends_with("DO UPDATE SET n = t.n + excluded.n"));
     }
 }

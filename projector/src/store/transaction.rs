@@ -7,8 +7,8 @@ use sqlx::postgres::PgConnection;
 
 use super::connections::Connections;
 use super::{
-    counts, days, event_log, live_sessions, players, quarantine, revisions, second_lives, session_metrics,
-    session_tasks, sessions, skill_evidence, task_counts,
+    counts, days, event_log, live_sessions, players, quarantine, second_lives, session_evidence, session_metrics,
+    session_tasks, sessions, task_counts,
 };
 use crate::error::StoreError;
 use crate::load::Slice;
@@ -49,10 +49,10 @@ impl Transaction {
         let on = &mut self.0;
         let sessions = sessions::write(on, &changes.sessions).await?;
         let session_metrics = session_metrics::write(on, &changes.sessions).await?;
-        let task_growth = task_counts::growth(on, &changes.revised, &changes.tasks).await?;
         let session_tasks = session_tasks::write(on, &changes.tasks).await?;
-        let skill_evidence = skill_evidence::write(on, &changes.evidence).await?;
-        revisions::withdraw(on, &changes.revised).await?;
+        session_tasks::remove(on, &changes.tasks_gone).await?;
+        let session_evidence = session_evidence::write(on, &changes.evidence).await?;
+        session_evidence::remove(on, &changes.evidence_gone).await?;
         let players = players::write(on, &changes.players).await?;
         let second_lives = second_lives::write(on, &changes.second_lives).await?;
         let live_sessions = live_sessions::write(on, &changes.live).await?;
@@ -63,13 +63,13 @@ impl Transaction {
         let quarantine = quarantine::write(on, &changes.quarantine).await?;
         let event_log = event_log::write(on, &changes.events).await?;
         // Last, because projectors share these rows and would wait for each other.
-        let task_counts = task_counts::write(on, &task_growth).await?;
+        let task_counts = task_counts::write(on, &changes.task_growth).await?;
         let daily_players = days::write(on, &changes.days).await?;
         Ok([
             ("sessions", sessions),
             ("session_metrics", session_metrics),
             ("session_tasks", session_tasks),
-            ("skill_evidence", skill_evidence),
+            ("session_evidence", session_evidence),
             ("players", players),
             ("second_lives", second_lives),
             ("live_sessions", live_sessions + live_ended),

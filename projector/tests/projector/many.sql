@@ -20,16 +20,16 @@ SELECT tenant, session_id, 1, revision, 720000, active_ms, 0, 0, active_ms / 720
        0, first_offset % 4 / 3.0, 9, 4, 5, 2, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, event_count, 0, false
   FROM sessions;
 
-INSERT INTO session_tasks (tenant, session_id, ordinal, game, player_id, revision, task_id, starts, completions, abandons, attempts,
+INSERT INTO session_tasks (tenant, session_id, ordinal, game, player_id, task_id, starts, completions, abandons, attempts,
                            successes, hints, spent_ms, first_try)
-SELECT tenant, session_id, n, game, player_id, revision, 'L' || lpad(((first_offset / 10 * 7 + n * 13) % 40)::text, 2, '0'), 1, (first_offset + n) % 3 % 2,
+SELECT tenant, session_id, n, game, player_id, 'L' || lpad(((first_offset / 10 * 7 + n * 13) % 40)::text, 2, '0'), 1, (first_offset + n) % 3 % 2,
        (first_offset + n) % 5 / 4, 3, (first_offset + n) % 2, n, CASE (first_offset + n) % 3 WHEN 1 THEN first_offset * 31 % 90000 END, n = 0
   FROM sessions, generate_series(0, 2) n;
 
-INSERT INTO skill_evidence (tenant, session_id, skill, source, signal, ordinal, game, player_id, revision, successes, opportunities, weight, at)
-SELECT tenant, session_id, ('{resilience,problem_solving,self_regulation,empathy}'::text[])[n], 'game', 'signal', 0, game, player_id, revision,
-       first_offset % 3, 2, 1, started_at
-  FROM sessions, generate_series(1, 4) n;
+INSERT INTO session_evidence (tenant, session_id, skill, source, signal, ordinal, successes, opportunities, weight, at)
+SELECT tenant, session_id, '{resilience,problem_solving,self_regulation,empathy}', array_fill('game'::text, '{4}'), array_fill('signal'::text, '{4}'),
+       array_fill(0::bigint, '{4}'), array_fill((first_offset % 3)::double precision, '{4}'), '{2,2,2,2}', '{1,1,1,1}', array_fill(started_at, '{4}')
+  FROM sessions;
 
 SELECT event_log_days(array_agg(day::date)) FROM generate_series(timestamp '2026-04-01', '2026-05-01', '1 day') day;
 INSERT INTO event_log (tenant, session_id, partition, "offset", game, player_id, seq, event_id, event_type, timestamp, received_at, data)

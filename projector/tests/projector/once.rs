@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::postgres::{Cluster, Database, Fsync, database};
-use crate::records::{SESSION, activity, event, live, outcome, piece, report, set_aside, with};
+use crate::records::{SESSION, activity, event, live, outcome, report, set_aside, task, with};
 use crate::world::{Given, World};
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_value_that_the_tables_refuse_is_found_and_set_aside_alone() {
     // Longer than an index takes, and not to be compressed.
     let long: String = (0_u32..4_000).map(|n| char::from_u32(0x4e00 + (n * 7_919) % 20_000).unwrap()).collect();
     let mut values: Vec<_> = (0..9).map(|n| report(Uuid::from_u128(n), 1)).collect();
-    values[5]["facts"]["evidence"] = json!([piece("empathy", &long, 0)]);
+    values[5]["facts"]["tasks"] = json!([task(&long, 5)]);
     world.tell(&mut feed, &values).await;
     assert_eq!(world.count("SELECT count(*) FROM play.sessions").await, 8);
     assert_eq!(world.count("SELECT sessions FROM play.players").await, 8);

@@ -1,5 +1,5 @@
 -- Rows that cost less to write: a session's evidence in one row, tasks that a newer revision leaves alone.
--- docs/decisions/0019 says what was measured.
+-- docs/decisions/0020 says what was measured.
 
 SELECT set_config('search_path', current_schema() || ', pg_temp', true);
 

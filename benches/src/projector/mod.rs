@@ -1,42 +1,36 @@
 //! The projector on Kafka and Postgres: reports into all read models, and how long one takes to be seen.
 
+mod feed;
+mod flow;
+mod growth;
+mod models;
+mod rebuild;
 mod reports;
+mod widest;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::{Parser, ValueEnum};
-use hdrhistogram::Histogram;
 use schemas::topics::Topic;
 use sqlx::AssertSqlSafe;
 
-use crate::append::Append;
 use crate::database::Database;
 use crate::folder::new_folder;
-use crate::numbers::{count, milliseconds};
 use crate::process::{Process, Reading};
 use crate::usage;
-use crate::world::{Kind, PARTITIONS, PREFIX, Tables, World};
-use reports::Reports;
+use crate::world::{Kind, PREFIX, Tables, World};
+use feed::Ends;
 
 /// The tables that are filled.
 const TABLES: Tables = Tables { schema: "play", event_log: false };
 /// What a server of its own would have: a cache for the tables that are written, and room for WAL between checkpoints.
 const SETTINGS: [&str; 2] = ["shared_buffers=1GB", "max_wal_size=4GB"];
-/// Records that are handed over together.
-const REQUEST: usize = 500;
-/// Requests that wait for their acknowledgement at any time.
-const IN_FLIGHT: usize = 40;
 /// How often it is looked how far the tables are.
 const LOOK: Duration = Duration::from_millis(20);
 /// Tables that stand still for so long are stuck.
 const STUCK: Duration = Duration::from_mins(2);
-/// The aim in reports a second, and in processor time of the projector for a million of them.
-const AIMS: (f64, f64) = (10_000.0, 20.0);
-
 /// Figures of the projector on Kafka and Postgres
 #[derive(Parser, Clone, Debug)]
 pub struct Arguments {
@@ -46,6 +40,9 @@ pub struct Arguments {
     /// Sessions that they are of
     #[arg(long, value_name = "N", default_value_t = 300_000)]
     sessions: usize,
+    /// Stored sessions at which the cost of a report is measured
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
+    grown: Vec<usize>,
     /// How long reports come at a rate, in seconds
     #[arg(long, value_name = "S", default_value_t = 20)]
     seconds: u64,
@@ -64,6 +61,12 @@ enum Part {
     Models,
     /// From a report on the topic to its row, at half of that rate
     Latency,
+    /// All of it made anew, beside new reports at a tenth of that rate
+    Rebuild,
+    /// The widest model alone, beside psql with COPY and INSERT … ON CONFLICT of the same rows
+    Widest,
+    /// What a report costs by how many sessions are stored; by itself only, since it takes long
+    Growth,
 }
 
 /// Measures and prints.
@@ -88,84 +91,42 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     async fn all(&self) -> anyhow::Result<()> {
-        let latency = self.arguments.parts.is_empty() || self.arguments.parts.contains(&Part::Latency);
-        let rate = self.models().await?;
-        if latency {
-            self.latency(rate / 2.0).await?;
+        let parts = &self.arguments.parts;
+        let asked = |part| parts.is_empty() || parts.contains(&part);
+        if parts.contains(&Part::Growth) {
+            return self.growth().await;
+        }
+        if asked(Part::Widest) {
+            self.widest().await?;
+        }
+        if asked(Part::Models) || asked(Part::Latency) || asked(Part::Rebuild) {
+            let rate = self.models().await?;
+            if asked(Part::Latency) {
+                self.latency(rate / 2.0).await?;
+            }
+            if asked(Part::Rebuild) {
+                self.rebuild(rate / 10.0).await?;
+            }
         }
         Ok(())
     }
 
-    /// Reads a full topic into all read models; answers with reports a second.
-    async fn models(&self) -> anyhow::Result<f64> {
-        let Arguments { reports: number, sessions, .. } = *self.arguments;
-        let reports = Reports { sessions, first: 0, at_ms: daemon::Clock::system().now_ms() };
-        let mut feed = Feed::new(self.world).await?;
-        for from in (0..number).step_by(REQUEST) {
-            feed.append(&reports, from..number.min(from + REQUEST)).await?;
-        }
-        feed.append.settle().await?;
-        let mut process = self.world.projector(TABLES).await?;
-        let (from, postgres) = (process.reading()?, usage::cpu_of_family(self.database.pid)?);
-        let until = self.projected(&mut process, feed.ends).await?;
-        let postgres = usage::cpu_of_family(self.database.pid)?.saturating_sub(postgres);
-        let millions = count(number) / 1e6;
-        let rate = count(number) / (until.at - from.at).as_secs_f64();
-        println!(
-            "{number} reports of {sessions} sessions into all read models: {rate:.0} reports/s (aim: {:.0}); projector {:.1} CPU-s/M \
-             (aim: {:.0}), Postgres {:.1} CPU-s/M; projector {} MB at its peak",
-            AIMS.0,
-            until.cpu.saturating_sub(from.cpu).as_secs_f64() / millions,
-            AIMS.1,
-            postgres.as_secs_f64() / millions,
-            process.peak_memory()? >> 20,
-        );
-        process.stop().await?;
-        Ok(rate)
+    /// Settings of a projector that fills these tables.
+    fn config(&self, schema: &str) -> anyhow::Result<projector::Config> {
+        Ok(projector::Config {
+            database_url: self.database.server.url().to_owned(),
+            schema: schema.parse().map_err(anyhow::Error::msg)?,
+            event_log: false,
+            games: None,
+            group: schema.to_owned(),
+            instance: None,
+            topic_prefix: PREFIX.to_owned(),
+        })
     }
 
-    /// New sessions at a rate, and how long after its report was appended each has a row.
-    async fn latency(&self, rate: f64) -> anyhow::Result<()> {
-        const EVERY: Duration = Duration::from_millis(20);
-        let process = self.world.projector(TABLES).await?;
-        let first = self.arguments.sessions;
-        let reports = Reports { sessions: usize::MAX, first, at_ms: daemon::Clock::system().now_ms() };
-        let (mut feed, mut waits) = (Feed::new(self.world).await?, VecDeque::new());
-        feed.ends = self.offsets().await?;
-        let mut took: Histogram<u64> = Histogram::new(3)?;
-        let (began, mut made) = (Instant::now(), 0);
-        let how_long = Duration::from_secs(self.arguments.seconds);
-        while began.elapsed() < how_long || !waits.is_empty() {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of reports")]
-            let due = (began.elapsed().min(how_long).as_secs_f64() * rate) as usize;
-            if due > made {
-                feed.append(&reports, made..due).await?;
-                waits.push_back((feed.ends, Instant::now()));
-                made = due;
-            }
-            // Rows and offsets are committed as one.
-            let seen = self.offsets().await?;
-            while let Some((_, since)) = waits
-                .pop_front_if(|(ends, _): &mut (Ends, Instant)| ends.iter().zip(&seen).all(|(end, seen)| end <= seen))
-            {
-                took.record(u64::try_from(since.elapsed().as_micros())?)?;
-            }
-            ensure!(
-                began.elapsed() < how_long + STUCK,
-                "the tables stand still, {} requests before the end",
-                waits.len()
-            );
-            tokio::time::sleep(EVERY).await;
-        }
-        feed.append.settle().await?;
-        let at = |share| milliseconds(took.value_at_quantile(share));
-        println!(
-            "report → row at {rate:.0} reports/s: p50 {:.0} ms, p99 {:.0} ms of {} requests (aim: 300)",
-            at(0.5),
-            at(0.99),
-            took.len()
-        );
-        process.stop().await
+    /// Processor time of the whole server so far.
+    fn postgres(&self) -> anyhow::Result<Duration> {
+        usage::cpu_of_family(self.database.pid)
     }
 
     /// Waits until the tables have taken in all that was appended; what the projector had used by then.
@@ -198,33 +159,5 @@ impl Bench<'_> {
             ends[usize::try_from(partition)?] = next;
         }
         Ok(ends)
-    }
-}
-
-/// The ends of play.sessions' partitions.
-type Ends = [i64; PARTITIONS as usize];
-
-/// Appends reports.
-struct Feed {
-    append: Append,
-    topic: Arc<str>,
-    /// Where each partition ends with what was appended.
-    ends: Ends,
-}
-
-impl Feed {
-    async fn new(world: &World) -> anyhow::Result<Self> {
-        let append = Append::new(&*world.log, IN_FLIGHT).await?;
-        Ok(Self { append, topic: Topic::Sessions.name(PREFIX).into(), ends: Ends::default() })
-    }
-
-    async fn append(&mut self, reports: &Reports, numbers: std::ops::Range<usize>) -> anyhow::Result<()> {
-        let records: anyhow::Result<Vec<_>> =
-            numbers.map(|number| reports.record(&self.topic, PARTITIONS, number)).collect();
-        let records = records?;
-        for record in &records {
-            self.ends[usize::try_from(record.partition.partition)?] += 1;
-        }
-        self.append.append(records).await
     }
 }

@@ -18,6 +18,8 @@ use crate::load::Entry;
 pub struct Changes<'a> {
     /// The newest report of each session that has news.
     pub sessions: Vec<SessionRow<'a>>,
+    /// Their reports again, for the metrics.
+    pub metrics: Vec<&'a Report>,
     /// Figures of tasks that are new or differ from those of the older revision.
     pub tasks: Vec<TaskRow<'a>>,
     /// Tasks of an older revision that the newer one does not have, by session and ordinal.

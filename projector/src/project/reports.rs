@@ -54,6 +54,7 @@ impl<'a> Newest<'a> {
             let row = self.known.get(key);
             let day = self.known.day(report);
             changes.sessions.push(SessionRow { report, day, revises: row.map(|row| row.revision) });
+            changes.metrics.push(report);
             tasks.replace(key, row.map_or(&[], |row| &row.tasks), report);
             let pieces = &report.facts.evidence[..];
             if !pieces.is_empty() {

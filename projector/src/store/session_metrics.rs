@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use schemas::report::Report;
 use sqlx::PgConnection;
 
 use super::rows::Values;
@@ -9,7 +10,6 @@ use super::sessions::bigint;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::figures::{FIGURES, Figure};
-use crate::project::SessionRow;
 
 const KEY: [&str; 2] = ["tenant", "session_id"];
 
@@ -20,12 +20,12 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Writes the metrics of these reports; those of an older one of the same session are replaced.
-pub(super) async fn write(connection: &mut PgConnection, sessions: &[SessionRow<'_>]) -> Result<u64, StoreError> {
-    statement::write(connection, &WRITE, "session_metrics", sessions, put).await
+pub(super) async fn write(connection: &mut PgConnection, reports: &[&Report]) -> Result<u64, StoreError> {
+    statement::write(connection, &WRITE, "session_metrics", reports, put).await
 }
 
-fn put(row: &SessionRow<'_>, values: &mut Values<'_>) {
-    let report = row.report;
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as all rows are put")]
+fn put(report: &&Report, values: &mut Values<'_>) {
     values.put(report.tenant.as_str()).put(report.session);
     values.put(i64::from(report.facts.metrics_version)).put(bigint(report.revision));
     let metrics = &report.facts.metrics;

@@ -48,7 +48,7 @@ impl Transaction {
     pub async fn apply(&mut self, changes: &Changes<'_>) -> Result<Written, StoreError> {
         let on = &mut self.0;
         let sessions = sessions::write(on, &changes.sessions).await?;
-        let session_metrics = session_metrics::write(on, &changes.sessions).await?;
+        let session_metrics = session_metrics::write(on, &changes.metrics).await?;
         let session_tasks = session_tasks::write(on, &changes.tasks).await?;
         session_tasks::remove(on, &changes.tasks_gone).await?;
         let session_evidence = session_evidence::write(on, &changes.evidence).await?;

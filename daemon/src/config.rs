@@ -38,6 +38,11 @@ pub trait Daemon: Args {
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
+
+    /// What `--check-config` shows besides the settings: what came of files that they name, in lines.
+    fn shown(&self) -> String {
+        String::new()
+    }
 }
 
 /// Settings that every daemon has.
@@ -126,7 +131,8 @@ pub fn load<C: Daemon>(
     let config = C::from_arg_matches(&matches)?;
     config.check().map_err(Stop::Bad)?;
     if common.check_config {
-        return Err(Stop::Checked(redacted::<C>(&command, &matches, &sources)));
+        let comments = config.shown().lines().map(|line| format!("# {line}\n")).collect::<String>();
+        return Err(Stop::Checked(redacted::<C>(&command, &matches, &sources) + &comments));
     }
     Ok(Loaded { common, config })
 }

@@ -55,6 +55,7 @@ async fn main() {
         schema: "play".parse().unwrap(),
         event_log: false,
         games: None,
+        sweep_interval: Duration::from_mins(5),
         group: "reports".to_owned(),
         instance: None,
         topic_prefix: "play.".to_owned(),

@@ -3,11 +3,12 @@
 use chrono::NaiveDate;
 use eventlog::TopicPartition;
 use schemas::Timestamp;
+use schemas::games::Model;
 use schemas::record::live::Live;
 use schemas::record::quarantine::Reason;
 use schemas::report::{Evidence, Report, TaskFigures};
 
-use super::SessionKey;
+use super::{SessionKey, Skipped};
 use crate::decode::{LoggedEvent, SetAside};
 use crate::load::Entry;
 
@@ -44,6 +45,15 @@ pub struct Changes<'a> {
     pub second_lives: Vec<SecondLife<'a>>,
     /// Records that change no row and have to be listed in the quarantine.
     pub refused: Vec<Refusal<'a>>,
+    /// Records that change no row because their tenant keeps what is so old no longer, by model.
+    pub skipped: Skipped,
+}
+
+impl Changes<'_> {
+    /// A record of this model is older than what is kept.
+    pub(super) fn skip(&mut self, model: Model) {
+        self.skipped[model as usize] += 1;
+    }
 }
 
 /// A session that has news.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use schemas::Timestamp;
 use schemas::games::Games;
+use schemas::record::outcome::Told as OutcomeTold;
 use schemas::report::{Kind, Report};
 use uuid::Uuid;
 
+use super::horizons::Horizons;
 use crate::decode::Told;
 use crate::load::Slice;
 
@@ -18,6 +20,7 @@ pub struct Known {
     games: Arc<Games>,
     /// By tenant, then session: looked up without making a key of its own.
     sessions: HashMap<String, HashMap<Uuid, KnownSession>>,
+    horizons: Horizons,
 }
 
 /// A session as its row tells it.
@@ -55,7 +58,7 @@ pub struct Share {
 impl Known {
     /// No session as yet; days by these games' settings.
     pub fn new(games: Arc<Games>) -> Self {
-        Self { games, sessions: HashMap::new() }
+        Self { games, ..Self::default() }
     }
 
     /// The sessions that reports of this load are about, each once.
@@ -65,6 +68,36 @@ impl Known {
             _ => None,
         });
         reports.collect()
+    }
+
+    /// The tenants of a load's records, the empty one for what is nobody's.
+    pub fn tenants(slices: &[Slice]) -> BTreeSet<&str> {
+        fn tenant(told: &Told) -> Option<&str> {
+            match told {
+                Told::Report(report) => Some(report.tenant.as_str()),
+                Told::Live(live) => Some(live.tenant.as_str()),
+                Told::Activity(activity) => Some(activity.tenant.as_str()),
+                Told::Outcome(outcome) => match &outcome.told {
+                    OutcomeTold::Counts { tenant, .. } => Some(tenant.as_str()),
+                    _ => None,
+                },
+                Told::SetAside(row) => Some(row.tenant.as_deref().unwrap_or_default()),
+                Told::Event(row) => Some(row.tenant.as_str()),
+                Told::LiveEnded { .. } | Told::Nothing | Told::Poison(_) => None,
+            }
+        }
+        slices.iter().flat_map(|slice| &slice.entries).filter_map(|entry| tenant(&entry.told)).collect()
+    }
+
+    /// With the horizons of those tenants.
+    #[must_use]
+    pub fn within(self, horizons: Horizons) -> Self {
+        Self { horizons, ..self }
+    }
+
+    /// Up to when rows have been removed.
+    pub fn horizons(&self) -> &Horizons {
+        &self.horizons
     }
 
     /// Adds a session that has a row.

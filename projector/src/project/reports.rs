@@ -45,6 +45,15 @@ impl<'a> Newest<'a> {
         Ok(())
     }
 
+    /// Whether a report goes on with the life of a session that has a row, or gets one by this load.
+    pub(super) fn continues(&self, report: &Report) -> bool {
+        let key = (report.tenant.as_str(), report.session);
+        let begins = (i64::from(report.provenance.partition), report.provenance.first_offset);
+        let row = self.known.get(key).map(|row| (row.partition, row.first_offset));
+        let taken = self.reports.get(&key).map(|taken| &taken.provenance);
+        taken.map(|taken| (i64::from(taken.partition), taken.first_offset)).or(row) == Some(begins)
+    }
+
     pub(super) fn into_changes(self, changes: &mut Changes<'a>) {
         let mut players = Players::default();
         let mut days = Days::default();

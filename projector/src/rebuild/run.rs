@@ -20,7 +20,7 @@ use super::{Options, Outcome, compare, tables};
 use crate::config::Config;
 use crate::error::StoreError;
 use crate::store::generations::{Generations, Held, Role, Turn, same};
-use crate::store::{OffsetRow, Store};
+use crate::store::{OffsetRow, Store, retention};
 use crate::topics::Topics;
 
 /// The live generation is held once so few offsets are missing.
@@ -41,6 +41,7 @@ pub(super) struct Run<'a> {
     generations: Generations,
     fill: Fill,
     progress: Progress,
+    shell: Shell,
     live: i64,
     next: i64,
     _turn: Turn,
@@ -122,18 +123,27 @@ impl<'a> Run<'a> {
         (live, next, made_by): (i64, i64, &str),
     ) -> anyhow::Result<Self> {
         generations.lay(next, made_by).await?;
+        // What the live one keeps no longer is not made again.
+        let (from, to) = (generations.data(live), generations.data(next));
+        retention::take_over(&mut generations.connect().await?, &from, &to).await?;
         let component = shell.health.component("rebuild");
         let store = Store::beside(config, next)?;
         let fill = Fill::new(config, log, store, (shell, &component), options.load);
         let topics = Topics::of(&Config { event_log: true, ..config.clone() });
-        Ok(Self { log, options, only, topics, generations, fill, progress, live, next, _turn: turn })
+        let shell = shell.clone();
+        Ok(Self { log, options, only, topics, generations, fill, progress, shell, live, next, _turn: turn })
     }
 
     /// Fills, compares and, where it may, switches.
     pub(super) async fn rebuild(mut self) -> anyhow::Result<Outcome> {
+        if self.approach().await? == Filled::Stopped {
+            return Ok(Outcome::Stopped);
+        }
+        // Nothing is removed from the live one until the two have been compared.
+        let mut snapshot = self.generations.connect().await?;
+        let Some(()) = self.keep(&mut snapshot).await? else { return Ok(Outcome::Stopped) };
         let Near::Held(held) = self.come_near().await? else { return Ok(Outcome::Stopped) };
         let vector = held.vector.clone();
-        let mut snapshot = self.generations.connect().await?;
         sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ").execute(&mut snapshot).await?;
         // The first question makes the snapshot, while both stand still.
         let reached = self.generations.vector(&mut snapshot, self.next).await?;
@@ -143,7 +153,7 @@ impl<'a> Run<'a> {
         held.release().await?;
         self.tell_held(since);
         let equal = self.compare(&mut snapshot, &vector).await?;
-        sqlx::raw_sql("COMMIT").execute(&mut snapshot).await?;
+        sqlx::raw_sql("COMMIT; SELECT pg_advisory_unlock_all()").execute(&mut snapshot).await?;
         // Else readers would be without statistics until the server comes by itself.
         self.generations.analyze(&mut snapshot, self.next).await?;
         if self.options.dry_run || !(equal || self.options.accept) {
@@ -161,6 +171,7 @@ impl<'a> Run<'a> {
         let cuts = Cuts::find(&**self.log, &self.topics, &reached).await?;
         let older = Copier { tables: &all, live: &live, rebuilt: &rebuilt, source: self.live };
         let copied = older.copy(snapshot, &cuts).await?;
+        retention::settle(snapshot, &live, &rebuilt).await?;
         for (model, rows) in &copied {
             self.progress.say(&format!("{model}: {rows} rows are older than the log; copied and marked"));
         }
@@ -213,22 +224,44 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Fills until little is missing.
+    async fn approach(&mut self) -> anyhow::Result<Filled> {
+        for _ in 0..ROUNDS {
+            let vector = self.vector().await?;
+            self.fill.claim(&vector).await.with_context(|| {
+                let next = self.next;
+                format!("generation {next} cannot go on; `projector prune --generation {next}` drops it")
+            })?;
+            let missing = self.fill.missing(&vector);
+            if self.fill.to(&vector, &mut self.progress).await? == Filled::Stopped {
+                return Ok(Filled::Stopped);
+            }
+            if missing <= CLOSE {
+                break;
+            }
+        }
+        Ok(Filled::Whole)
+    }
+
+    /// Takes the keepers' turn, once the sweep under way is over, and ends what one that was broken off has left; none when
+    /// told to stop meanwhile.
+    async fn keep(&mut self, on: &mut PgConnection) -> anyhow::Result<Option<()>> {
+        while !self.generations.take_keepers_turn(on).await? {
+            if self.shell.shutdown.is_draining() {
+                return Ok(None);
+            }
+            self.progress.say_rarely("waiting for a sweep of what is kept no longer");
+            tokio::time::sleep(PAUSE).await;
+        }
+        retention::finish(on, &self.generations.data(self.live)).await?;
+        Ok(Some(()))
+    }
+
     /// Fills until little is missing, then holds the live generation and fills up to where it stands.
     async fn come_near(&mut self) -> anyhow::Result<Near> {
         loop {
-            for _ in 0..ROUNDS {
-                let vector = self.vector().await?;
-                self.fill.claim(&vector).await.with_context(|| {
-                    let next = self.next;
-                    format!("generation {next} cannot go on; `projector prune --generation {next}` drops it")
-                })?;
-                let missing = self.fill.missing(&vector);
-                if self.fill.to(&vector, &mut self.progress).await? == Filled::Stopped {
-                    return Ok(Near::Stopped);
-                }
-                if missing <= CLOSE {
-                    break;
-                }
+            if self.approach().await? == Filled::Stopped {
+                return Ok(Near::Stopped);
             }
             let held = self.generations.hold(self.live).await?;
             let vector = self.filled(&held.vector).await?;

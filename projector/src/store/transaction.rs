@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 
 use super::connections::Connections;
 use super::{
-    counts, days, event_log, live_sessions, players, quarantine, revisions, second_lives, session_metrics,
+    counts, days, event_log, live_sessions, players, quarantine, retention, revisions, second_lives, session_metrics,
     session_tasks, sessions, skill_evidence, task_counts,
 };
 use crate::error::StoreError;
@@ -38,7 +38,8 @@ impl Transaction {
     /// # Errors
     /// When Postgres does not answer as it should.
     pub async fn known(&mut self, slices: &[Slice]) -> Result<Known, StoreError> {
-        sessions::known(&mut self.0, &Known::wanted(slices), &self.2).await
+        let known = sessions::known(&mut self.0, &Known::wanted(slices), &self.2).await?;
+        Ok(known.within(retention::horizons(&mut self.0, &Known::tenants(slices)).await?))
     }
 
     /// Makes these changes.

@@ -19,6 +19,7 @@ mod rebuild_killed;
 mod rebuild_older;
 mod records;
 mod recount;
+mod retention;
 mod roles;
 mod rows;
 mod second_lives;

@@ -20,6 +20,7 @@ mod rebuild_older;
 mod records;
 mod recount;
 mod retention;
+mod retention_histories;
 mod roles;
 mod rows;
 mod second_lives;

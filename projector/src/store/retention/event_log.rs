@@ -57,7 +57,7 @@ pub(super) fn range(day: NaiveDate) -> Range {
 /// What lies before the first day that may have a table: rows whose year cannot be. No row is older than this begins.
 pub(super) fn before_all_days() -> Range {
     let year = |year| midnight(NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default());
-    (year(-4_000), year(2_000))
+    (year(1), year(2_000))
 }
 
 /// The tenants that have rows in a range.

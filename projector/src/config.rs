@@ -159,4 +159,22 @@ mod tests {
             assert!(bad.parse::<SchemaName>().is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn a_check_shows_how_long_rows_are_kept() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, b"[[retention]]\ntenant = \"acme\"\nsessions = \"400d\"\n").unwrap();
+        let games = file.path().to_str().unwrap();
+        let line = ["projector", "--check-config", "--database-url", "postgres://", "--kafka", "k:1", "--games", games];
+        let stop = daemon::config::load::<Process>(line.map(Into::into), &|_| None).unwrap_err();
+        let daemon::config::Stop::Checked(text) = stop else { panic!("{stop:?}") };
+        assert!(text.contains("# retention of acme: sessions 400d, event_log forever,"), "{text}");
+        assert!(text.contains("sweep-interval = 5m"), "{text}");
+    }
+
+    #[test]
+    fn sweeps_are_neither_all_the_time_nor_never() {
+        assert_eq!(interval("5m"), Ok(Duration::from_mins(5)));
+        assert!(interval("1ms").is_err() && interval("2days").is_err() && interval("5").is_err());
+    }
 }

@@ -305,9 +305,12 @@ async fn one_sweeps_at_a_time_and_a_load_under_way_is_waited_for() {
     let known = load.known(&slices).await.unwrap();
     let finish = async {
         let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'offsets' AND NOT l.granted";
-        while world.count(waiting).await == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let waits = async {
+            while world.count(waiting).await == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), waits).await.expect("a sweep waits for the load");
         load.apply(&projector::project::project(&slices, &known)).await.unwrap();
         load.commit().await.unwrap();
     };

@@ -173,7 +173,10 @@ fn age(model: Model, text: &str) -> Result<Option<i64>, Fault> {
     if text == FOREVER {
         return Ok(None);
     }
-    let problem = |what: &str| Fault { key: model.name(), problem: format!("`{text}` {what}, such as 30d or 400d, or `{FOREVER}`") };
+    let problem = |what: &str| Fault {
+        key: model.name(),
+        problem: format!("`{text}` {what}, such as 30d or 400d, or `{FOREVER}`"),
+    };
     let age: Duration = humantime::parse_duration(text).map_err(|_| problem("must be a time with its unit"))?;
     let ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
     match model {

@@ -131,8 +131,12 @@ pub fn load<C: Daemon>(
     let config = C::from_arg_matches(&matches)?;
     config.check().map_err(Stop::Bad)?;
     if common.check_config {
-        let comments = config.shown().lines().map(|line| format!("# {line}\n")).collect::<String>();
-        return Err(Stop::Checked(redacted::<C>(&command, &matches, &sources) + &comments));
+        let mut text = redacted::<C>(&command, &matches, &sources);
+        for line in config.shown().lines() {
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "# {line}");
+        }
+        return Err(Stop::Checked(text));
     }
     Ok(Loaded { common, config })
 }

@@ -123,9 +123,6 @@ impl<'a> Run<'a> {
         (live, next, made_by): (i64, i64, &str),
     ) -> anyhow::Result<Self> {
         generations.lay(next, made_by).await?;
-        // What the live one keeps no longer is not made again.
-        let (from, to) = (generations.data(live), generations.data(next));
-        retention::take_over(&mut generations.connect().await?, &from, &to).await?;
         let component = shell.health.component("rebuild");
         let store = Store::beside(config, next)?;
         let fill = Fill::new(config, log, store, (shell, &component), options.load);
@@ -136,6 +133,9 @@ impl<'a> Run<'a> {
 
     /// Fills, compares and, where it may, switches.
     pub(super) async fn rebuild(mut self) -> anyhow::Result<Outcome> {
+        // What the live one keeps no longer is not made again.
+        let (live, rebuilt) = (self.generations.data(self.live), self.generations.data(self.next));
+        retention::take_over(&mut self.generations.connect().await?, &live, &rebuilt).await?;
         if self.approach().await? == Filled::Stopped {
             return Ok(Outcome::Stopped);
         }

@@ -53,7 +53,7 @@ pub(crate) async fn keeping(database: &Database, games: &str) -> World {
 
 impl World {
     pub(crate) async fn sweep(&self, now: &str) -> Swept {
-        self.sink.store().sweep(ms(now), false).await.unwrap().expect("nobody else is at it")
+        self.sink.store().sweep(ms(now), false).await.unwrap().unwrap()
     }
 
     async fn dates(&self, table: &str, time: &str) -> Vec<(String, String)> {

@@ -208,7 +208,9 @@ async fn aggregates_equal_their_recount_over_what_is_kept_after_random_histories
             let load: Vec<Value> =
                 (0..random.random_range(1..20)).map(|_| random_report(&mut random, &mut revisions, now)).collect();
             world.tell(&mut feed, &load).await;
-            load.iter().for_each(|report| memory.tell(report));
+            for report in &load {
+                memory.tell(report);
+            }
             memory.look(&world).await;
             if random.random_bool(0.3) {
                 let before = world.rows("SELECT * FROM play.daily_players").await;

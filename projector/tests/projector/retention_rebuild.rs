@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use daemon::Shell;
 use projector::Config;
-use projector::rebuild::{Options, Outcome, rebuild};
+use projector::rebuild::{Options, Outcome, rebuild, rollback};
 use projector::store::{Store, Swept};
 use schemas::topics::Topic;
 use serde_json::{Value, json};
@@ -130,6 +130,18 @@ async fn a_rebuild_equals_the_live_tables_although_the_log_has_more_than_is_kept
     // The next keeper goes on in the new tables.
     assert!(kept.sweep("2026-03-20T00:00:00Z").await.rows > 0);
     assert_eq!(pipeline.count("SELECT count(*) FROM play.sessions").await, 0);
+
+    // The kept tables have more until they are swept, and the same days then.
+    kept.tell(514, 1, "late", "2026-03-19").await;
+    pipeline.until("SELECT count(*) FROM play.daily_players WHERE day = '2026-03-19'", 1).await;
+    let lines = Box::new(|line: &str| println!("{line}"));
+    let outcome = rollback(&kept.config, &pipeline.log, &Shell::detached(), lines).await.unwrap();
+    assert_eq!(outcome, Outcome::Switched(1));
+    kept.sweep("2026-04-25T00:00:00Z").await;
+    assert_eq!(pipeline.count("SELECT count(*) FROM play.sessions").await, 0);
+    let days = "SELECT count(*) FROM (TABLE play_g1.daily_players EXCEPT ALL TABLE play_g2.daily_players) d";
+    assert_eq!(pipeline.count(days).await, 0);
+    assert_eq!(pipeline.count("SELECT count(*) FROM play.daily_players WHERE day = '2026-03-19'").await, 1);
     shell.shutdown.drain();
     running.await.unwrap().unwrap();
 }

@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 use eventlog::TopicPartition;
 use schemas::Timestamp;
-use schemas::games::Model;
 use schemas::record::live::Live;
 use schemas::record::quarantine::Reason;
 use schemas::report::{Evidence, Report, TaskFigures};
@@ -47,13 +46,6 @@ pub struct Changes<'a> {
     pub refused: Vec<Refusal<'a>>,
     /// Records that change no row because their tenant keeps what is so old no longer, by model.
     pub skipped: Skipped,
-}
-
-impl Changes<'_> {
-    /// A record of this model is older than what is kept.
-    pub(super) fn skip(&mut self, model: Model) {
-        self.skipped[model as usize] += 1;
-    }
 }
 
 /// A session that has news.

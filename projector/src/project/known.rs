@@ -6,11 +6,10 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use schemas::Timestamp;
 use schemas::games::Games;
-use schemas::record::outcome::Told as OutcomeTold;
 use schemas::report::{Kind, Report};
 use uuid::Uuid;
 
-use super::horizons::Horizons;
+use super::horizons::{self, Horizons};
 use crate::decode::Told;
 use crate::load::Slice;
 
@@ -72,21 +71,8 @@ impl Known {
 
     /// The tenants of a load's records, the empty one for what is nobody's.
     pub fn tenants(slices: &[Slice]) -> BTreeSet<&str> {
-        fn tenant(told: &Told) -> Option<&str> {
-            match told {
-                Told::Report(report) => Some(report.tenant.as_str()),
-                Told::Live(live) => Some(live.tenant.as_str()),
-                Told::Activity(activity) => Some(activity.tenant.as_str()),
-                Told::Outcome(outcome) => match &outcome.told {
-                    OutcomeTold::Counts { tenant, .. } => Some(tenant.as_str()),
-                    _ => None,
-                },
-                Told::SetAside(row) => Some(row.tenant.as_deref().unwrap_or_default()),
-                Told::Event(row) => Some(row.tenant.as_str()),
-                Told::LiveEnded { .. } | Told::Nothing | Told::Poison(_) => None,
-            }
-        }
-        slices.iter().flat_map(|slice| &slice.entries).filter_map(|entry| tenant(&entry.told)).collect()
+        let entries = slices.iter().flat_map(|slice| &slice.entries);
+        entries.filter_map(|entry| Some(horizons::place(&entry.told)?.0)).collect()
     }
 
     /// With the horizons of those tenants.

@@ -16,7 +16,6 @@ mod tests;
 use std::collections::{BTreeMap, btree_map::Entry as Place};
 
 use schemas::Timestamp;
-use schemas::games::Model;
 use schemas::record::activity::Activity;
 use schemas::record::live::Live;
 use schemas::record::outcome::Told as OutcomeTold;
@@ -44,20 +43,22 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
     let mut live: BTreeMap<SessionKey<'a>, Option<&'a Live>> = BTreeMap::new();
     let mut counts = Counts::default();
     let mut seconds = SecondLives::default();
-    let horizons = known.horizons();
     for slice in slices {
         let partition = i64::from(slice.partition.partition);
         for entry in &slice.entries {
-            let older = |tenant: &str, model, at| horizons.passed(tenant, model, at);
+            // A newer revision of what has a row is applied as ever: the row goes with the next removal.
+            if let Some(model) = known.horizons().passed(&entry.told).filter(|_| !newest.continues(&entry.told)) {
+                changes.skipped[model as usize] += 1;
+                if let Told::Live(snapshot) = &entry.told {
+                    live.insert((snapshot.tenant.as_str(), snapshot.session), None);
+                }
+                continue;
+            }
             let offset = entry.record.offset;
             let mut refuse = |reason, why: String| {
                 changes.refused.push(Refusal { partition: &slice.partition, entry, reason, why });
             };
             match &entry.told {
-                // A newer revision of what has a row is applied as ever: the row goes with the next removal.
-                Told::Report(report) if horizons.passed_session(report) && !newest.continues(report) => {
-                    changes.skip(Model::Sessions);
-                }
                 Told::Report(report) => {
                     if let Err(kept) = newest.take(report) {
                         let second = SecondLife { report, kept, partition, offset };
@@ -66,40 +67,21 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
                     }
                 }
                 Told::Poison(why) => refuse(Reason::Poison, why.clone()),
-                Told::Live(snapshot) if older(snapshot.tenant.as_str(), Model::Live, snapshot.last_event_at) => {
-                    changes.skip(Model::Live);
-                    live.insert((snapshot.tenant.as_str(), snapshot.session), None);
-                }
                 Told::Live(snapshot) => {
                     live.insert((snapshot.tenant.as_str(), snapshot.session), Some(snapshot));
                 }
                 Told::LiveEnded { tenant, session } => {
                     live.insert((tenant.as_str(), *session), None);
                 }
-                Told::Activity(activity) if older(activity.tenant.as_str(), Model::Activity, activity.minute) => {
-                    changes.skip(Model::Activity);
-                }
                 Told::Activity(activity) => counts.add_activity(activity),
                 Told::Outcome(outcome) => {
                     if let OutcomeTold::Counts { tenant, game, minute, outcomes } = &outcome.told {
-                        if older(tenant.as_str(), Model::Activity, *minute) {
-                            changes.skip(Model::Activity);
-                            continue;
-                        }
                         for (word, events) in outcomes {
                             add(&mut counts.outcomes, (tenant.as_str(), game.as_str(), *minute, word.clone()), *events);
                         }
                     }
                 }
-                Told::SetAside(row)
-                    if older(row.tenant.as_deref().unwrap_or_default(), Model::Quarantine, row.received_at) =>
-                {
-                    changes.skip(Model::Quarantine);
-                }
                 Told::SetAside(row) => changes.quarantine.push(Positioned { partition, offset, row }),
-                Told::Event(row) if older(row.tenant.as_str(), Model::EventLog, row.received_at) => {
-                    changes.skip(Model::EventLog);
-                }
                 Told::Event(row) => changes.events.push(Positioned { partition, offset, row }),
                 Told::Nothing => {}
             }

@@ -9,6 +9,7 @@ use super::changes::{Changes, PieceRow, SessionRow, TaskRow};
 use super::days::Days;
 use super::known::{Known, Share};
 use super::players::Players;
+use crate::decode::Told;
 
 /// The reports of a load that are newer than the rows.
 pub(super) struct Newest<'a> {
@@ -45,8 +46,9 @@ impl<'a> Newest<'a> {
         Ok(())
     }
 
-    /// Whether a report goes on with the life of a session that has a row, or gets one by this load.
-    pub(super) fn continues(&self, report: &Report) -> bool {
+    /// Whether a record goes on with the life of a session that has a row, or gets one by this load.
+    pub(super) fn continues(&self, told: &Told) -> bool {
+        let Told::Report(report) = told else { return false };
         let key = (report.tenant.as_str(), report.session);
         let begins = (i64::from(report.provenance.partition), report.provenance.first_offset);
         let row = self.known.get(key).map(|row| (row.partition, row.first_offset));

@@ -1,7 +1,7 @@
 //! Promises of the projection, without a database.
 
 use eventlog::{Headers, Record, TopicPartition};
-use schemas::games::{GameSettings, Games};
+use schemas::games::{GameSettings, Games, Model};
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -13,20 +13,17 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use super::fill::{Fill, Filled};
+use super::near::Near;
 use super::older::{Copier, Cuts};
 use super::only::Only;
 use super::progress::{Lines, Progress};
 use super::{Options, Outcome, compare, tables};
 use crate::config::Config;
 use crate::error::StoreError;
-use crate::store::generations::{Generations, Held, Role, Turn, same};
+use crate::store::generations::{Generations, Role, Turn, same};
 use crate::store::{OffsetRow, Store, retention};
 use crate::topics::Topics;
 
-/// The live generation is held once so few offsets are missing.
-const CLOSE: i64 = 2_000;
-/// It is held all the same after so many rounds: the flow is as fast as the fill.
-const ROUNDS: u32 = 20;
 /// How long readers may keep the views from moving.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// A pause after they did.
@@ -38,19 +35,13 @@ pub(super) struct Run<'a> {
     options: Options,
     only: Only,
     topics: Topics,
-    generations: Generations,
-    fill: Fill,
-    progress: Progress,
-    shell: Shell,
-    live: i64,
-    next: i64,
+    pub(super) generations: Generations,
+    pub(super) fill: Fill,
+    pub(super) progress: Progress,
+    pub(super) shell: Shell,
+    pub(super) live: i64,
+    pub(super) next: i64,
     _turn: Turn,
-}
-
-/// The live generation at exactly the vector of the other; or it was told to stop.
-enum Near {
-    Held(Held),
-    Stopped,
 }
 
 impl<'a> Run<'a> {
@@ -141,7 +132,9 @@ impl<'a> Run<'a> {
         }
         // Nothing is removed from the live one until the two have been compared.
         let mut snapshot = self.generations.connect().await?;
-        let Some(()) = self.keep(&mut snapshot).await? else { return Ok(Outcome::Stopped) };
+        if !self.keep(&mut snapshot).await? {
+            return Ok(Outcome::Stopped);
+        }
         let Near::Held(held) = self.come_near().await? else { return Ok(Outcome::Stopped) };
         let vector = held.vector.clone();
         sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ").execute(&mut snapshot).await?;
@@ -224,58 +217,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Fills until little is missing.
-    async fn approach(&mut self) -> anyhow::Result<Filled> {
-        for _ in 0..ROUNDS {
-            let vector = self.vector().await?;
-            self.fill.claim(&vector).await.with_context(|| {
-                let next = self.next;
-                format!("generation {next} cannot go on; `projector prune --generation {next}` drops it")
-            })?;
-            let missing = self.fill.missing(&vector);
-            if self.fill.to(&vector, &mut self.progress).await? == Filled::Stopped {
-                return Ok(Filled::Stopped);
-            }
-            if missing <= CLOSE {
-                break;
-            }
-        }
-        Ok(Filled::Whole)
-    }
-
-    /// Takes the keepers' turn, once the sweep under way is over, and ends what one that was broken off has left; none when
-    /// told to stop meanwhile.
-    async fn keep(&mut self, on: &mut PgConnection) -> anyhow::Result<Option<()>> {
-        while !self.generations.take_keepers_turn(on).await? {
-            if self.shell.shutdown.is_draining() {
-                return Ok(None);
-            }
-            self.progress.say_rarely("waiting for a sweep of what is kept no longer");
-            tokio::time::sleep(PAUSE).await;
-        }
-        retention::finish(on, &self.generations.data(self.live)).await?;
-        Ok(Some(()))
-    }
-
-    /// Fills until little is missing, then holds the live generation and fills up to where it stands.
-    async fn come_near(&mut self) -> anyhow::Result<Near> {
-        loop {
-            if self.approach().await? == Filled::Stopped {
-                return Ok(Near::Stopped);
-            }
-            let held = self.generations.hold(self.live).await?;
-            let vector = self.filled(&held.vector).await?;
-            // A partition that was claimed for the first time since cannot be claimed while all stands still.
-            if self.fill.knows(&vector) {
-                return Ok(match self.fill.to(&vector, &mut self.progress).await? {
-                    Filled::Whole => Near::Held(held),
-                    Filled::Stopped => Near::Stopped,
-                });
-            }
-            held.release().await?;
-        }
-    }
-
     fn tell_held(&mut self, since: Instant) {
         self.progress.say(&format!("projectors were held up for {} ms", since.elapsed().as_millis()));
     }
@@ -285,12 +226,12 @@ impl<'a> Run<'a> {
         Ok(all.iter().any(|generation| generation.number == self.next && generation.role == Role::Shown))
     }
 
-    async fn vector(&self) -> anyhow::Result<Vec<OffsetRow>> {
+    pub(super) async fn vector(&self) -> anyhow::Result<Vec<OffsetRow>> {
         let vector = self.generations.vector(&mut self.generations.connect().await?, self.live).await?;
         self.filled(&vector).await
     }
 
-    async fn filled(&self, live: &[OffsetRow]) -> anyhow::Result<Vec<OffsetRow>> {
+    pub(super) async fn filled(&self, live: &[OffsetRow]) -> anyhow::Result<Vec<OffsetRow>> {
         let reached = self.generations.vector(&mut self.generations.connect().await?, self.next).await?;
         Ok(self.only.filled(&self.topics, live, &reached))
     }

@@ -9,6 +9,7 @@ use projector::rebuild::{Options, Outcome, rebuild, rollback};
 use projector::store::{Store, Swept};
 use schemas::topics::Topic;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::rebuild::{keyed, tell_everything, until_told};
@@ -51,6 +52,22 @@ impl Kept {
         let options = Options { dry_run, load: 50, report: Some(self.pipeline.report()), ..Options::default() };
         let lines = Box::new(|line: &str| println!("{line}"));
         rebuild(&self.config, &self.pipeline.log, &Shell::detached(), &options, lines).await.unwrap()
+    }
+
+    /// Takes a keeper's turn, and has a rebuild wait for it in which most has been filled.
+    async fn rebuild_that_waits(&self) -> (sqlx::PgConnection, tokio::task::JoinHandle<Outcome>) {
+        let mut keeper = sqlx::PgConnection::connect(&self.config.database_url).await.unwrap();
+        let turn = "SELECT pg_advisory_lock(hashtextextended('playledger/keeper/play', 0))";
+        sqlx::query(turn).execute(&mut keeper).await.unwrap();
+        let (said, mut hears) = tokio::sync::mpsc::unbounded_channel();
+        let (config, log) = (self.config.clone(), self.pipeline.log.clone());
+        let options = Options { dry_run: true, report: Some(self.pipeline.report()), ..Options::default() };
+        let rebuild = tokio::spawn(async move {
+            let lines = Box::new(move |line: &str| drop(said.send(line.to_owned())));
+            rebuild(&config, &log, &Shell::detached(), &options, lines).await.unwrap()
+        });
+        while !hears.recv().await.unwrap().contains("waiting for a sweep") {}
+        (keeper, rebuild)
     }
 
     async fn tell(&self, session: u128, revision: u64, player: &str, day: &str) {
@@ -171,6 +188,14 @@ async fn without_its_horizons_a_rebuild_would_differ() {
     // With them, what was brought back goes again.
     pipeline.run("INSERT INTO play_g1.retained SELECT * FROM aside").await;
     assert_eq!(kept.rebuild(true).await, Outcome::Equal, "{:?}", pipeline.different());
+
+    // What goes while it is filled is not there when the two are compared.
+    let (keeper, rebuild) = kept.rebuild_that_waits().await;
+    keeper.close().await.unwrap();
+    let store = Store::open(&kept.config).await.unwrap();
+    while store.sweep(ms("2026-02-20T00:00:00Z"), false).await.unwrap().is_none() {}
+    assert_eq!(rebuild.await.unwrap(), Outcome::Equal, "{:?}", pipeline.different());
+    assert_eq!(pipeline.count("SELECT count(*) FROM play.sessions").await, 0);
     shell.shutdown.drain();
     running.await.unwrap().unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use daemon::Shell;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, interval, sleep};
 
 use crate::config::Config;
 use crate::error::StoreError;
@@ -36,23 +36,24 @@ async fn work(store: Store, every: Duration, ahead: bool, shell: Shell) {
     let mut complete = Instant::now();
     let mut tell = interval(TELL);
     // The first one soon, but not while everything starts.
-    let mut due = Instant::now() + jittered(every / 10);
+    let mut pause = jittered(every / 10);
     loop {
-        tokio::select! {
-            () = shell.shutdown.draining() => return,
-            _ = tell.tick() => metrics::sweep_age(complete.elapsed()),
-            () = sleep_until(due) => {
-                let sweep = store.sweep(shell.clock.now_ms(), ahead);
-                let outcome = tokio::select! {
-                    // What it has begun comes to nothing, and the next keeper begins it anew.
-                    () = shell.shutdown.draining() => return,
-                    outcome = sweep => outcome,
-                };
-                if said(outcome) {
-                    complete = Instant::now();
-                }
-                due = Instant::now() + jittered(every);
+        let wait = std::mem::replace(&mut pause, jittered(every));
+        let sweep = async {
+            sleep(wait).await;
+            store.sweep(shell.clock.now_ms(), ahead).await
+        };
+        tokio::pin!(sweep);
+        let outcome = loop {
+            tokio::select! {
+                // A step that has begun comes to nothing, and the next keeper begins it anew.
+                () = shell.shutdown.draining() => return,
+                _ = tell.tick() => metrics::sweep_age(complete.elapsed()),
+                outcome = &mut sweep => break outcome,
             }
+        };
+        if said(outcome) {
+            complete = Instant::now();
         }
     }
 }

@@ -80,5 +80,5 @@ pub(super) async fn remove(
 
 /// The condition for a tenant's rows, in a form that an index serves; the empty one is nobody.
 fn whose(tenant: &str) -> &'static str {
-    if tenant.is_empty() { "t.tenant IS NULL AND $1 = ''" } else { "t.tenant = $1" }
+    if tenant.is_empty() { "(t.tenant IS NULL OR t.tenant = '') AND $1 = ''" } else { "t.tenant = $1" }
 }

@@ -21,6 +21,7 @@ CREATE OR REPLACE VIEW :"views".quarantine WITH (security_invoker = true) AS SEL
 CREATE OR REPLACE VIEW :"views".second_lives WITH (security_invoker = true) AS SELECT * FROM :"data".second_lives;
 CREATE OR REPLACE VIEW :"views".event_log WITH (security_invoker = true) AS SELECT * FROM :"data".event_log;
 CREATE OR REPLACE VIEW :"views".copied_rows WITH (security_invoker = true) AS SELECT * FROM :"data".copied_rows;
+CREATE OR REPLACE VIEW :"views".retained WITH (security_invoker = true) AS SELECT * FROM :"data".retained;
 
 CREATE OR REPLACE VIEW :"views".behavioral_features WITH (security_invoker = true) AS
 SELECT m.tenant,
@@ -153,7 +154,7 @@ SELECT c.tenant,
        c.hints::double precision / c.sessions::double precision AS hints_per_session
   FROM :"data".task_counts c;
 
-COMMENT ON VIEW :"views".task_stats IS 'What all play sessions together did on each task. median_ms, p90_ms and players are worked out when they are asked for; players costs most, for it goes through the tasks of all sessions.';
+COMMENT ON VIEW :"views".task_stats IS 'What all play sessions that are kept did on each task. median_ms, p90_ms and players are worked out when they are asked for; players costs most, for it goes through the tasks of all sessions.';
 COMMENT ON COLUMN :"views".task_stats.tenant IS 'Whose data it is.';
 COMMENT ON COLUMN :"views".task_stats.game IS 'Which game; behind an @ the environment where that is not live.';
 COMMENT ON COLUMN :"views".task_stats.task_id IS 'The task, as the game names it.';

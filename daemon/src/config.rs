@@ -38,6 +38,11 @@ pub trait Daemon: Args {
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
+
+    /// What `--check-config` shows besides the settings: what came of files that they name, in lines.
+    fn shown(&self) -> String {
+        String::new()
+    }
 }
 
 /// Settings that every daemon has.
@@ -126,7 +131,12 @@ pub fn load<C: Daemon>(
     let config = C::from_arg_matches(&matches)?;
     config.check().map_err(Stop::Bad)?;
     if common.check_config {
-        return Err(Stop::Checked(redacted::<C>(&command, &matches, &sources)));
+        let mut text = redacted::<C>(&command, &matches, &sources);
+        for line in config.shown().lines() {
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "# {line}");
+        }
+        return Err(Stop::Checked(text));
     }
     Ok(Loaded { common, config })
 }

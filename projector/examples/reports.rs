@@ -1,7 +1,8 @@
 //! Writes reports as a projector does, without a log, and prints how long it takes.
 //!
-//! `cargo run --release -p projector --example reports -- REPORTS SESSIONS`, where `DATABASE_URL` names a server: each report has
-//! three tasks and four pieces of evidence, and most are revisions of a session that has a row.
+//! `cargo run --release -p projector --example reports -- REPORTS SESSIONS [EVERY]`, where `DATABASE_URL` names a server: of all
+//! sessions in turn, then of EVERY so manieth (1: all of them), revision after revision. Each report has three tasks and four pieces of evidence, and most are revisions of a session that has a row. At the end it tells which
+//! share of each table's updates stayed within the page (HOT), where no index was written.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to look at, not to run on")]
 
@@ -15,13 +16,16 @@ use projector::project::project;
 use projector::store::{Store, Wanted};
 use schemas::topics::Topic;
 use serde_json::json;
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 const LOAD: u64 = 2_000;
 
-fn report(n: u64, sessions: u64) -> Vec<u8> {
-    let session = n % sessions;
-    let revision = n / sessions + 1;
+fn report(n: u64, sessions: u64, every: u64) -> Vec<u8> {
+    let round = (n / sessions).min(1);
+    let told = (n - round * sessions) * if round == 0 { 1 } else { every };
+    let (session, revision) = (told % sessions, told / sessions + 1 + round);
     // Sessions come in the order in which they were played, over 112 days.
     let day = session * 112 / sessions;
     let at = format!("2026-{:02}-{:02}T{:02}:00:00Z", 1 + day / 28, 1 + day % 28, session % 24);
@@ -38,7 +42,7 @@ fn report(n: u64, sessions: u64) -> Vec<u8> {
         "facts": {"metrics_version": 1, "close_reason": "completed", "started": at, "ended": at, "complete": true, "idle_ms": 60_000,
                   "platform": "web", "locale": "de-AT", "metrics": metrics, "tasks": [task(0), task(1), task(2)],
                   "evidence": [piece("resilience"), piece("problem_solving"), piece("self_regulation"), piece("empathy")]},
-        "provenance": {"partition": 2, "first_offset": session * 40, "last_offset": session * 40 + n / sessions, "repeats": 0, "clock_offset_ms": 12,
+        "provenance": {"partition": 2, "first_offset": session * 40, "last_offset": session * 40 + revision - 1, "repeats": 0, "clock_offset_ms": 12,
                        "started_at": at, "ended_at": at, "app_version": "1.4.2", "session_timeout_ms": 1_800_000, "grace_ms": 3_600_000,
                        "cap_ms": 86_400_000, "worker": "0.1.0", "reported_at": at},
     })
@@ -50,11 +54,13 @@ fn report(n: u64, sessions: u64) -> Vec<u8> {
 async fn main() {
     let mut numbers = std::env::args().skip(1).map(|word| word.parse::<u64>().unwrap());
     let (reports, sessions) = (numbers.next().unwrap(), numbers.next().unwrap());
+    let every = numbers.next().unwrap_or(1);
     let config = Config {
         database_url: std::env::var("DATABASE_URL").unwrap(),
         schema: "play".parse().unwrap(),
         event_log: false,
         games: None,
+        sweep_interval: Duration::from_mins(5),
         group: "reports".to_owned(),
         instance: None,
         topic_prefix: "play.".to_owned(),
@@ -70,7 +76,7 @@ async fn main() {
         let entries: Vec<Entry> = (written..written + LOAD)
             .map(|n| {
                 let offset = i64::try_from(n).unwrap();
-                let value = Some(report(n, sessions).into());
+                let value = Some(report(n, sessions, every).into());
                 let record = Record { offset, timestamp_ms: 0, key: "key".into(), value, headers: Headers::new() };
                 let told = decode(Topic::Sessions, &record).unwrap();
                 Entry::new(record, told)
@@ -92,5 +98,24 @@ async fn main() {
             last = spent;
         }
     }
+    told_updates(&config.database_url).await;
     println!("{:.0} reports/s in all", f64::from(u32::try_from(written).unwrap()) / spent.as_secs_f64());
+}
+
+/// Updates by table as the server counts them, and which share of them was HOT.
+async fn told_updates(database: &str) {
+    // What a backend has counted it tells when it idles, and at its end.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut connection = PgConnection::connect(database).await.unwrap();
+    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT relname::text, n_tup_ins, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
+          WHERE schemaname LIKE 'play%' AND n_tup_ins > 0 ORDER BY relname",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    for (table, inserted, updated, hot) in rows {
+        let share = if updated == 0 { String::new() } else { format!(", {} % HOT", hot * 100 / updated) };
+        println!("{table}: {inserted} inserted, {updated} updated{share}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -34,9 +35,13 @@ pub struct Config {
     /// Fills event_log, one row an event; for moderate volume
     #[arg(long)]
     pub event_log: bool,
-    /// Settings by tenant and game, the file that all daemons share; here they say in which time zone days are counted
+    /// Settings by tenant and game, the file that all daemons share; here they say in which time zone days are counted,
+    /// and how long rows are kept
     #[arg(long, value_name = "FILE")]
     pub games: Option<PathBuf>,
+    /// About so often what is kept no longer is removed, by one projector of all
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = interval)]
+    pub sweep_interval: Duration,
     /// Group of projectors that share the partitions
     #[arg(long, value_name = "NAME", default_value = "playledger-projector")]
     pub group: String,
@@ -68,6 +73,11 @@ impl Daemon for Process {
     fn check(&self) -> Result<(), String> {
         self.config.games().map(drop).map_err(|error| format!("{error:#}"))
     }
+
+    fn shown(&self) -> String {
+        // It has been judged, and a file that went away meanwhile shows nothing.
+        self.config.games().map(|games| games.retention().to_string()).unwrap_or_default()
+    }
 }
 
 impl Config {
@@ -92,6 +102,13 @@ impl Config {
             format!("{host}-{}", std::process::id())
         })
     }
+}
+
+/// A time in which a sweep may begin and end.
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let sound = (Duration::from_millis(100)..=Duration::from_hours(24)).contains(&interval);
+    if sound { Ok(interval) } else { Err("must be from 100ms to 1day".to_owned()) }
 }
 
 /// Name of the schema that holds the views: `[a-z_][a-z0-9_]{0,39}`, never quoted in SQL.
@@ -141,5 +158,23 @@ mod tests {
         for bad in ["", "Play", "1play", "pg_play", "pl-ay", "play\"", "play; drop", &"a".repeat(41)] {
             assert!(bad.parse::<SchemaName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_check_shows_how_long_rows_are_kept() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, b"[[retention]]\ntenant = \"acme\"\nsessions = \"400d\"\n").unwrap();
+        let games = file.path().to_str().unwrap();
+        let line = ["projector", "--check-config", "--database-url", "postgres://", "--kafka", "k:1", "--games", games];
+        let stop = daemon::config::load::<Process>(line.map(Into::into), &|_| None).unwrap_err();
+        let daemon::config::Stop::Checked(text) = stop else { panic!("{stop:?}") };
+        assert!(text.contains("# retention of acme: sessions 400d, event_log forever,"), "{text}");
+        assert!(text.contains("sweep-interval = 5m"), "{text}");
+    }
+
+    #[test]
+    fn sweeps_are_neither_all_the_time_nor_never() {
+        assert_eq!(interval("5m"), Ok(Duration::from_mins(5)));
+        assert!(interval("1ms").is_err() && interval("2days").is_err() && interval("5").is_err());
     }
 }

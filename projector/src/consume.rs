@@ -11,6 +11,7 @@ use eventlog::{EventLog, GroupOptions, LogError, Membership};
 use crate::backoff::{Backoff, unless_draining};
 use crate::config::Config;
 use crate::error::StoreError;
+use crate::keeper::Keeper;
 use crate::member::{End, Member};
 use crate::metrics;
 use crate::store::Store;
@@ -40,6 +41,7 @@ pub(crate) async fn run(config: &Config, log: &Arc<dyn EventLog>, shell: &Shell)
             shell.ready.announce()?;
             announced = true;
         }
+        let _keeper = Keeper::start(config, sink.store().clone(), shell);
         let member = Member::new(log, &topics, Arc::new(sink), shell, &component, membership);
         match member.run().await? {
             End::Drained => return Ok(()),

@@ -13,6 +13,7 @@ mod freshness;
 mod hint;
 mod identity;
 pub mod jsonb;
+mod keeper;
 mod listing;
 pub mod load;
 mod member;

@@ -5,14 +5,16 @@ mod catalogue;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
+use schemas::games::Model;
 
 pub use catalogue::{ALL, describe};
 pub use daemon::catalogue::{Kind, Metric};
 
+use crate::project::Skipped;
 use crate::store::Written;
 use catalogue::{
-    BATCH_RECORDS, BATCH_SECONDS, FENCED, LAG_RECORDS, LAG_SECONDS, NEWEST, PARTITIONS, RECORDS, REFUSED, REJOINS,
-    RETRIES, ROWS, TAKEN_BACK,
+    BATCH_RECORDS, BATCH_SECONDS, DAYS_DROPPED, DAYS_MADE, FENCED, LAG_RECORDS, LAG_SECONDS, NEWEST, PARTITIONS,
+    RECORDS, REFUSED, REJOINS, REMOVED, RETRIES, ROWS, SKIPPED, SWEEP_AGE, TAKEN_BACK,
 };
 
 /// How a topic's partitions stand.
@@ -70,6 +72,35 @@ pub(crate) fn lag(topic: &str, lag: Lag) {
     gauge!(PARTITIONS, "topic" => topic.to_owned()).set(f64::from(lag.partitions));
     gauge!(LAG_RECORDS, "topic" => topic.to_owned()).set(u32::try_from(lag.records.max(0)).unwrap_or(u32::MAX));
     gauge!(LAG_SECONDS, "topic" => topic.to_owned()).set(lag.seconds);
+}
+
+/// Rows went because they are kept no longer.
+pub(crate) fn removed(table: &'static str, rows: u64) {
+    if rows > 0 {
+        counter!(REMOVED, "table" => table).increment(rows);
+    }
+}
+
+/// Records changed no row because what is so old is kept no longer.
+pub(crate) fn skipped(skipped: &Skipped) {
+    for (model, records) in Model::ALL.into_iter().zip(skipped).filter(|(_, records)| **records > 0) {
+        counter!(SKIPPED, "model" => model.name()).increment(*records);
+    }
+}
+
+/// Tables of days were made ahead.
+pub(crate) fn days_made(tables: u64) {
+    counter!(DAYS_MADE).increment(tables);
+}
+
+/// Tables of days were dropped.
+pub(crate) fn days_dropped(tables: u64) {
+    counter!(DAYS_DROPPED).increment(tables);
+}
+
+/// How long ago the last sweep was complete.
+pub(crate) fn sweep_age(age: Duration) {
+    gauge!(SWEEP_AGE).set(age.as_secs_f64());
 }
 
 /// How old the newest of all is.

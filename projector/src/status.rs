@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::SecondsFormat;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use daemon::Daemon;
@@ -14,7 +15,7 @@ use eventlog::{EventLog, OffsetRange, TopicPartition};
 use serde_json::json;
 
 use crate::config::Process;
-use crate::store::{self, Laid, OffsetRow};
+use crate::store::{self, Horizon, Laid, OffsetRow};
 use crate::topics::Topics;
 
 /// What the command is told: what a projector is, so that it can share its file and its environment.
@@ -140,13 +141,33 @@ fn as_text(laid: &Laid, lines: &[Line]) -> String {
         std::cmp::Ordering::Equal => "as this projector knows it",
         std::cmp::Ordering::Greater => "newer than this projector, which will not write: upgrade it",
     };
+    let kept = horizons(&laid.horizons);
     format!(
         "schema     {schema}, generation {generation}\nlayout     {layout}: {judged}\nprojector  {}\nserver     Postgres \
-         {server}\nbehind     {behind} offsets in {} partitions\n\n{}",
+         {server}\nbehind     {behind} offsets in {} partitions\n\n{}{kept}",
         env!("CARGO_PKG_VERSION"),
         lines.len(),
         table.trim_fmt()
     )
+}
+
+/// Up to when rows have been removed; nothing where nothing was.
+fn horizons(horizons: &[Horizon]) -> String {
+    if horizons.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["kept of", "model", "from", "days frozen to"]);
+    for Horizon { tenant, model, before, frozen_day } in horizons {
+        table.add_row([
+            if tenant.is_empty() { "nobody".to_owned() } else { tenant.clone() },
+            model.clone(),
+            before.to_rfc3339_opts(SecondsFormat::Secs, true),
+            frozen_day.map_or(String::new(), |day| day.to_string()),
+        ]);
+    }
+    format!("\n\n{}", table.trim_fmt())
 }
 
 fn as_json(laid: &Laid, lines: &[Line]) -> serde_json::Value {
@@ -160,10 +181,17 @@ fn as_json(laid: &Laid, lines: &[Line]) -> serde_json::Value {
             })
         })
         .collect();
+    let horizons: Vec<_> = laid
+        .horizons
+        .iter()
+        .map(|Horizon { tenant, model, before, frozen_day }| {
+            json!({"tenant": tenant, "model": model, "before": before, "frozen_day": frozen_day})
+        })
+        .collect();
     json!({
         "schema": laid.schema, "generation": laid.generation, "layout": laid.layout, "known_layout": laid.known,
         "projector": env!("CARGO_PKG_VERSION"), "server": laid.server,
-        "lag": lines.iter().map(Line::lag).sum::<i64>(), "partitions": partitions,
+        "lag": lines.iter().map(Line::lag).sum::<i64>(), "partitions": partitions, "horizons": horizons,
     })
 }
 
@@ -189,7 +217,13 @@ mod tests {
 
     fn laid(layout: i64) -> Laid {
         let (schema, server) = ("play".to_owned(), "15.14".to_owned());
-        Laid { schema, generation: 1, layout, known: 7, server, offsets: Vec::new() }
+        let kept = Horizon {
+            tenant: "acme".into(),
+            model: "sessions".into(),
+            before: chrono::DateTime::from_timestamp(1_767_600_000, 0).unwrap(),
+            frozen_day: chrono::NaiveDate::from_ymd_opt(2026, 1, 6),
+        };
+        Laid { schema, generation: 1, layout, known: 7, server, offsets: Vec::new(), horizons: vec![kept] }
     }
 
     #[test]
@@ -209,7 +243,10 @@ mod tests {
         assert!(text.contains("behind     100 offsets in 2 partitions"), "{text}");
         let row: Vec<&str> = text.lines().nth(7).unwrap().split_whitespace().collect();
         assert_eq!(row, ["play.sessions", "3", "90", "100", "10", "7"]);
+        let kept: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(kept, ["acme", "sessions", "2026-01-05T08:00:00Z", "2026-01-06"]);
         let json = as_json(&laid(7), &[line(Some(90), "one")]);
+        assert_eq!(json["horizons"][0]["before"], json!("2026-01-05T08:00:00Z"));
         assert_eq!((&json["lag"], &json["partitions"][0]["epoch"]), (&json!(10), &json!(7)));
     }
 }

@@ -134,6 +134,7 @@ impl Sink {
                 listing.list(&changes.refused).await?;
             }
             transaction.commit().await?;
+            metrics::skipped(&changes.skipped);
             Ok(rows)
         };
         let late = |_| {

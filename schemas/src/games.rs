@@ -23,6 +23,8 @@
 //! An entry overrides what it names and nothing else. Entries for all give way to a tenant's, these
 //! to a game's, these to a game's environment; among equals, a later `valid_from` wins. What each bound
 //! does to a session that reaches it is in docs/sessions.md.
+//!
+//! `[[retention]]` says how long the tables keep a tenant's rows: docs/operations.md.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,8 +35,10 @@ use crate::id::{Game, Tenant};
 use crate::time::Timestamp;
 
 mod file;
+mod retention;
 
 pub use file::GamesError;
+pub use retention::{Model, Retention};
 
 /// What holds for a game at a time. Times in ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +99,7 @@ pub struct Games {
     defaults: GameSettings,
     /// By whom they are for; each list by `valid_from`.
     entries: HashMap<Scope, Vec<Entry>>,
+    retention: Retention,
 }
 
 /// For whom an entry is.
@@ -133,16 +138,22 @@ struct Overrides {
 impl Games {
     /// No file: every game has the defaults.
     pub fn all(defaults: GameSettings) -> Self {
-        Self { defaults, entries: HashMap::new() }
+        Self { defaults, ..Self::default() }
     }
 
     /// Reads the file's text; what no entry overrides is as in `defaults`.
     ///
     /// # Errors
-    /// An unknown key, a bad value, or two entries for the same game from the same time; the message names the
-    /// entry, the key and the rule.
+    /// An unknown key, a bad value, two entries for the same game from the same time, or two retentions of a tenant; the
+    /// message names the entry, the key and the rule.
     pub fn parse(text: &str, defaults: GameSettings) -> Result<Self, GamesError> {
-        Ok(Self { defaults, entries: file::entries(text)? })
+        let (entries, retention) = file::read(text)?;
+        Ok(Self { defaults, entries, retention })
+    }
+
+    /// How long the tables keep rows.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
     }
 
     /// What holds for a game at a time.

@@ -30,11 +30,25 @@ daemon::catalogue! {
         "Times that everything was dropped to open the tables and to join the group anew.";
     REFUSED Counter "refused_total" None, ["reason"],
         "Records that changed no row and went to the quarantine, by reason: poison, second_life.";
+    SKIPPED Counter "skipped_total" None, ["model"],
+        "Records that changed no row because their tenant keeps what is so old no longer, by model: sessions, event_log, quarantine, activity, live.";
+    REMOVED Counter "removed_total" None, ["table"],
+        "Rows removed because they are kept no longer, by table; without those that went with a day's table of event_log.";
+    SWEEP_AGE Gauge "sweep_age_seconds" SECONDS, [],
+        "Time since this projector last completed a sweep for what is kept no longer; since its start where it has completed none.";
+    DAYS_MADE Counter "event_log_days_made_total" None, [],
+        "Tables of days of event_log that were made ahead.";
+    DAYS_DROPPED Counter "event_log_days_dropped_total" None, [],
+        "Tables of days of event_log that were dropped.";
 }
 
 /// Values of labels whose counters stand from the start, so that the first of a kind shows as an increase.
-const KNOWN: [Known; 2] =
-    [(REFUSED, "reason", &["poison", "second_life"]), (RETRIES, "sqlstate", &["connection", "log", "53100"])];
+const KNOWN: [Known; 4] = [
+    (REFUSED, "reason", &["poison", "second_life"]),
+    (RETRIES, "sqlstate", &["connection", "log", "53100"]),
+    (SKIPPED, "model", &["sessions", "event_log", "quarantine", "activity", "live"]),
+    (REMOVED, "table", &["sessions", "event_log", "quarantine", "activity_by_minute", "live_sessions"]),
+];
 
 /// Gives every metric its help text and unit, and every counter and gauge without labels a start.
 pub fn describe() {

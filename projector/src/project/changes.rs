@@ -8,8 +8,8 @@ use schemas::record::quarantine::Reason;
 use schemas::report::{Evidence, Report, TaskFigures};
 use uuid::Uuid;
 
-use super::SessionKey;
 use super::tasks::TaskGrowth;
+use super::{SessionKey, Skipped};
 use crate::decode::{LoggedEvent, SetAside};
 use crate::load::Entry;
 
@@ -52,6 +52,8 @@ pub struct Changes<'a> {
     pub second_lives: Vec<SecondLife<'a>>,
     /// Records that change no row and have to be listed in the quarantine.
     pub refused: Vec<Refusal<'a>>,
+    /// Records that change no row because their tenant keeps what is so old no longer, by model.
+    pub skipped: Skipped,
 }
 
 /// A session that has news.

@@ -9,6 +9,7 @@ use schemas::games::Games;
 use schemas::report::{Kind, Report, TaskFigures};
 use uuid::Uuid;
 
+use super::horizons::{self, Horizons};
 use crate::decode::Told;
 use crate::load::Slice;
 
@@ -18,6 +19,7 @@ pub struct Known {
     games: Arc<Games>,
     /// By tenant, then session: looked up without making a key of its own.
     sessions: HashMap<String, HashMap<Uuid, KnownSession>>,
+    horizons: Horizons,
 }
 
 /// A session as its row tells it.
@@ -70,7 +72,7 @@ pub struct Share {
 impl Known {
     /// No session as yet; days by these games' settings.
     pub fn new(games: Arc<Games>) -> Self {
-        Self { games, sessions: HashMap::new() }
+        Self { games, ..Self::default() }
     }
 
     /// The sessions that reports of this load are about, each once.
@@ -80,6 +82,23 @@ impl Known {
             _ => None,
         });
         reports.collect()
+    }
+
+    /// The tenants of a load's records, the empty one for what is nobody's.
+    pub fn tenants(slices: &[Slice]) -> BTreeSet<&str> {
+        let entries = slices.iter().flat_map(|slice| &slice.entries);
+        entries.filter_map(|entry| Some(horizons::place(&entry.told)?.0)).collect()
+    }
+
+    /// With the horizons of those tenants.
+    #[must_use]
+    pub fn within(self, horizons: Horizons) -> Self {
+        Self { horizons, ..self }
+    }
+
+    /// Up to when rows have been removed.
+    pub fn horizons(&self) -> &Horizons {
+        &self.horizons
     }
 
     /// Adds a session that has a row.

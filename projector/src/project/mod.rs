@@ -5,6 +5,7 @@
 
 mod changes;
 mod days;
+mod horizons;
 mod known;
 mod players;
 mod reports;
@@ -26,9 +27,10 @@ use uuid::Uuid;
 pub use changes::{
     Changes, Count, DayChange, EvidenceRow, PlayerChange, Positioned, Refusal, SecondLife, SessionRow, TaskRow,
 };
-pub use days::{PlayerDay, PlayerDays, Settled, Totals};
+pub use days::{Before, PlayerDay, PlayerDays, Settled, Totals};
+pub use horizons::{Horizons, Skipped};
 pub use known::{Known, KnownSession, KnownTask, Share};
-pub use tasks::{SUMS, TaskGrowth};
+pub use tasks::{SUMS, TaskGrowth, taken_back};
 
 use crate::decode::Told;
 use crate::load::Slice;
@@ -46,6 +48,14 @@ pub fn project<'a>(slices: &'a [Slice], known: &'a Known) -> Changes<'a> {
     for slice in slices {
         let partition = i64::from(slice.partition.partition);
         for entry in &slice.entries {
+            // A newer revision of what has a row is applied as ever: the row goes with the next removal.
+            if let Some(model) = known.horizons().passed(&entry.told).filter(|_| !newest.continues(&entry.told)) {
+                changes.skipped[model as usize] += 1;
+                if let Told::Live(snapshot) = &entry.told {
+                    live.insert((snapshot.tenant.as_str(), snapshot.session), None);
+                }
+                continue;
+            }
             let offset = entry.record.offset;
             let mut refuse = |reason, why: String| {
                 changes.refused.push(Refusal { partition: &slice.partition, entry, reason, why });

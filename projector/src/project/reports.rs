@@ -10,6 +10,7 @@ use super::days::Days;
 use super::known::{Known, KnownSession, Share};
 use super::players::Players;
 use super::tasks::Tasks;
+use crate::decode::Told;
 
 /// The reports of a load that are newer than the rows.
 pub(super) struct Newest<'a> {
@@ -44,6 +45,16 @@ impl<'a> Newest<'a> {
         }
         self.reports.insert(key, report);
         Ok(())
+    }
+
+    /// Whether a record goes on with the life of a session that has a row, or gets one by this load.
+    pub(super) fn continues(&self, told: &Told) -> bool {
+        let Told::Report(report) = told else { return false };
+        let key = (report.tenant.as_str(), report.session);
+        let begins = (i64::from(report.provenance.partition), report.provenance.first_offset);
+        let row = self.known.get(key).map(|row| (row.partition, row.first_offset));
+        let taken = self.reports.get(&key).map(|taken| &taken.provenance);
+        taken.map(|taken| (i64::from(taken.partition), taken.first_offset)).or(row) == Some(begins)
     }
 
     pub(super) fn into_changes(self, changes: &mut Changes<'a>) {

@@ -64,11 +64,25 @@ impl<'a> Tasks<'a> {
     }
 
     pub(super) fn into_changes(mut self, changes: &mut Changes<'a>) {
-        self.growth.retain(|_, sums| sums.iter().any(|sum| *sum != 0));
+        changes.task_growth = self.growth();
         changes.tasks = self.rows;
         changes.tasks_gone = self.gone;
-        changes.task_growth = self.growth;
     }
+
+    fn growth(&mut self) -> TaskGrowth<'a> {
+        let mut growth = std::mem::take(&mut self.growth);
+        growth.retain(|_, sums| sums.iter().any(|sum| *sum != 0));
+        growth
+    }
+}
+
+/// By how much the sums shrink when sessions of a tenant go that did this.
+pub fn taken_back<'a>(tenant: &'a str, tasks: impl Iterator<Item = &'a KnownTask>) -> TaskGrowth<'a> {
+    let mut all = Tasks::default();
+    for task in tasks {
+        all.grow(tenant, &task.game, plain(&task.figures.task_id), &task.figures, -1);
+    }
+    all.growth()
 }
 
 /// Whether the row of a task is as the report has it.

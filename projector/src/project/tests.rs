@@ -1,7 +1,7 @@
 //! Promises of the projection, without a database.
 
 use eventlog::{Headers, Record, TopicPartition};
-use schemas::games::{GameSettings, Games};
+use schemas::games::{GameSettings, Games, Model};
 use schemas::report::TaskFigures;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
@@ -317,4 +317,54 @@ fn counts_of_a_minute_are_added_up_once_a_row() {
         [("applied".into(), 6), ("repeat".into(), 8), ("set_aside/late".into(), 2)]
     );
     assert_eq!(told(&changes.outcomes), [("accepted".into(), 3)]);
+}
+
+#[test]
+fn what_is_older_than_its_tenants_horizon_is_counted_and_changes_nothing() {
+    let horizons = |before: &str| {
+        let mut horizons = Horizons::default();
+        for (tenant, model) in ["acme", ""].into_iter().flat_map(|tenant| Model::ALL.map(|model| (tenant, model))) {
+            horizons.insert(tenant.to_owned(), model, schemas::Timestamp::parse(before).unwrap());
+        }
+        horizons
+    };
+    let live = json!({"v": 1, "tenant": "acme", "game": "demo", "player": "p-1", "session": Uuid::from_u128(1),
+                      "started_at": "2026-01-05T08:00:00Z", "last_event_at": "2026-01-05T08:10:00Z", "event_count": 1, "active_ms": 1});
+    let activity = json!({"v": 1, "tenant": "acme", "game": "demo", "minute": "2026-01-05T08:10:00Z", "applied": {"task.started": 2}});
+    let outcome = json!({"v": 1, "gateway": "g", "at": "2026-01-05T08:11:00Z", "kind": "counts", "tenant": "acme",
+                         "game": "demo", "minute": "2026-01-05T08:10:00Z", "outcomes": {"accepted": 3}});
+    let slices = [
+        slice(Topic::Sessions, &[report(1, 1, 100), with(report(2, 1, 7), "/tenant", json!("beta"))]),
+        slice(Topic::Live, &[live]),
+        slice(Topic::Activity, &[activity]),
+        slice(Topic::Outcomes, &[outcome]),
+    ];
+    let at_its_end = Known::default().within(horizons("2026-01-05T08:10:00Z"));
+    let changes = project(&slices, &at_its_end);
+    assert_eq!(
+        (changes.sessions.len(), changes.live.len(), changes.activity.len(), changes.outcomes.len()),
+        (2, 1, 1, 1)
+    );
+    assert_eq!(changes.skipped, [0; 5]);
+    let after = Known::default().within(horizons("2026-01-05T08:10:00.001Z"));
+    let changes = project(&slices, &after);
+    assert_eq!(changes.sessions.iter().map(|row| row.report.tenant.as_str()).collect::<Vec<_>>(), ["beta"]);
+    assert_eq!(
+        (changes.live.len(), changes.live_ended.len(), changes.activity.len(), changes.outcomes.len()),
+        (0, 1, 0, 0)
+    );
+    assert_eq!(changes.skipped, [1, 0, 0, 2, 1]);
+    assert!(changes.refused.is_empty());
+}
+
+#[test]
+fn a_newer_revision_of_a_session_that_has_a_row_is_applied_although_it_is_over_before_the_horizon() {
+    let mut horizons = Horizons::default();
+    horizons.insert("acme".to_owned(), Model::Sessions, schemas::Timestamp::parse("2026-01-06T00:00:00Z").unwrap());
+    let known = known(1, Some(old_share())).within(horizons);
+    // Another life of it is not: nothing is to be listed of what is kept no longer.
+    let slices = [slice(Topic::Sessions, &[report(1, 2, 100), report(1, 3, 555), report(2, 1, 7)])];
+    let changes = project(&slices, &known);
+    assert_eq!(changes.sessions[0].revises, Some(1));
+    assert_eq!((changes.sessions.len(), changes.skipped[0], changes.refused.len()), (1, 2, 0));
 }

@@ -5,6 +5,7 @@
 pub mod command;
 mod compare;
 mod fill;
+mod near;
 mod older;
 mod only;
 mod progress;

@@ -31,6 +31,14 @@ impl Progress {
         (self.lines)(line);
     }
 
+    /// Says a line, now and then.
+    pub(super) fn say_rarely(&mut self, line: &str) {
+        if self.told.elapsed() >= EVERY {
+            self.told = Instant::now();
+            self.say(line);
+        }
+    }
+
     /// A stretch of so many offsets begins.
     pub(super) fn begin(&mut self, offsets: i64) {
         self.began = Instant::now();

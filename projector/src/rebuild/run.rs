@@ -13,20 +13,17 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use super::fill::{Fill, Filled};
+use super::near::Near;
 use super::older::{Copier, Cuts};
 use super::only::Only;
 use super::progress::{Lines, Progress};
 use super::{Options, Outcome, compare, tables};
 use crate::config::Config;
 use crate::error::StoreError;
-use crate::store::generations::{Generations, Held, Role, Turn, same};
-use crate::store::{OffsetRow, Store};
+use crate::store::generations::{Generations, Role, Turn, same};
+use crate::store::{OffsetRow, Store, retention};
 use crate::topics::Topics;
 
-/// The live generation is held once so few offsets are missing.
-const CLOSE: i64 = 2_000;
-/// It is held all the same after so many rounds: the flow is as fast as the fill.
-const ROUNDS: u32 = 20;
 /// How long readers may keep the views from moving.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// A pause after they did.
@@ -38,18 +35,13 @@ pub(super) struct Run<'a> {
     options: Options,
     only: Only,
     topics: Topics,
-    generations: Generations,
-    fill: Fill,
-    progress: Progress,
-    live: i64,
-    next: i64,
+    pub(super) generations: Generations,
+    pub(super) fill: Fill,
+    pub(super) progress: Progress,
+    pub(super) shell: Shell,
+    pub(super) live: i64,
+    pub(super) next: i64,
     _turn: Turn,
-}
-
-/// The live generation at exactly the vector of the other; or it was told to stop.
-enum Near {
-    Held(Held),
-    Stopped,
 }
 
 impl<'a> Run<'a> {
@@ -126,14 +118,25 @@ impl<'a> Run<'a> {
         let store = Store::beside(config, next)?;
         let fill = Fill::new(config, log, store, (shell, &component), options.load);
         let topics = Topics::of(&Config { event_log: true, ..config.clone() });
-        Ok(Self { log, options, only, topics, generations, fill, progress, live, next, _turn: turn })
+        let shell = shell.clone();
+        Ok(Self { log, options, only, topics, generations, fill, progress, shell, live, next, _turn: turn })
     }
 
     /// Fills, compares and, where it may, switches.
     pub(super) async fn rebuild(mut self) -> anyhow::Result<Outcome> {
+        // What the live one keeps no longer is not made again.
+        let (live, rebuilt) = (self.generations.data(self.live), self.generations.data(self.next));
+        retention::take_over(&mut self.generations.connect().await?, &live, &rebuilt).await?;
+        if self.approach().await? == Filled::Stopped {
+            return Ok(Outcome::Stopped);
+        }
+        // Nothing is removed from the live one until the two have been compared.
+        let mut snapshot = self.generations.connect().await?;
+        if !self.keep(&mut snapshot).await? {
+            return Ok(Outcome::Stopped);
+        }
         let Near::Held(held) = self.come_near().await? else { return Ok(Outcome::Stopped) };
         let vector = held.vector.clone();
-        let mut snapshot = self.generations.connect().await?;
         sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ").execute(&mut snapshot).await?;
         // The first question makes the snapshot, while both stand still.
         let reached = self.generations.vector(&mut snapshot, self.next).await?;
@@ -143,7 +146,7 @@ impl<'a> Run<'a> {
         held.release().await?;
         self.tell_held(since);
         let equal = self.compare(&mut snapshot, &vector).await?;
-        sqlx::raw_sql("COMMIT").execute(&mut snapshot).await?;
+        sqlx::raw_sql("COMMIT; SELECT pg_advisory_unlock_all()").execute(&mut snapshot).await?;
         // Else readers would be without statistics until the server comes by itself.
         self.generations.analyze(&mut snapshot, self.next).await?;
         if self.options.dry_run || !(equal || self.options.accept) {
@@ -161,6 +164,7 @@ impl<'a> Run<'a> {
         let cuts = Cuts::find(&**self.log, &self.topics, &reached).await?;
         let older = Copier { tables: &all, live: &live, rebuilt: &rebuilt, source: self.live };
         let copied = older.copy(snapshot, &cuts).await?;
+        retention::settle(snapshot, &live, &rebuilt).await?;
         for (model, rows) in &copied {
             self.progress.say(&format!("{model}: {rows} rows are older than the log; copied and marked"));
         }
@@ -213,36 +217,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Fills until little is missing, then holds the live generation and fills up to where it stands.
-    async fn come_near(&mut self) -> anyhow::Result<Near> {
-        loop {
-            for _ in 0..ROUNDS {
-                let vector = self.vector().await?;
-                self.fill.claim(&vector).await.with_context(|| {
-                    let next = self.next;
-                    format!("generation {next} cannot go on; `projector prune --generation {next}` drops it")
-                })?;
-                let missing = self.fill.missing(&vector);
-                if self.fill.to(&vector, &mut self.progress).await? == Filled::Stopped {
-                    return Ok(Near::Stopped);
-                }
-                if missing <= CLOSE {
-                    break;
-                }
-            }
-            let held = self.generations.hold(self.live).await?;
-            let vector = self.filled(&held.vector).await?;
-            // A partition that was claimed for the first time since cannot be claimed while all stands still.
-            if self.fill.knows(&vector) {
-                return Ok(match self.fill.to(&vector, &mut self.progress).await? {
-                    Filled::Whole => Near::Held(held),
-                    Filled::Stopped => Near::Stopped,
-                });
-            }
-            held.release().await?;
-        }
-    }
-
     fn tell_held(&mut self, since: Instant) {
         self.progress.say(&format!("projectors were held up for {} ms", since.elapsed().as_millis()));
     }
@@ -252,12 +226,12 @@ impl<'a> Run<'a> {
         Ok(all.iter().any(|generation| generation.number == self.next && generation.role == Role::Shown))
     }
 
-    async fn vector(&self) -> anyhow::Result<Vec<OffsetRow>> {
+    pub(super) async fn vector(&self) -> anyhow::Result<Vec<OffsetRow>> {
         let vector = self.generations.vector(&mut self.generations.connect().await?, self.live).await?;
         self.filled(&vector).await
     }
 
-    async fn filled(&self, live: &[OffsetRow]) -> anyhow::Result<Vec<OffsetRow>> {
+    pub(super) async fn filled(&self, live: &[OffsetRow]) -> anyhow::Result<Vec<OffsetRow>> {
         let reached = self.generations.vector(&mut self.generations.connect().await?, self.next).await?;
         Ok(self.only.filled(&self.topics, live, &reached))
     }

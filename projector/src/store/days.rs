@@ -8,20 +8,22 @@ use sqlx::types::chrono::NaiveDate;
 use super::rows::Values;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
-use crate::project::{DayChange, PlayerDay, PlayerDays, Settled};
+use crate::project::{Before, DayChange, PlayerDay, PlayerDays, Settled};
 
 const KEY: [&str; 4] = ["tenant", "game", "player_id", "day"];
 const REST: [&str; 2] = ["sessions", "first_day"];
 
 static WRITE: LazyLock<String> = LazyLock::new(|| insert("player_days", &KEY, &REST, Conflict::Replace));
 
-/// Of each day its sessions, and the player's first day, the same in all of the player's rows. Any one of them would
-/// do, but one row or the first is looked for by day, past all others' days, where that seems cheap.
+/// Of each day its sessions, the player's first day, the same in all of the player's rows, and the tenant's last frozen
+/// day. Any one row would tell the first day, but one row or the first is looked for by day, past all others' days, where
+/// that seems cheap.
 const BEFORE: &str = "
     SELECT (SELECT d.sessions FROM player_days d
              WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id AND d.day = c.day),
            (SELECT min(d.first_day) FROM player_days d
-             WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id)
+             WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id),
+           (SELECT r.frozen_day FROM retained r WHERE r.tenant = c.tenant AND r.model = 'sessions')
       FROM unnest($1::text[], $2::text[], $3::text[], $4::date[]) WITH ORDINALITY AS c (tenant, game, player_id, day, place)
      ORDER BY c.place";
 
@@ -63,7 +65,7 @@ pub(super) async fn write(connection: &mut PgConnection, changes: &[DayChange<'_
     if changes.is_empty() {
         return Ok(0);
     }
-    let before: Vec<(Option<i64>, Option<NaiveDate>)> = sqlx::query_as(BEFORE)
+    let before: Vec<Before> = sqlx::query_as(BEFORE)
         .bind(changes.iter().map(|row| row.tenant).collect::<Vec<_>>())
         .bind(changes.iter().map(|row| row.game).collect::<Vec<_>>())
         .bind(changes.iter().map(|row| row.player_id).collect::<Vec<_>>())

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connections::{CONNECT, connect, within};
 use super::laid::OffsetRow;
-use super::{access, layout, offsets, options};
+use super::{access, layout, offsets, options, retention};
 use crate::config::{Config, SchemaName};
 use crate::error::StoreError;
 
@@ -95,6 +95,11 @@ impl Generations {
             tokio::time::sleep(PAUSE).await;
         }
         Err(StoreError::Fatal(format!("another rebuild, rollback or prune of the schema {} is under way", self.schema)))
+    }
+
+    /// Keeps the keepers out for as long as the connection lasts, if none is at it.
+    pub(crate) async fn take_keepers_turn(&self, on: &mut PgConnection) -> Result<bool, StoreError> {
+        retention::take_turn(on, &self.schema).await
     }
 
     /// All that there are, by number.

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::connections::{CONNECT, connect, within};
-use super::{ANSWER, layout, offsets, options};
+use super::{ANSWER, Horizon, layout, offsets, options, retention};
 use crate::config::Config;
 use crate::error::StoreError;
 
@@ -22,6 +22,8 @@ pub struct Laid {
     pub server: String,
     /// The rows of the offsets table.
     pub offsets: Vec<OffsetRow>,
+    /// Up to when rows have been removed.
+    pub horizons: Vec<Horizon>,
 }
 
 /// A row of the offsets table.
@@ -58,7 +60,8 @@ pub async fn laid(config: &Config) -> Result<Laid, StoreError> {
             .await?;
         let server = sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(&mut *on).await?;
         let offsets = offsets::rows(on, &data).await?;
-        Ok(Laid { schema: schema.to_owned(), generation, layout, known: layout::newest(), server, offsets })
+        let horizons = retention::all(on, &data).await?;
+        Ok(Laid { schema: schema.to_owned(), generation, layout, known: layout::newest(), server, offsets, horizons })
     };
     within(ANSWER, "how the tables stand", look).await
 }

@@ -12,6 +12,7 @@ mod live_sessions;
 mod offsets;
 mod players;
 mod quarantine;
+pub(crate) mod retention;
 mod rows;
 mod second_lives;
 mod session_evidence;
@@ -38,6 +39,7 @@ use layout::Place;
 pub use laid::{Laid, OffsetRow, laid};
 pub use layout::prepare;
 pub use offsets::{Claim, Expected, Standing, Wanted};
+pub use retention::{Horizon, Swept};
 pub use transaction::{Transaction, Written};
 
 /// How long a question may take that waits for nobody.

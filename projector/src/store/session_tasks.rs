@@ -13,7 +13,7 @@ use super::sessions::bigint;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::jsonb::plain;
-use crate::project::{Known, KnownTask, SessionKey, TaskRow};
+use crate::project::{KnownTask, SessionKey, TaskRow};
 
 const KEY: [&str; 3] = ["tenant", "session_id", "ordinal"];
 const REST: [&str; 11] = [
@@ -45,17 +45,13 @@ const REMOVE: &str = "
      USING unnest($1::text[], $2::uuid[], $3::bigint[]) AS gone (tenant, session_id, ordinal)
      WHERE t.tenant = gone.tenant AND t.session_id = gone.session_id AND t.ordinal = gone.ordinal";
 
-/// Tells `known` what the tables hold of the tasks of these sessions, all of which it knows.
-pub(super) async fn tell(
+/// What the tables hold of the tasks of these sessions: tenant, session and task.
+pub(super) async fn known(
     connection: &mut PgConnection,
-    sessions: (&[String], &[Uuid]),
-    known: &mut Known,
-) -> Result<(), StoreError> {
-    let rows = sqlx::query(KNOWN.as_str()).bind(sessions.0).bind(sessions.1).fetch_all(connection).await?;
-    for row in rows {
-        known.insert_task(row.try_get::<&str, _>(0)?, row.try_get(1)?, task(&row)?);
-    }
-    Ok(())
+    (tenants, sessions): (&[&str], &[Uuid]),
+) -> Result<Vec<(String, Uuid, KnownTask)>, StoreError> {
+    let rows = sqlx::query(KNOWN.as_str()).bind(tenants).bind(sessions).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, task(row)?))).collect()
 }
 
 fn task(row: &PgRow) -> Result<KnownTask, StoreError> {

@@ -91,7 +91,8 @@ pub(super) async fn known(
         .bind(wanted.iter().map(|(_, session)| *session).collect::<Vec<_>>())
         .fetch_all(&mut *connection)
         .await?;
-    let keys: (Vec<String>, Vec<Uuid>) = rows.iter().map(|row| (row.tenant.clone(), row.session_id)).unzip();
+    let keys: (Vec<&str>, Vec<Uuid>) = rows.iter().map(|row| (row.tenant.as_str(), row.session_id)).unzip();
+    let tasks = if rows.is_empty() { Vec::new() } else { session_tasks::known(connection, (&keys.0, &keys.1)).await? };
     for row in rows {
         let share = (row.kind == kind(Kind::Play)).then(|| Share {
             started_at: Timestamp::from_ms(row.started_at.timestamp_millis()),
@@ -111,8 +112,8 @@ pub(super) async fn known(
         };
         known.insert(row.tenant, row.session_id, session);
     }
-    if !keys.0.is_empty() {
-        session_tasks::tell(connection, (&keys.0, &keys.1), &mut known).await?;
+    for (tenant, session, task) in tasks {
+        known.insert_task(&tenant, session, task);
     }
     Ok(known)
 }

@@ -7,8 +7,8 @@ use sqlx::postgres::PgConnection;
 
 use super::connections::Connections;
 use super::{
-    counts, days, event_log, live_sessions, players, quarantine, second_lives, session_evidence, session_metrics,
-    session_tasks, sessions, task_counts,
+    counts, days, event_log, live_sessions, players, quarantine, retention, second_lives, session_evidence,
+    session_metrics, session_tasks, sessions, task_counts,
 };
 use crate::error::StoreError;
 use crate::load::Slice;
@@ -38,7 +38,8 @@ impl Transaction {
     /// # Errors
     /// When Postgres does not answer as it should.
     pub async fn known(&mut self, slices: &[Slice]) -> Result<Known, StoreError> {
-        sessions::known(&mut self.0, &Known::wanted(slices), &self.2).await
+        let known = sessions::known(&mut self.0, &Known::wanted(slices), &self.2).await?;
+        Ok(known.within(retention::horizons(&mut self.0, &Known::tenants(slices)).await?))
     }
 
     /// Makes these changes.

@@ -68,13 +68,13 @@ async fn release(database: &Database, last: i64) {
 
 #[tokio::test]
 async fn tables_of_every_release_are_brought_to_this_one_with_their_rows() {
-    let newest = ALL.iter().map(|migration| migration.version).max().unwrap();
+    let all = i64::try_from(ALL.iter().count()).unwrap();
     for (last, _) in RELEASED_VIEWS {
         let database = database().await;
         release(&database, last).await;
         let world = World::new(&database).await;
         let versions = world.count("SELECT count(*) FROM play_g1._sqlx_migrations WHERE success").await;
-        assert_eq!(versions, newest);
+        assert_eq!(versions, all);
         assert_recounts(&world, &format!("after an upgrade from {last}")).await;
         for (table, rows) in [
             ("sessions", 300),

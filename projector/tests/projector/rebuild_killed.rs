@@ -78,6 +78,7 @@ async fn in_a_process_of_its_own() {
         schema: "play".parse().unwrap(),
         event_log: true,
         games: None,
+        sweep_interval: Duration::from_mins(5),
         group: "unused".to_owned(),
         instance: None,
         topic_prefix: "play.".to_owned(),

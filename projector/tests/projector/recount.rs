@@ -19,7 +19,7 @@ use crate::world::{World, config};
 const SESSIONS: u128 = 60;
 const REPORTS: usize = 500;
 /// One zone far ahead, one far behind that changes its clocks within the time played, one unset.
-const GAMES: &str = r#"
+pub(crate) const GAMES: &str = r#"
     [[settings]]
     tenant = "acme"
     game = "demo"
@@ -31,7 +31,7 @@ const GAMES: &str = r#"
 "#;
 
 /// Every aggregate, and what it is by its plainest definition.
-const RECOUNTS: [(&str, &str); 6] = [
+pub(crate) const RECOUNTS: [(&str, &str); 6] = [
     (
         "SELECT tenant, player_id, first_seen, last_seen, sessions, events, active_ms FROM play.players",
         "SELECT tenant, player_id, min(started_at), max(ended_at), count(*), sum(event_count)::bigint, sum(active_ms)::bigint
@@ -131,7 +131,7 @@ fn random_report(random: &mut ChaCha8Rng, revisions: &mut BTreeMap<u128, u64>) -
 }
 
 /// What a revision of a session tells: always the same, however often it is told.
-fn told(session: u128, revision: u64, moves: impl Fn(&mut ChaCha8Rng) -> u8) -> Value {
+pub(crate) fn told(session: u128, revision: u64, moves: impl Fn(&mut ChaCha8Rng) -> u8) -> Value {
     let mut facts = ChaCha8Rng::seed_from_u64(u64::try_from(session).unwrap() * 1_000 + revision);
     let mut told = report(Uuid::from_u128(session), revision);
     told["tenant"] = json!(if session.is_multiple_of(5) { "beta" } else { "acme" });

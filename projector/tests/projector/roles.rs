@@ -81,6 +81,8 @@ pub(crate) async fn fill(world: &World) {
     let copied = "INSERT INTO play_g1.copied_rows (model, tenant, row_key, source)
                   SELECT 'sessions', tenant, jsonb_build_object('tenant', tenant), 0 FROM unnest(ARRAY['acme', 'beta']) tenant";
     sqlx::query(copied).execute(&world.pool).await.unwrap();
+    let retained = "INSERT INTO play_g1.retained SELECT tenant, 'sessions', '2020-01-01', NULL FROM unnest(ARRAY['acme', 'beta']) tenant";
+    sqlx::query(retained).execute(&world.pool).await.unwrap();
 }
 
 /// Everything in both schemas that has a tenant.

@@ -48,6 +48,7 @@ pub(crate) fn config(database: &Database) -> Config {
         schema: "play".parse::<SchemaName>().unwrap(),
         event_log: true,
         games: None,
+        sweep_interval: Duration::from_mins(5),
         group: "projector".to_owned(),
         instance: Some("test".to_owned()),
         topic_prefix: "play.".to_owned(),

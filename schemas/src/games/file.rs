@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+use super::retention::{self, Retention};
 use super::{Entry, Overrides, Scope};
 use crate::id::{Game, Tenant};
 use crate::parse::is_event_type;
@@ -55,6 +56,24 @@ pub enum GamesError {
         /// Counts the file's entries from 1.
         second: usize,
     },
+    /// A value of `[[retention]]` that breaks its rule.
+    #[error("[[retention]] entry {entry}: {key}: {problem}")]
+    Retention {
+        /// Counts the entries from 1.
+        entry: usize,
+        /// The key.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// Two entries of `[[retention]]` for the same tenant.
+    #[error("[[retention]] entries {first} and {second} are for the same tenant: join them")]
+    RetentionTwice {
+        /// Counts the entries from 1.
+        first: usize,
+        /// Counts the entries from 1.
+        second: usize,
+    },
 }
 
 /// The file, as TOML holds it.
@@ -63,6 +82,8 @@ pub enum GamesError {
 struct File {
     #[serde(default)]
     settings: Vec<Row>,
+    #[serde(default)]
+    retention: Vec<retention::Row>,
 }
 
 /// An entry, as TOML holds it.
@@ -95,8 +116,8 @@ enum Moment {
     Time(toml::value::Datetime),
 }
 
-/// The file's entries by whom they are for, each list by `valid_from`.
-pub(super) fn entries(text: &str) -> Result<HashMap<Scope, Vec<Entry>>, GamesError> {
+/// The file's entries by whom they are for, each list by `valid_from`; and how long rows are kept.
+pub(super) fn read(text: &str) -> Result<(HashMap<Scope, Vec<Entry>>, Retention), GamesError> {
     let file: File = toml::from_str(text).map_err(|error| GamesError::Toml(error.to_string().trim_end().to_owned()))?;
     let mut entries: HashMap<Scope, Vec<Entry>> = HashMap::new();
     let mut seen: HashMap<(Scope, Option<Timestamp>), usize> = HashMap::new();
@@ -111,12 +132,13 @@ pub(super) fn entries(text: &str) -> Result<HashMap<Scope, Vec<Entry>>, GamesErr
     for list in entries.values_mut() {
         list.sort_by_key(|entry| entry.valid_from);
     }
-    Ok(entries)
+    Ok((entries, retention::retention(file.retention)?))
 }
 
-struct Fault {
-    key: &'static str,
-    problem: String,
+/// What is wrong with a value.
+pub(super) struct Fault {
+    pub(super) key: &'static str,
+    pub(super) problem: String,
 }
 
 fn judge(row: Row) -> Result<(Scope, Entry), Fault> {

@@ -157,3 +157,60 @@ fn every_bound_of_a_session_can_be_set_for_a_tenant_and_a_game() {
     assert_eq!(bounds("else"), ((1_000, 4_096, 524_288), (20, 524_288, 30, 1_024)));
     assert_eq!(at(&games, "other", "demo", NOW), GameSettings::default());
 }
+
+#[test]
+fn what_no_entry_names_is_kept_for_ever_and_a_tenants_entry_goes_first() {
+    const DAY: i64 = 86_400_000;
+    let games = parse(
+        r#"
+        [[retention]]
+        tenant = "acme"
+        sessions = "400d"
+        quarantine = "forever"
+        [[retention]]
+        quarantine = "90d"
+        event_log = "30d"
+        [[settings]]
+        idle = "4s"
+        "#,
+    )
+    .unwrap();
+    let kept = games.retention();
+    let of = |tenant: &str| Model::ALL.map(|model| kept.of(tenant, model).map(|ms| ms / DAY));
+    assert_eq!(of("acme"), [Some(400), Some(30), None, None, None]);
+    assert_eq!(of("other"), [None, Some(30), Some(90), None, None]);
+    assert_eq!(of(""), of("other"), "what is nobody's");
+    assert_eq!(kept.named(Model::Sessions).map(Tenant::as_str).collect::<Vec<_>>(), ["acme"]);
+    assert_eq!(kept.named(Model::Quarantine).count(), 0);
+    assert_eq!(at(&games, "acme", "demo", NOW).idle_ms, 4_000);
+    let shown = kept.to_string();
+    assert!(shown.contains("every tenant: sessions forever, event_log 30d, quarantine 90d,"), "{shown}");
+    assert!(shown.contains("acme: sessions 400d, event_log 30d, quarantine forever,"), "{shown}");
+    assert_eq!(*parse("").unwrap().retention(), Retention::default());
+}
+
+#[test]
+fn a_bad_retention_is_named() {
+    let cases = [
+        ("[[retention]]\nsesions = \"400d\"", "sesions"),
+        ("[[retention]]\ntenant = \"acme\"", "names no model"),
+        ("[[retention]]\ntenant = \"Acme\"\nlive = \"3d\"", "Acme"),
+        ("[[retention]]\nsessions = 400", "sessions"),
+        ("[[retention]]\nsessions = \"400\"", "entry 1: sessions: `400` must be a time"),
+        ("[[retention]]\nsessions = \"6d\"", "sessions: `6d` must be at least 7d"),
+        ("[[retention]]\nquarantine = \"90m\"", "quarantine: `90m` must be at least 1d"),
+        ("[[retention]]\nactivity = \"90 years 400 years\"", "hundred years"),
+        ("[[retention]]\nevent_log = \"36h\"", "event_log: `36h` must be whole days"),
+        ("[[retention]]\nevent_log = \"0d\"", "whole days"),
+        ("[[retention]]\nlive = \"never\"", "live: `never`"),
+        ("[[retention]]\nlive = \"3d\"\n[[retention]]\nlive = \"4d\"", "entries 1 and 2"),
+        (
+            "[[retention]]\nlive = \"3d\"\n[[retention]]\ntenant = \"a\"\nlive = \"4d\"\n[[retention]]\ntenant = \"a\"\nactivity = \"4d\"",
+            "entries 2 and 3",
+        ),
+    ];
+    for (text, named) in cases {
+        let message = parse(text).unwrap_err().to_string();
+        assert!(message.contains(named), "{text}: {message}");
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use daemon::Shell;
+use daemon::lifecycle::Shutdown;
 use eventlog::EventLog;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -31,10 +32,13 @@ const ROUNDS: u32 = 20;
 const PATIENCE: Duration = Duration::from_mins(5);
 /// A pause after they did.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long Postgres is asked what became of a switch whose answer was lost.
+const FINDS_OUT: Duration = Duration::from_mins(2);
 
 /// A generation on its way into the place of the live one.
 pub(super) struct Run<'a> {
     log: &'a Arc<dyn EventLog>,
+    shutdown: Shutdown,
     options: Options,
     only: Only,
     topics: Topics,
@@ -126,7 +130,8 @@ impl<'a> Run<'a> {
         let store = Store::beside(config, next)?;
         let fill = Fill::new(config, log, store, (shell, &component), options.load);
         let topics = Topics::of(&Config { event_log: true, ..config.clone() });
-        Ok(Self { log, options, only, topics, generations, fill, progress, live, next, _turn: turn })
+        let shutdown = shell.shutdown.clone();
+        Ok(Self { log, shutdown, options, only, topics, generations, fill, progress, live, next, _turn: turn })
     }
 
     /// Fills, compares and, where it may, switches.
@@ -142,7 +147,13 @@ impl<'a> Run<'a> {
         let since = held.since;
         held.release().await?;
         self.tell_held(since);
-        let equal = self.compare(&mut snapshot, &vector).await?;
+        let shutdown = self.shutdown.clone();
+        let equal = tokio::select! {
+            biased;
+            // What was copied goes with its transaction; what was filled stands.
+            () = shutdown.draining() => return Ok(Outcome::Stopped),
+            equal = self.compare(&mut snapshot, &vector) => equal?,
+        };
         sqlx::raw_sql("COMMIT").execute(&mut snapshot).await?;
         // Else readers would be without statistics until the server comes by itself.
         self.generations.analyze(&mut snapshot, self.next).await?;
@@ -193,9 +204,10 @@ impl<'a> Run<'a> {
             let Near::Held(held) = self.come_near().await? else { return Ok(Outcome::Stopped) };
             let since = held.since;
             let moved = match self.generations.switch(held, self.live, self.next).await {
-                // The answer to its COMMIT may be what was lost.
-                Err(StoreError::Away(error)) if !self.shown().await? => return Err(error.into()),
-                Err(StoreError::Away(_)) => true,
+                Err(StoreError::Away(error)) => {
+                    self.find_out(&error).await?;
+                    true
+                }
                 outcome => outcome?,
             };
             self.tell_held(since);
@@ -230,7 +242,11 @@ impl<'a> Run<'a> {
                     break;
                 }
             }
-            let held = self.generations.hold(self.live).await?;
+            let held = tokio::select! {
+                biased;
+                () = self.shutdown.draining() => return Ok(Near::Stopped),
+                held = self.generations.hold(self.live) => held?,
+            };
             let vector = self.filled(&held.vector).await?;
             // A partition that was claimed for the first time since cannot be claimed while all stands still.
             if self.fill.knows(&vector) {
@@ -247,9 +263,30 @@ impl<'a> Run<'a> {
         self.progress.say(&format!("projectors were held up for {} ms", since.elapsed().as_millis()));
     }
 
-    async fn shown(&self) -> anyhow::Result<bool> {
-        let all = self.generations.all(&mut self.generations.connect().await?).await?;
-        Ok(all.iter().any(|generation| generation.number == self.next && generation.role == Role::Shown))
+    /// Finds out whether the views moved, after an answer was lost: an error where they did not.
+    async fn find_out(&mut self, lost: &sqlx::Error) -> anyhow::Result<()> {
+        self.progress.say(&format!("Postgres's answer to the switch was lost ({lost}); asking what became of it"));
+        let until = Instant::now() + FINDS_OUT;
+        loop {
+            match self.generations.settled().await {
+                Ok(shown) if shown == self.next => {
+                    self.progress.say("the switch had taken place");
+                    return Ok(());
+                }
+                Ok(shown) => anyhow::bail!(
+                    "the switch did not take place, for Postgres was away: generation {shown} is shown as before; the same \
+                     command goes on from here"
+                ),
+                Err(StoreError::Away(_)) if Instant::now() < until && !self.shutdown.is_draining() => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => anyhow::bail!(
+                    "whether the views show generation {} by now is not known ({error}): `projector status` tells which \
+                     one they show; where it is another, the same command goes on from here",
+                    self.next
+                ),
+            }
+        }
     }
 
     async fn vector(&self) -> anyhow::Result<Vec<OffsetRow>> {

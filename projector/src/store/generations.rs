@@ -1,7 +1,9 @@
 //! Generations of the data beside each other: which there are, how one is laid out and dropped.
 //!
 //! - `switch`: how one is held still, and how the views move.
+//! - `snapshots`: transactions that would read a generation as it was before.
 
+mod snapshots;
 mod switch;
 
 use std::time::Duration;

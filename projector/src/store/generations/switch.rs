@@ -6,6 +6,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
+use super::snapshots::any_left;
 use super::{Generations, release};
 use crate::error::StoreError;
 use crate::store::connections::within;
@@ -56,7 +57,9 @@ impl Generations {
     ///
     /// What readers see: a statement takes the locks of all its views before its snapshot, and here the locks of all views
     /// are had at one moment and kept to the COMMIT. So at READ COMMITTED a statement reads the one generation or
-    /// the other, and a transaction keeps this from happening from its first view to its end.
+    /// the other, and a transaction keeps this from happening from its first view to its end. At REPEATABLE READ a
+    /// snapshot may be older than the first look at a view: those that are older than the new generation's last rows are
+    /// waited for.
     ///
     /// # Errors
     /// [`StoreError::Away`] where an answer was lost: then [`Generations::settled`] tells what became of it.
@@ -70,12 +73,13 @@ impl Generations {
         if !same(&vector, &reached) {
             return Err(StoreError::Fatal(format!("generation {to} does not stand where generation {from} does")));
         }
+        let older = self.snapshots(on).await?;
         for data in [&old, &new] {
             let fence = format!("UPDATE {data}.offsets SET epoch = epoch + 1");
             sqlx::raw_sql(AssertSqlSafe(fence)).execute(&mut *on).await?;
         }
         access::extend(on, &self.schema, &old, &new).await?;
-        if !self.lock_views(on).await? {
+        if !self.lock_views(on, &older).await? {
             release(connection).await?;
             return Ok(false);
         }
@@ -108,8 +112,8 @@ impl Generations {
         shown.ok_or_else(|| StoreError::Fatal(format!("the schema {} shows no generation", self.schema)))
     }
 
-    /// Takes the locks of all views at once, giving way to whoever reads.
-    async fn lock_views(&self, on: &mut PgConnection) -> Result<bool, StoreError> {
+    /// Takes the locks of all views at once, giving way to whoever reads, and to transactions that may yet.
+    async fn lock_views(&self, on: &mut PgConnection, older: &[String]) -> Result<bool, StoreError> {
         // The option is as it was; LOCK itself would go on to the tables behind the views. In another order each time: of
         // transactions that read the same views in whatever order, some meet this one half way, and not always the same.
         let lock = format!(
@@ -125,13 +129,13 @@ impl Generations {
         );
         for _ in 0..TRIES {
             match sqlx::raw_sql(AssertSqlSafe(lock.as_str())).execute(&mut *on).await.map_err(StoreError::from) {
-                Ok(_) => return Ok(true),
-                Err(error) if matches!(error.sqlstate().as_str(), "55P03" | "57014" | "40P01") => {
-                    sqlx::raw_sql("ROLLBACK TO SAVEPOINT views").execute(&mut *on).await?;
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Ok(_) if !any_left(on, older).await? => return Ok(true),
+                Ok(_) => {}
+                Err(error) if matches!(error.sqlstate().as_str(), "55P03" | "57014" | "40P01") => {}
                 Err(error) => return Err(error),
             }
+            sqlx::raw_sql("ROLLBACK TO SAVEPOINT views").execute(&mut *on).await?;
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(false)
     }

@@ -57,7 +57,7 @@ async fn tables_made_anew_while_reports_flow_are_shown_without_an_error_a_gap_or
     mark(world.pool(), "play_g1").await?;
     let marked = marked_views(world.pool()).await?;
     ensure!(marked.len() >= 14, "marked: {marked:?}");
-    let readers = Readers::start(&world.database.url, &marked).await?;
+    let mut readers = Readers::start(&world.database.url, &marked).await?;
     let probe = Probe::start(&world.projectors, &world.database.url)?;
     probe.sees(40).await?;
     let before = probe.taken();
@@ -78,8 +78,6 @@ async fn tables_made_anew_while_reports_flow_are_shown_without_an_error_a_gap_or
     readers.see_more().await?;
     let during = probe.taken();
 
-    unmark(world.pool(), "play_g1").await?;
-    mark(world.pool(), "play_g2").await?;
     let began = Instant::now();
     let back = world.run(&["rollback"]).await?;
     let rollback_took = began.elapsed();
@@ -89,6 +87,7 @@ async fn tables_made_anew_while_reports_flow_are_shown_without_an_error_a_gap_or
     world.goes_on_in(1).await?;
 
     let read = readers.stop().await?;
+    unmark(world.pool(), "play_g1").await?;
     let after = probe.stop().await?;
     let held: [u64; 3] = [refused.held_up_ms()?, switched.held_up_ms()?, back.held_up_ms()?];
     println!(

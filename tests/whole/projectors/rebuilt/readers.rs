@@ -113,9 +113,13 @@ impl Readers {
     }
 
     /// Waits until each kind has read some times more.
-    pub(super) async fn see_more(&self) -> anyhow::Result<()> {
+    pub(super) async fn see_more(&mut self) -> anyhow::Result<()> {
         let (before, began) = (self.saw().readings, Instant::now());
         while self.saw().readings.iter().zip(before).any(|(now, before)| *now < before + 3) {
+            if let Some(ended) = self.work.try_join_next() {
+                ended??;
+                anyhow::bail!("a reader ended by itself");
+            }
             ensure!(began.elapsed() < PATIENCE, "readers read no more: {:?}", self.saw());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -178,7 +182,7 @@ impl Reader {
                 }
             }
             self.counts.readings[self.kind as usize].fetch_add(1, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_millis(40)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(())
     }

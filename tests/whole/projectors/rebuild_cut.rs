@@ -71,8 +71,6 @@ async fn a_switch_whose_answer_is_lost_or_whose_sender_is_killed_is_found_out_an
     world.projectors.answers("one", 200).await?;
     world.goes_on_in(2).await?;
 
-    world.run(&["rebuild", "--dry-run"]).await?.must(0, "equal")?;
-    world.run(&["prune"]).await?.must(0, "dropped: 1, 3")?;
     world.settle("28, lost: 3 answers to the switch lost (2 stood), 2 senders killed (1 stood)", flow).await?;
     world.projectors.terminate_all()
 }

@@ -7,7 +7,7 @@ mod messages;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -27,7 +27,7 @@ pub enum Fault {
     /// Nothing.
     #[default]
     None,
-    /// The next COMMIT does not reach the server: its connection is reset in its place.
+    /// The next COMMIT, or one that is held, does not reach the server: its connection is reset in its place.
     CutBeforeCommit,
     /// The server carries the next COMMIT out; in place of its answer the connection is reset.
     CutAfterCommit,
@@ -50,6 +50,8 @@ pub struct PostgresProxy {
 struct Shared {
     /// The server's socket.
     target: PathBuf,
+    /// Only COMMITs of connections that have said this are met; all where none is.
+    aim: Option<&'static str>,
     fault: watch::Sender<Fault>,
     commits: AtomicU64,
     hit: AtomicU64,
@@ -58,9 +60,18 @@ struct Shared {
 impl PostgresProxy {
     /// A proxy before the server that listens on this socket, or will.
     pub fn before(target: PathBuf) -> anyhow::Result<Self> {
+        Self::aiming(target, None)
+    }
+
+    /// The same, for the COMMITs of connections that have said these words before.
+    pub fn aimed(target: PathBuf, words: &'static str) -> anyhow::Result<Self> {
+        Self::aiming(target, Some(words))
+    }
+
+    fn aiming(target: PathBuf, aim: Option<&'static str>) -> anyhow::Result<Self> {
         let fault = watch::Sender::new(Fault::None);
         let (commits, hit) = Default::default();
-        let shared = Arc::new(Shared { target, fault, commits, hit });
+        let shared = Arc::new(Shared { target, aim, fault, commits, hit });
         let listening = Listening::start("postgres-proxy", {
             let shared = Arc::clone(&shared);
             move |client| carry(client, Arc::clone(&shared))
@@ -136,13 +147,14 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     if !greet(&mut client, &mut server).await.unwrap_or(false) {
         return;
     }
+    let aimed = AtomicBool::new(shared.aim.is_none());
     {
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
         // Whatever ended it: both sides find it closed.
         let _ = tokio::select! {
-            end = requests(&mut from_client, &mut to_server, &shared) => end,
-            end = answers(&mut from_server, &mut to_client, &shared) => end,
+            end = requests(&mut from_client, &mut to_server, &shared, &aimed) => end,
+            end = answers(&mut from_server, &mut to_client, &shared, &aimed) => end,
         };
     }
     let _ = client.set_zero_linger();
@@ -152,10 +164,14 @@ async fn requests(
     client: &mut (impl AsyncRead + Unpin),
     server: &mut (impl AsyncWrite + Unpin),
     shared: &Shared,
+    aimed: &AtomicBool,
 ) -> std::io::Result<()> {
     while let Some(message) = Message::read(client).await? {
         shared.speaks().await;
-        if message.asks_to_commit() {
+        if shared.aim.is_some_and(|words| message.holds(words)) {
+            aimed.store(true, Ordering::SeqCst);
+        }
+        if message.asks_to_commit() && aimed.load(Ordering::SeqCst) {
             shared.commits.fetch_add(1, Ordering::SeqCst);
             if shared.spends(Fault::CutBeforeCommit) {
                 shared.note_hit();
@@ -164,6 +180,9 @@ async fn requests(
             if *shared.fault.borrow() == Fault::HoldCommits {
                 shared.note_hit();
                 shared.is_over(Fault::HoldCommits).await;
+                if shared.spends(Fault::CutBeforeCommit) {
+                    return Ok(());
+                }
             }
         }
         server.write_all(message.bytes()).await?;
@@ -175,10 +194,11 @@ async fn answers(
     server: &mut (impl AsyncRead + Unpin),
     client: &mut (impl AsyncWrite + Unpin),
     shared: &Shared,
+    aimed: &AtomicBool,
 ) -> std::io::Result<()> {
     while let Some(message) = Message::read(server).await? {
         shared.speaks().await;
-        if message.says_committed() {
+        if message.says_committed() && aimed.load(Ordering::SeqCst) {
             if shared.spends(Fault::CutAfterCommit) {
                 shared.note_hit();
                 return Ok(());

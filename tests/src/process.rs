@@ -83,12 +83,17 @@ impl Process {
         Ok(line)
     }
 
-    /// Waits until the program ends by itself; what it printed to its standard output.
-    pub fn output(&mut self) -> anyhow::Result<String> {
+    /// Waits until the program ends by itself; its exit status, and what it printed to its standard output.
+    pub fn end(&mut self) -> anyhow::Result<(ExitStatus, String)> {
         use std::io::Read as _;
         let mut text = String::new();
         self.child.stdout.take().context("standard output was taken before")?.read_to_string(&mut text)?;
-        let status = self.child.wait()?;
+        Ok((self.child.wait()?, text))
+    }
+
+    /// The same of one that must succeed; what it printed.
+    pub fn output(&mut self) -> anyhow::Result<String> {
+        let (status, text) = self.end()?;
         ensure!(status.success(), "{} ended with {status}\n{}", self.name, self.last_lines());
         Ok(text)
     }

@@ -120,6 +120,7 @@ impl Bench<'_> {
             games: None,
             group: schema.to_owned(),
             instance: None,
+            sweep_interval: Duration::from_mins(5),
             topic_prefix: PREFIX.to_owned(),
         })
     }

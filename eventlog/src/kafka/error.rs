@@ -130,6 +130,26 @@ pub(super) fn is_fenced(code: Code) -> bool {
     matches!(code, Code::FencedInstanceId | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::Fenced)
 }
 
+/// So long after a member's session was lost, commits of offsets may still arrive that it sent before.
+const AWAKE: Duration = Duration::from_secs(30);
+
+/// Who holds the name of a member that the group no longer knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// The member itself, which has joined anew since: what it had said before only arrives now.
+    Itself,
+    /// Another process.
+    Another,
+}
+
+/// Who fenced a member, by librdkafka's words and the time since its session was lost; none where nobody did.
+pub(super) fn fenced_by(code: Code, text: &str, since_lost: Option<Duration>) -> Option<Holder> {
+    let woke_up = since_lost.is_some_and(|since| since < AWAKE);
+    // Joining and syncing fail by other words.
+    let late_commit = woke_up && text.contains("OffsetCommit");
+    is_fenced(code).then_some(if late_commit { Holder::Itself } else { Holder::Another })
+}
+
 /// A partition does not hold the offset that was asked for.
 pub(super) fn out_of_range(partition: &TopicPartition, range: OffsetRange, wanted: i64) -> LogError {
     LogError::OutOfRange {
@@ -168,4 +188,25 @@ fn is_passing(code: Code) -> bool {
                 | Code::WaitCache
                 | Code::InProgress
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As librdkafka says it of an offset commit, and of a heartbeat or a join.
+    const COMMIT: &str = "OffsetCommit failed: Broker: Static consumer fenced by other consumer with \
+                          same group.instance.id";
+    const JOIN: &str =
+        "Fatal consumer error: Broker: Static consumer fenced by other consumer with same group.instance.id";
+
+    #[test]
+    fn a_member_that_woke_up_is_not_taken_for_another_by_what_it_committed_before() {
+        let soon = Some(Duration::from_secs(2));
+        assert_eq!(fenced_by(Code::FencedInstanceId, COMMIT, soon), Some(Holder::Itself));
+        for (text, since_lost) in [(COMMIT, None), (COMMIT, Some(AWAKE)), (JOIN, soon), (JOIN, None)] {
+            assert_eq!(fenced_by(Code::FencedInstanceId, text, since_lost), Some(Holder::Another), "{text}");
+        }
+        assert_eq!(fenced_by(Code::IllegalGeneration, COMMIT, soon), None);
+    }
 }

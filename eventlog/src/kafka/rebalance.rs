@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::consumer::Member;
-use super::error;
+use super::error::{self, Holder};
 use super::messages::Notice;
 use super::observer::CALL;
 use super::slots::{Stage, State};
@@ -21,9 +21,6 @@ use crate::{Assignment, LogError, Release, TopicPartition};
 
 /// So long may the task keep revoked partitions; then they go, and the group's generation fences it.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
-
-/// So long after its session was lost, commits of offsets may still arrive that a member sent before.
-const AWAKE: Duration = Duration::from_secs(30);
 
 /// Where partitions are said to begin before their start is named. A number, although nothing is fetched there: where
 /// the end is to be looked up, and the answer comes when they have been moved already, librdkafka looks again half a
@@ -209,17 +206,18 @@ impl Member {
         text: &str,
         partition: Option<(TopicPartition, i64)>,
     ) -> ControlFlow<()> {
-        let woke_up = self.lost.is_some_and(|lost| lost.elapsed() < AWAKE);
-        if error::is_fenced(code) && woke_up && text.contains("OffsetCommit") {
-            // It has joined anew under its own name, and what it had said before only arrives now.
-            return self.fail(format!("offsets were committed by a membership that is over: {text}"));
-        }
-        if error::is_fenced(code) {
+        match error::fenced_by(code, text, self.lost.map(|lost| lost.elapsed())) {
+            Some(Holder::Itself) => {
+                return self.fail(format!("offsets were committed by a membership that is over: {text}"));
+            }
             // Joining again would only throw the other out, and so on in turns.
-            return self.end(LogError::Invalid(format!(
-                "another process lives under the name {} in group {}: give each its own name",
-                self.instance, self.group
-            )));
+            Some(Holder::Another) => {
+                return self.end(LogError::Invalid(format!(
+                    "another process lives under the name {} in group {}: give each its own name",
+                    self.instance, self.group
+                )));
+            }
+            None => {}
         }
         if fatal || matches!(code, Code::GroupAuthorizationFailed | Code::TopicAuthorizationFailed) {
             return self.fail(format!("{code}: {text}"));

@@ -112,6 +112,12 @@ fn on_stderr() -> Lines {
     Box::new(|line| drop(writeln!(std::io::stderr(), "{line}")))
 }
 
+/// Says at once that a signal was heard: what is being written may take a moment.
+async fn tell_signal(shutdown: Shutdown) {
+    shutdown.draining().await;
+    on_stderr()("stopping once what is being written stands; a second signal ends at once");
+}
+
 fn command<C: Daemon>(
     words: Vec<OsString>,
     work: impl AsyncFnOnce(C, Shell) -> anyhow::Result<(String, bool)>,
@@ -125,6 +131,7 @@ fn command<C: Daemon>(
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(async {
             let shell = Shell { shutdown: Shutdown::on_signals()?, ..Shell::detached() };
+            tokio::spawn(tell_signal(shell.shutdown.clone()));
             work(asked, shell).await
         });
         // The log's client may take its time to end; nobody waits for it.

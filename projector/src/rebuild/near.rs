@@ -47,7 +47,7 @@ impl Run<'_> {
     /// false when told to stop meanwhile.
     pub(super) async fn keep(&mut self, on: &mut PgConnection) -> anyhow::Result<bool> {
         while !self.generations.take_keepers_turn(on).await? {
-            if self.shell.shutdown.is_draining() {
+            if self.shutdown.is_draining() {
                 return Ok(false);
             }
             self.progress.say_rarely("waiting for a sweep of what is kept no longer");
@@ -63,7 +63,11 @@ impl Run<'_> {
             if self.approach().await? == Filled::Stopped {
                 return Ok(Near::Stopped);
             }
-            let held = self.generations.hold(self.live).await?;
+            let held = tokio::select! {
+                biased;
+                () = self.shutdown.draining() => return Ok(Near::Stopped),
+                held = self.generations.hold(self.live) => held?,
+            };
             let vector = self.filled(&held.vector).await?;
             // A partition that was claimed for the first time since cannot be claimed while all stands still.
             if self.fill.knows(&vector) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use daemon::Shell;
+use daemon::lifecycle::Shutdown;
 use eventlog::EventLog;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -28,17 +29,19 @@ use crate::topics::Topics;
 const PATIENCE: Duration = Duration::from_mins(5);
 /// A pause after they did.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long Postgres is asked what became of a switch whose answer was lost.
+const FINDS_OUT: Duration = Duration::from_mins(2);
 
 /// A generation on its way into the place of the live one.
 pub(super) struct Run<'a> {
     log: &'a Arc<dyn EventLog>,
+    pub(super) shutdown: Shutdown,
     options: Options,
     only: Only,
     topics: Topics,
     pub(super) generations: Generations,
     pub(super) fill: Fill,
     pub(super) progress: Progress,
-    pub(super) shell: Shell,
     pub(super) live: i64,
     pub(super) next: i64,
     _turn: Turn,
@@ -118,8 +121,8 @@ impl<'a> Run<'a> {
         let store = Store::beside(config, next)?;
         let fill = Fill::new(config, log, store, (shell, &component), options.load);
         let topics = Topics::of(&Config { event_log: true, ..config.clone() });
-        let shell = shell.clone();
-        Ok(Self { log, options, only, topics, generations, fill, progress, shell, live, next, _turn: turn })
+        let shutdown = shell.shutdown.clone();
+        Ok(Self { log, shutdown, options, only, topics, generations, fill, progress, live, next, _turn: turn })
     }
 
     /// Fills, compares and, where it may, switches.
@@ -145,7 +148,13 @@ impl<'a> Run<'a> {
         let since = held.since;
         held.release().await?;
         self.tell_held(since);
-        let equal = self.compare(&mut snapshot, &vector).await?;
+        let shutdown = self.shutdown.clone();
+        let equal = tokio::select! {
+            biased;
+            // What was copied goes with its transaction; what was filled stands.
+            () = shutdown.draining() => return Ok(Outcome::Stopped),
+            equal = self.compare(&mut snapshot, &vector) => equal?,
+        };
         sqlx::raw_sql("COMMIT; SELECT pg_advisory_unlock_all()").execute(&mut snapshot).await?;
         // Else readers would be without statistics until the server comes by itself.
         self.generations.analyze(&mut snapshot, self.next).await?;
@@ -197,9 +206,10 @@ impl<'a> Run<'a> {
             let Near::Held(held) = self.come_near().await? else { return Ok(Outcome::Stopped) };
             let since = held.since;
             let moved = match self.generations.switch(held, self.live, self.next).await {
-                // The answer to its COMMIT may be what was lost.
-                Err(StoreError::Away(error)) if !self.shown().await? => return Err(error.into()),
-                Err(StoreError::Away(_)) => true,
+                Err(StoreError::Away(error)) => {
+                    self.find_out(&error).await?;
+                    true
+                }
                 outcome => outcome?,
             };
             self.tell_held(since);
@@ -221,9 +231,30 @@ impl<'a> Run<'a> {
         self.progress.say(&format!("projectors were held up for {} ms", since.elapsed().as_millis()));
     }
 
-    async fn shown(&self) -> anyhow::Result<bool> {
-        let all = self.generations.all(&mut self.generations.connect().await?).await?;
-        Ok(all.iter().any(|generation| generation.number == self.next && generation.role == Role::Shown))
+    /// Finds out whether the views moved, after an answer was lost: an error where they did not.
+    async fn find_out(&mut self, lost: &sqlx::Error) -> anyhow::Result<()> {
+        self.progress.say(&format!("Postgres's answer to the switch was lost ({lost}); asking what became of it"));
+        let until = Instant::now() + FINDS_OUT;
+        loop {
+            match self.generations.settled().await {
+                Ok(shown) if shown == self.next => {
+                    self.progress.say("the switch had taken place");
+                    return Ok(());
+                }
+                Ok(shown) => anyhow::bail!(
+                    "the switch did not take place, for Postgres was away: generation {shown} is shown as before; the same \
+                     command goes on from here"
+                ),
+                Err(StoreError::Away(_)) if Instant::now() < until && !self.shutdown.is_draining() => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => anyhow::bail!(
+                    "whether the views show generation {} by now is not known ({error}): `projector status` tells which \
+                     one they show; where it is another, the same command goes on from here",
+                    self.next
+                ),
+            }
+        }
     }
 
     pub(super) async fn vector(&self) -> anyhow::Result<Vec<OffsetRow>> {

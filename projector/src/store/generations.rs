@@ -1,4 +1,10 @@
-//! Generations of the data beside each other: which there are, how one is held still, how the views move.
+//! Generations of the data beside each other: which there are, how one is laid out and dropped.
+//!
+//! - `switch`: how one is held still, and how the views move.
+//! - `snapshots`: transactions that would read a generation as it was before.
+
+mod snapshots;
+mod switch;
 
 use std::time::Duration;
 
@@ -8,20 +14,17 @@ use tokio::time::Instant;
 
 use super::connections::{CONNECT, connect, within};
 use super::laid::OffsetRow;
-use super::{access, layout, offsets, options, retention};
+use super::layout::Lasts;
+use super::{layout, offsets, options, retention};
 use crate::config::{Config, SchemaName};
 use crate::error::StoreError;
 
-/// How long a query of a reader may hold up the taking of the views' locks: less than Postgres waits before it looks for
-/// a deadlock, so that it is never a reader's query that is ended.
-const GIVES_WAY: &str = "SET LOCAL lock_timeout = '150ms'; SET LOCAL statement_timeout = '600ms'";
-/// How often that is tried before live projectors may go on.
-const TRIES: u32 = 4;
-/// A pause between two tries, in which readers get through.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(crate) use switch::{Held, same};
 
 /// How long a server may take to notice that an earlier rebuild has ended.
 const LINGERS: Duration = Duration::from_secs(5);
+/// How often it is asked for meanwhile.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What a generation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,15 +60,6 @@ pub(crate) struct Turn {
     _connection: PgConnection,
 }
 
-/// The shown generation held still: nothing is claimed and nothing is written until this is dropped.
-pub(crate) struct Held {
-    connection: PgConnection,
-    /// How far it follows the log.
-    pub(crate) vector: Vec<OffsetRow>,
-    /// Since when.
-    pub(crate) since: Instant,
-}
-
 impl Generations {
     pub(crate) fn of(config: &Config) -> Result<Self, StoreError> {
         let options = options(&config.database_url)?.application_name("playledger-rebuild");
@@ -92,7 +86,7 @@ impl Generations {
             if Instant::now() > until {
                 break;
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(AGAIN).await;
         }
         Err(StoreError::Fatal(format!("another rebuild, rollback or prune of the schema {} is under way", self.schema)))
     }
@@ -144,7 +138,7 @@ impl Generations {
     /// Lays out a generation that is to be filled, or one that is to be shown again.
     pub(crate) async fn lay(&self, number: i64, made_by: &str) -> Result<(), StoreError> {
         let mut connection = self.connect().await?;
-        layout::lock(&mut connection, &self.schema).await?;
+        layout::lock(&mut connection, &self.schema, Lasts::Session).await?;
         layout::lay_beside(&mut connection, &self.schema, number).await?;
         let data = self.data(number);
         let note = format!("INSERT INTO {data}.generation (made_by) VALUES ($1) ON CONFLICT DO NOTHING");
@@ -174,94 +168,10 @@ impl Generations {
         Ok(())
     }
 
-    /// Holds a generation still, once loads and claims under way have ended.
-    pub(crate) async fn hold(&self, number: i64) -> Result<Held, StoreError> {
-        let mut connection = self.connect().await?;
-        // A rebuild that is stopped in the middle must not hold projectors up for long.
-        sqlx::raw_sql("SET idle_in_transaction_session_timeout = '30s'").execute(&mut connection).await?;
-        // No claim is under way from here on: one made before the views move would write into what they leave.
-        layout::lock(&mut connection, &self.schema).await?;
-        let offsets = format!("{}.offsets", self.data(number));
-        let since = Instant::now();
-        let sql = format!("BEGIN; LOCK TABLE {offsets} IN SHARE ROW EXCLUSIVE MODE");
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-        let vector = self.vector(&mut connection, number).await?;
-        Ok(Held { connection, vector, since })
-    }
-
-    /// Moves the views from the generation that is held to another that stands at the same vector. Answers false, and lets
-    /// go, where readers hold the views.
-    ///
-    /// What readers see: a statement takes the locks of all its views before its snapshot, and here the locks of all views
-    /// are had at one moment and kept to the COMMIT. So at READ COMMITTED a statement reads the one generation or
-    /// the other, and a transaction keeps this from happening from its first view to its end. One at
-    /// REPEATABLE READ whose snapshot is older than this, and which has touched no view yet, will read the new generation as
-    /// of that snapshot.
-    pub(crate) async fn switch(&self, held: Held, from: i64, to: i64) -> Result<bool, StoreError> {
-        let Held { mut connection, vector, .. } = held;
-        let on = &mut connection;
-        let (old, new) = (self.data(from), self.data(to));
-        let lock = format!("LOCK TABLE {new}.offsets IN SHARE ROW EXCLUSIVE MODE");
-        sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut *on).await?;
-        let reached = self.vector(on, to).await?;
-        if !same(&vector, &reached) {
-            return Err(StoreError::Fatal(format!("generation {to} does not stand where generation {from} does")));
-        }
-        for data in [&old, &new] {
-            let fence = format!("UPDATE {data}.offsets SET epoch = epoch + 1");
-            sqlx::raw_sql(AssertSqlSafe(fence)).execute(&mut *on).await?;
-        }
-        access::extend(on, &self.schema, &old, &new).await?;
-        if !self.lock_views(on).await? {
-            release(connection).await?;
-            return Ok(false);
-        }
-        let digest = layout::digest(on).await?;
-        layout::show(on, &self.schema, to, &digest).await?;
-        let left = format!(
-            "INSERT INTO {old}.generation (made_by, shown_until) VALUES ('', clock_timestamp())
-             ON CONFLICT (whole) DO UPDATE SET shown_until = excluded.shown_until;
-             UPDATE {new}.generation SET shown_until = NULL;
-             SET LOCAL synchronous_commit = on;
-             COMMIT"
-        );
-        sqlx::raw_sql(AssertSqlSafe(left)).execute(&mut *on).await?;
-        release(connection).await?;
-        Ok(true)
-    }
-
-    /// Takes the locks of all views at once, giving way to whoever reads.
-    async fn lock_views(&self, on: &mut PgConnection) -> Result<bool, StoreError> {
-        // The option is as it was; LOCK itself would go on to the tables behind the views. In another order each time: of
-        // transactions that read the same views in whatever order, some meet this one half way, and not always the same.
-        let lock = format!(
-            "SAVEPOINT views; {GIVES_WAY};
-             DO $$ DECLARE v regclass; BEGIN
-                 FOR v IN SELECT oid::regclass FROM pg_class
-                           WHERE relkind = 'v' AND relnamespace = to_regnamespace('{}') ORDER BY random() LOOP
-                     EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', v);
-                 END LOOP;
-             END $$;
-             SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0",
-            self.schema
-        );
-        for _ in 0..TRIES {
-            match sqlx::raw_sql(AssertSqlSafe(lock.as_str())).execute(&mut *on).await.map_err(StoreError::from) {
-                Ok(_) => return Ok(true),
-                Err(error) if matches!(error.sqlstate().as_str(), "55P03" | "57014" | "40P01") => {
-                    sqlx::raw_sql("ROLLBACK TO SAVEPOINT views").execute(&mut *on).await?;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
-    }
-
     /// Drops a generation, unless the views show it.
     pub(crate) async fn drop(&self, number: i64) -> Result<(), StoreError> {
         let mut connection = self.connect().await?;
-        layout::lock(&mut connection, &self.schema).await?;
+        layout::lock(&mut connection, &self.schema, Lasts::Session).await?;
         if layout::shown_generation(&mut connection, &self.schema).await? == Some(number) {
             return Err(StoreError::Fatal(format!("the views show generation {number}: it is not dropped")));
         }
@@ -271,22 +181,9 @@ impl Generations {
     }
 }
 
-impl Held {
-    /// Lets the generation go on.
-    pub(crate) async fn release(self) -> Result<(), StoreError> {
-        release(self.connection).await
-    }
-}
-
 /// Said, since a server may notice some time later that a connection is closed.
 async fn release(mut connection: PgConnection) -> Result<(), StoreError> {
     sqlx::raw_sql("ROLLBACK; SELECT pg_advisory_unlock_all()").execute(&mut connection).await?;
     connection.close().await?;
     Ok(())
-}
-
-/// Whether two generations stand at the same offsets of the same topics.
-pub(crate) fn same(one: &[OffsetRow], other: &[OffsetRow]) -> bool {
-    let place = |row: &OffsetRow| (row.topic.clone(), row.topic_id.clone(), row.partition, row.next_offset);
-    one.iter().map(place).eq(other.iter().map(place))
 }

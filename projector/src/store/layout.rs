@@ -58,6 +58,15 @@ pub(super) enum Place {
     Beside,
 }
 
+/// How long a lock of the layout is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lasts {
+    /// Until it is let go, or its connection ends.
+    Session,
+    /// To the end of the transaction.
+    Transaction,
+}
+
 /// What the views show now.
 struct Shown {
     generation: i64,
@@ -84,7 +93,7 @@ pub async fn prepare(options: &PgConnectOptions, schema: &SchemaName) -> Result<
 
 async fn prepare_locked(connection: &mut PgConnection, schema: &SchemaName) -> Result<i64, StoreError> {
     within(ANSWER, "the first question", check_server(connection)).await?;
-    lock(connection, schema).await?;
+    lock(connection, schema, Lasts::Session).await?;
     let shown = shown(connection, schema).await?;
     let generation = shown.as_ref().map_or(FIRST_GENERATION, |shown| shown.generation);
     let data = schema.data(generation);
@@ -129,8 +138,11 @@ pub(super) async fn digest(connection: &mut PgConnection) -> Result<String, Stor
 }
 
 /// Takes the lock, once whoever has it lets it go. Asked for again and again: a server that vanished is noticed.
-pub(super) async fn lock(connection: &mut PgConnection, schema: &SchemaName) -> Result<(), StoreError> {
-    let sql = format!("SELECT pg_try_advisory_lock({LOCK})");
+pub(super) async fn lock(connection: &mut PgConnection, schema: &SchemaName, lasts: Lasts) -> Result<(), StoreError> {
+    let sql = match lasts {
+        Lasts::Session => format!("SELECT pg_try_advisory_lock({LOCK})"),
+        Lasts::Transaction => format!("SELECT pg_try_advisory_xact_lock({LOCK})"),
+    };
     let mut told = false;
     loop {
         let ask = sqlx::query_scalar(AssertSqlSafe(sql.as_str())).bind(schema.as_str()).fetch_one(&mut *connection);

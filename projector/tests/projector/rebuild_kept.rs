@@ -93,6 +93,37 @@ async fn a_transaction_that_reads_keeps_the_views_where_they_are_and_holds_nobod
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_older_than_the_new_rows_is_waited_for_before_its_first_look_at_a_view() {
+    let pipeline = Pipeline::embedded().await;
+    let running = pipeline.start("one");
+    tell_everything(&pipeline).await;
+    until_told(&pipeline).await;
+    let mut reader = pipeline.database.pool.begin().await.unwrap();
+    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1").execute(&mut *reader).await.unwrap();
+    let (said, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let waiting = {
+        let (config, log) = (pipeline.config("rebuild"), Arc::clone(&pipeline.log));
+        let options = Options { report: Some(pipeline.report()), ..Options::default() };
+        let lines: Lines = Box::new(move |line| drop(said.send(line.to_owned())));
+        tokio::spawn(async move { rebuild(&config, &log, &Shell::detached(), &options, lines).await })
+    };
+    while !hears.recv().await.expect("it waits for the reader").contains("long transactions") {}
+    pipeline.append_reports(300..320).await;
+    pipeline.until("SELECT count(*) FROM play.sessions", 320).await;
+    let seen: (i64, i64) =
+        sqlx::query_as("SELECT (SELECT count(*) FROM play.sessions), (SELECT sum(sessions)::bigint FROM play.players)")
+            .fetch_one(&mut *reader)
+            .await
+            .unwrap();
+    assert_eq!(seen, (300, 300), "the rows of its snapshot, whole");
+    reader.commit().await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), Outcome::Switched(2));
+    pipeline.append_reports(320..330).await;
+    pipeline.until("SELECT count(*) FROM play.sessions", 330).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn readers_read_on_after_a_switch_and_one_turned_away_does_not_come_back() {
     async fn rows(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
         sqlx::query_scalar("SELECT count(*) FROM play.sessions").fetch_one(connection).await

@@ -46,6 +46,11 @@ impl Message {
         self.0[0] == b'C' && self.words().next() == Some(b"COMMIT")
     }
 
+    /// Whether it holds this text anywhere.
+    pub(super) fn holds(&self, text: &str) -> bool {
+        self.0.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+    }
+
     fn words(&self) -> impl Iterator<Item = &[u8]> {
         self.0[HEAD..].split(|byte| *byte == 0)
     }

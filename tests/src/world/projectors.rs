@@ -1,6 +1,7 @@
 //! Projectors alone, on a real broker and a real Postgres: what they read a test writes itself.
 
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -65,8 +66,18 @@ impl Projectors {
 
     /// Runs `projector` with this command to its end; what it prints.
     pub fn command(&self, command: &[&str], url: &str) -> anyhow::Result<String> {
+        self.begin("command", command, url)?.output()
+    }
+
+    /// Starts `projector` with this command; what it says goes to the log of that name.
+    pub fn begin(&self, name: &str, command: &[&str], url: &str) -> anyhow::Result<Process> {
         let arguments: Vec<_> = command.iter().map(ToString::to_string).chain(self.places(url)).collect();
-        Process::start("projector", "command", &arguments, self.home.path())?.output()
+        Process::start("projector", name, &arguments, self.home.path())
+    }
+
+    /// A path in the folder that goes with all of this.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.home.path().join(file)
     }
 
     /// Waits until a projector owns so many partitions of all topics together.

@@ -19,7 +19,10 @@ use uuid::Uuid;
 use super::PATIENCE;
 
 const PLAYERS: u64 = 60;
-const PAUSE: Duration = Duration::from_millis(10);
+/// Between two handfuls of records, where they come fast.
+pub(super) const FAST: Duration = Duration::from_millis(10);
+/// The same where what is tried takes longer than the records of that time.
+pub(super) const SLOW: Duration = Duration::from_millis(80);
 
 /// A writer of records. Dropped, it stops.
 pub(super) struct Flow {
@@ -47,14 +50,14 @@ impl fmt::Display for Sent {
 }
 
 impl Flow {
-    /// Begins to write some hundred records a second.
-    pub(super) fn begin(world: &Projectors, seed: u64) -> anyhow::Result<Self> {
+    /// Begins to write a handful of records at a time.
+    pub(super) fn begin(world: &Projectors, seed: u64, pause: Duration) -> anyhow::Result<Self> {
         let feed = |topic| world.feed(topic);
         let feeds = Feeds { sessions: feed("sessions")?, activity: feed("activity")?, outcomes: feed("outcomes")? };
         let (feeds, stop) = (Arc::new(feeds), Arc::<AtomicBool>::default());
         let writer = std::thread::spawn({
             let (feeds, stop) = (Arc::clone(&feeds), Arc::clone(&stop));
-            move || write(&feeds, &stop, seed)
+            move || write(&feeds, &stop, seed, pause)
         });
         Ok(Self { feeds, stop, writer: Some(writer) })
     }
@@ -92,7 +95,7 @@ impl Drop for Flow {
     }
 }
 
-fn write(feeds: &Feeds, stop: &AtomicBool, seed: u64) -> anyhow::Result<()> {
+fn write(feeds: &Feeds, stop: &AtomicBool, seed: u64, pause: Duration) -> anyhow::Result<()> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut revisions: Vec<u64> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -120,7 +123,7 @@ fn write(feeds: &Feeds, stop: &AtomicBool, seed: u64) -> anyhow::Result<()> {
                               "minute": minute, "outcomes": {"accepted": random.random_range(1..50)}});
             send(&feeds.outcomes, "g-1", &told)?;
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
     }
     Ok(())
 }

@@ -12,6 +12,10 @@ mod poison;
 #[expect(dead_code, clippy::unwrap_used, reason = "another test's module, of which these need the clusters only")]
 #[path = "../../../projector/tests/projector/postgres.rs"]
 mod postgres;
+mod rebuild_cut;
+mod rebuild_stopped;
+mod rebuilding;
+mod rebuilt;
 mod recount;
 mod remade;
 mod shared;
@@ -70,8 +74,12 @@ impl World {
 
     /// The database's URL as projectors know it.
     fn url(&self) -> String {
-        let name = self.database.url.split('?').next().and_then(|url| url.rsplit('/').next()).unwrap_or_default();
-        self.proxy.url(name)
+        self.proxy.url(self.name())
+    }
+
+    /// The database's name.
+    fn name(&self) -> &str {
+        self.database.url.split('?').next().and_then(|url| url.rsplit('/').next()).unwrap_or_default()
     }
 
     fn pool(&self) -> &PgPool {
@@ -93,8 +101,14 @@ impl World {
         Ok(())
     }
 
+    /// Some hundred records a second.
     fn flow(&self, seed: u64) -> anyhow::Result<Flow> {
-        Flow::begin(&self.projectors, seed)
+        Flow::begin(&self.projectors, seed, flow::FAST)
+    }
+
+    /// Some dozen records a second.
+    fn slow_flow(&self, seed: u64) -> anyhow::Result<Flow> {
+        Flow::begin(&self.projectors, seed, flow::SLOW)
     }
 
     /// Does something that blocks.

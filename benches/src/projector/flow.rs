@@ -1,7 +1,7 @@
 //! New reports at a rate, and how long after it was appended each has its row.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -36,14 +36,25 @@ impl Bench<'_> {
         first: usize,
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<(Histogram<u64>, T)> {
+        let over: Cell<Option<Instant>> = Cell::new(None);
+        let work = async {
+            let outcome = work.await;
+            over.set(Some(Instant::now()));
+            outcome
+        };
+        // Side by side: a question may have to wait for what the work has locked.
+        let (took, outcome) = tokio::join!(self.flow(rate, first, &over), work);
+        Ok((took?, outcome?))
+    }
+
+    /// Appends reports at a rate until it is over and all of them were seen; how long each took, in µs.
+    async fn flow(&self, rate: f64, first: usize, over: &Cell<Option<Instant>>) -> anyhow::Result<Histogram<u64>> {
         let reports = Reports { sessions: usize::MAX, first, at_ms: daemon::Clock::system().now_ms() };
-        let mut feed = Feed::new(self.world, self.offsets().await?).await?;
-        let (mut work, mut done, mut waits) = (pin!(work), None, VecDeque::new());
+        let (mut feed, mut waits) = (Feed::new(self.world, self.offsets().await?).await?, VecDeque::new());
         let mut took: Histogram<u64> = Histogram::new(3)?;
-        let (began, mut made, mut ended) = (Instant::now(), 0, Instant::now());
-        while done.is_none() || !waits.is_empty() {
-            if done.is_none() {
-                ended = Instant::now();
+        let (began, mut made) = (Instant::now(), 0);
+        while over.get().is_none() || !waits.is_empty() {
+            if over.get().is_none() {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of reports")]
                 let due = (began.elapsed().as_secs_f64() * rate) as usize;
                 if due > made {
@@ -59,15 +70,12 @@ impl Bench<'_> {
             {
                 took.record(u64::try_from(since.elapsed().as_micros())?)?;
             }
-            ensure!(ended.elapsed() < STUCK, "the tables stand still, {} requests before the end", waits.len());
-            tokio::select! {
-                outcome = &mut work, if done.is_none() => done = Some(outcome?),
-                () = tokio::time::sleep(EVERY) => {}
-            }
+            let still = over.get().is_some_and(|over| over.elapsed() > STUCK);
+            ensure!(!still, "the tables stand still, {} requests before the end", waits.len());
+            tokio::time::sleep(EVERY).await;
         }
         feed.settle().await?;
-        // The loop ends with it only.
-        Ok((took, done.ok_or_else(|| anyhow::anyhow!("the work is not done"))?))
+        Ok(took)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use eventlog::TopicPartition;
 use schemas::topics::Topic;
 
 use super::reports::Reports;
@@ -25,10 +26,15 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// For a topic that ends at `ends`.
-    pub(super) async fn new(world: &World, ends: Ends) -> anyhow::Result<Self> {
+    /// Goes on where the topic ends.
+    pub(super) async fn new(world: &World) -> anyhow::Result<Self> {
         let append = Append::new(&*world.log, IN_FLIGHT).await?;
-        Ok(Self { append, topic: Topic::Sessions.name(PREFIX).into(), ends })
+        let topic: Arc<str> = Topic::Sessions.name(PREFIX).into();
+        let mut ends = Ends::default();
+        for (partition, end) in (0..).zip(&mut ends) {
+            *end = world.log.offsets(&TopicPartition::new(Arc::clone(&topic), partition)).await?.high;
+        }
+        Ok(Self { append, topic, ends })
     }
 
     /// Appends the reports of these numbers and waits until they are kept.

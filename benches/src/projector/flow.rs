@@ -50,7 +50,7 @@ impl Bench<'_> {
     /// Appends reports at a rate until it is over and all of them were seen; how long each took, in µs.
     async fn flow(&self, rate: f64, first: usize, over: &Cell<Option<Instant>>) -> anyhow::Result<Histogram<u64>> {
         let reports = Reports { sessions: usize::MAX, first, at_ms: daemon::Clock::system().now_ms() };
-        let (mut feed, mut waits) = (Feed::new(self.world, self.offsets().await?).await?, VecDeque::new());
+        let (mut feed, mut waits) = (Feed::new(self.world).await?, VecDeque::new());
         let mut took: Histogram<u64> = Histogram::new(3)?;
         let (began, mut made) = (Instant::now(), 0);
         while over.get().is_none() || !waits.is_empty() {

@@ -96,9 +96,6 @@ impl Bench<'_> {
         if parts.contains(&Part::Growth) {
             return self.growth().await;
         }
-        if asked(Part::Widest) {
-            self.widest().await?;
-        }
         if asked(Part::Models) || asked(Part::Latency) || asked(Part::Rebuild) {
             let rate = self.models().await?;
             if asked(Part::Latency) {
@@ -107,6 +104,9 @@ impl Bench<'_> {
             if asked(Part::Rebuild) {
                 self.rebuild(rate / 10.0).await?;
             }
+        }
+        if asked(Part::Widest) {
+            self.widest().await?;
         }
         Ok(())
     }

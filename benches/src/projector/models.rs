@@ -1,6 +1,6 @@
 //! A full topic into all read models.
 
-use super::feed::{Ends, Feed};
+use super::feed::Feed;
 use super::reports::Reports;
 use super::{Bench, TABLES};
 use crate::numbers::count;
@@ -13,7 +13,7 @@ impl Bench<'_> {
     pub(super) async fn models(&self) -> anyhow::Result<f64> {
         let (number, sessions) = (self.arguments.reports, self.arguments.sessions);
         let reports = Reports { sessions, first: 0, at_ms: daemon::Clock::system().now_ms() };
-        let mut feed = Feed::new(self.world, Ends::default()).await?;
+        let mut feed = Feed::new(self.world).await?;
         feed.fill(&reports, 0..number).await?;
         let mut process = self.world.projector(TABLES).await?;
         let (from, postgres) = (process.reading()?, self.postgres()?);

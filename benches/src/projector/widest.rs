@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use eventlog::{ReadRequest, Stretch, TopicPartition};
+use eventlog::{OffsetRange, ReadRequest, Stretch, TopicPartition};
 use projector::decode::{Told, decode};
 use projector::load::{Entry, Slice};
 use projector::project::Changes;
@@ -31,10 +31,11 @@ impl Bench<'_> {
     pub(super) async fn widest(&self) -> anyhow::Result<()> {
         let rows = self.arguments.sessions;
         let reports = Reports { sessions: usize::MAX, first: 2_000_000_000, at_ms: daemon::Clock::system().now_ms() };
-        let mut feed = Feed::new(self.world, Ends::default()).await?;
+        let mut feed = Feed::new(self.world).await?;
+        let from = feed.ends;
         feed.fill(&reports, 0..rows).await?;
         let (cpu, postgres, began) = (usage::cpu(std::process::id())?, self.postgres()?, Instant::now());
-        let written = self.write(feed.ends).await?;
+        let written = self.write(from, feed.ends).await?;
         let took = began.elapsed();
         ensure!(written == rows as u64, "{written} rows were written of {rows}");
         let millions = count(rows) / 1e6;
@@ -53,7 +54,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    async fn write(&self, ends: Ends) -> anyhow::Result<u64> {
+    async fn write(&self, from: Ends, ends: Ends) -> anyhow::Result<u64> {
         let config = self.config(SCHEMA)?;
         let store = Store::open(&config).await?;
         let (topic, log) = (Topic::Sessions.name(PREFIX), &self.world.log);
@@ -62,10 +63,11 @@ impl Bench<'_> {
         let mut stretches = Vec::new();
         for partition in 0..PARTITIONS {
             let place = TopicPartition::new(topic.as_str(), partition);
-            let range = log.offsets(&place).await?;
+            let at = usize::try_from(partition)?;
+            let range = OffsetRange { low: from[at], high: ends[at] };
             let topic_id = topic_id.clone();
             wanted.push(Wanted { topic: topic.clone(), topic_id, partition, range, may_skip: false });
-            stretches.push(Stretch { partition: place, from: 0, until: Some(ends[usize::try_from(partition)?]) });
+            stretches.push(Stretch { partition: place, from: from[at], until: Some(ends[at]) });
         }
         let claims = store.claim(&wanted).await?;
         let epochs: Vec<i64> = claims.iter().map(|claim| claim.epoch).collect();
@@ -73,7 +75,7 @@ impl Bench<'_> {
         let mut reader = log.read(ReadRequest { stretches, read_committed: true }).await?;
         let read = tokio::spawn(async move {
             let mut load: Vec<Slice> = Vec::new();
-            let mut seen = Ends::default();
+            let mut seen = from;
             while let Some(batch) = reader.next().await? {
                 let place = usize::try_from(batch.partition.partition)?;
                 let mut entries = Vec::with_capacity(batch.records.len());

@@ -92,7 +92,3 @@ DROP TABLE skill_evidence;
 -- The session's; a task's row need not be written anew for it.
 ALTER TABLE session_tasks DROP COLUMN revision;
 COMMENT ON TABLE session_tasks IS 'One row for each task that a play session touched.';
-
--- Made after the other index of the table: of two that seem to cost the same, as they do before statistics are there,
--- the planner takes the younger one, and by the other it would go through all days of a game for each player.
-ALTER TABLE player_days DROP CONSTRAINT player_days_pkey, ADD PRIMARY KEY (tenant, game, player_id, day);

@@ -16,13 +16,16 @@ const REST: [&str; 2] = ["sessions", "first_day"];
 static WRITE: LazyLock<String> = LazyLock::new(|| insert("player_days", &KEY, &REST, Conflict::Replace));
 
 /// Of each day its sessions, the player's first day, the same in all of the player's rows, and the tenant's last frozen
-/// day. Any one row would tell the first day, but one row or the first is looked for by day, past all others' days, where
-/// that seems cheap.
+/// day. The first day stands in the first row that is not before the player's, in the order of the key, if it is the player's: asked
+/// for any row of the player, the planner takes the other index while the table has no statistics, and goes
+/// through all days of the game.
 const BEFORE: &str = "
     SELECT (SELECT d.sessions FROM player_days d
              WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id AND d.day = c.day),
-           (SELECT min(d.first_day) FROM player_days d
-             WHERE d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id),
+           (SELECT CASE WHEN d.tenant = c.tenant AND d.game = c.game AND d.player_id = c.player_id THEN d.first_day END
+              FROM player_days d
+             WHERE (d.tenant, d.game, d.player_id) >= (c.tenant, c.game, c.player_id)
+             ORDER BY d.tenant, d.game, d.player_id, d.day LIMIT 1),
            (SELECT r.frozen_day FROM retained r WHERE r.tenant = c.tenant AND r.model = 'sessions')
       FROM unnest($1::text[], $2::text[], $3::text[], $4::date[]) WITH ORDINALITY AS c (tenant, game, player_id, day, place)
      ORDER BY c.place";

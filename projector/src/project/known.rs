@@ -133,8 +133,7 @@ impl Share {
         (report.kind == Kind::Play).then(|| Self {
             started_at: report.provenance.started_at,
             ended_at: report.provenance.ended_at,
-            // Judged to fit when the report was read.
-            events: i64::try_from(metrics.event_count).unwrap_or(i64::MAX),
+            events: super::bigint(metrics.event_count),
             active_ms: metrics.active_ms,
         })
     }

@@ -167,7 +167,12 @@ fn rows(counts: ByMinute<'_>) -> Vec<Count<'_>> {
         minute,
         word,
         // Beyond bigint only where a record is absurd; adding it then fails in the table, as it should.
-        events: i64::try_from(events).unwrap_or(i64::MAX),
+        events: bigint(events),
     };
     counts.into_iter().map(row).collect()
+}
+
+/// A count that was judged to fit when its record was read.
+pub(crate) fn bigint(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

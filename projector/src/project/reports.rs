@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use schemas::report::Report;
 
-use super::SessionKey;
 use super::changes::{Changes, EvidenceRow, SessionRow};
 use super::days::Days;
 use super::known::{Known, KnownSession, Share};
 use super::players::Players;
 use super::tasks::Tasks;
+use super::{SessionKey, bigint};
 use crate::decode::Told;
 
 /// The reports of a load that are newer than the rows.
@@ -88,9 +88,4 @@ impl<'a> Newest<'a> {
         changes.days = days.into_rows();
         tasks.into_changes(changes);
     }
-}
-
-/// Judged to fit when the report was read.
-fn bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use schemas::report::{Kind, Report, TaskFigures};
 
-use super::SessionKey;
 use super::changes::{Changes, TaskRow};
 use super::known::KnownTask;
+use super::{SessionKey, bigint};
 use crate::jsonb::plain;
 
 /// What is summed up of a task over all sessions: the columns of task_counts.
@@ -110,9 +110,4 @@ fn shares(task: &TaskFigures) -> [i64; SUMS.len()] {
         bigint(task.successes),
         bigint(task.hints),
     ]
-}
-
-/// Judged to fit when the report was read.
-fn bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

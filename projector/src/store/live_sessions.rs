@@ -6,20 +6,14 @@ use schemas::record::live::Live;
 use sqlx::PgConnection;
 
 use super::rows::Values;
-use super::sessions::bigint;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
-use crate::project::SessionKey;
+use crate::project::{SessionKey, bigint};
 
 const KEY: [&str; 2] = ["tenant", "session_id"];
 const REST: [&str; 6] = ["game", "player_id", "started_at", "last_event_at", "event_count", "active_ms"];
 
 static WRITE: LazyLock<String> = LazyLock::new(|| insert("live_sessions", &KEY, &REST, Conflict::Replace));
-
-const END: &str = "
-    DELETE FROM live_sessions l
-     USING unnest($1::text[], $2::uuid[]) AS ended (tenant, session_id)
-     WHERE l.tenant = ended.tenant AND l.session_id = ended.session_id";
 
 const FORGET_ENDED: &str = "
     DELETE FROM live_sessions l
@@ -54,13 +48,5 @@ pub(super) async fn forget_ended(connection: &mut PgConnection) -> Result<(), St
 
 /// Removes sessions that run no more.
 pub(super) async fn end(connection: &mut PgConnection, ended: &[SessionKey<'_>]) -> Result<u64, StoreError> {
-    if ended.is_empty() {
-        return Ok(0);
-    }
-    let done = sqlx::query(END)
-        .bind(ended.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
-        .bind(ended.iter().map(|(_, session)| *session).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected())
+    statement::remove(connection, "live_sessions", ended).await
 }

@@ -6,10 +6,10 @@ use schemas::report::Report;
 use sqlx::PgConnection;
 
 use super::rows::Values;
-use super::sessions::{bigint, kind};
+use super::sessions::kind;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
-use crate::project::SecondLife;
+use crate::project::{SecondLife, bigint};
 
 const KEY: [&str; 4] = ["tenant", "session_id", "partition", "first_offset"];
 const REST: [&str; 12] = [

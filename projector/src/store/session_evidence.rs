@@ -5,21 +5,15 @@ use std::sync::LazyLock;
 use sqlx::PgConnection;
 
 use super::rows::{List, Values};
-use super::sessions::bigint;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::jsonb::plain;
-use crate::project::{EvidenceRow, SessionKey};
+use crate::project::{EvidenceRow, SessionKey, bigint};
 
 const KEY: [&str; 2] = ["tenant", "session_id"];
 const REST: [&str; 8] = ["skill", "source", "signal", "ordinal", "successes", "opportunities", "weight", "at"];
 
 static WRITE: LazyLock<String> = LazyLock::new(|| insert("session_evidence", &KEY, &REST, Conflict::Change));
-
-const REMOVE: &str = "
-    DELETE FROM session_evidence t
-     USING unnest($1::text[], $2::uuid[]) AS gone (tenant, session_id)
-     WHERE t.tenant = gone.tenant AND t.session_id = gone.session_id";
 
 /// Writes the evidence of these sessions; what an older revision gave is replaced where it differs.
 pub(super) async fn write(connection: &mut PgConnection, evidence: &[EvidenceRow<'_>]) -> Result<u64, StoreError> {
@@ -42,13 +36,6 @@ fn put(row: &EvidenceRow<'_>, values: &mut Values<'_>) {
 }
 
 /// Removes what older revisions of these sessions gave: their newest ones give no evidence.
-pub(super) async fn remove(connection: &mut PgConnection, sessions: &[SessionKey<'_>]) -> Result<(), StoreError> {
-    if !sessions.is_empty() {
-        sqlx::query(REMOVE)
-            .bind(sessions.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
-            .bind(sessions.iter().map(|(_, session)| *session).collect::<Vec<_>>())
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
+pub(super) async fn remove(connection: &mut PgConnection, sessions: &[SessionKey<'_>]) -> Result<u64, StoreError> {
+    statement::remove(connection, "session_evidence", sessions).await
 }

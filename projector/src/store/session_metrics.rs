@@ -6,10 +6,10 @@ use schemas::report::Report;
 use sqlx::PgConnection;
 
 use super::rows::Values;
-use super::sessions::bigint;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::figures::{FIGURES, Figure};
+use crate::project::bigint;
 
 const KEY: [&str; 2] = ["tenant", "session_id"];
 

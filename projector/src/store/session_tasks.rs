@@ -9,11 +9,10 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::rows::Values;
-use super::sessions::bigint;
 use super::statement::{self, Conflict, insert};
 use crate::error::StoreError;
 use crate::jsonb::plain;
-use crate::project::{KnownTask, SessionKey, TaskRow};
+use crate::project::{KnownTask, SessionKey, TaskRow, bigint};
 
 const KEY: [&str; 3] = ["tenant", "session_id", "ordinal"];
 const REST: [&str; 11] = [

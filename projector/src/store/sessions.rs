@@ -16,7 +16,7 @@ use super::session_tasks;
 use super::statement::{self, Conflict, insert, update};
 use crate::error::StoreError;
 use crate::jsonb::plain;
-use crate::project::{Known, KnownSession, SessionKey, SessionRow, Share};
+use crate::project::{Known, KnownSession, SessionKey, SessionRow, Share, bigint};
 
 const KEY: [&str; 2] = ["tenant", "session_id"];
 const REST: [&str; 28] = [
@@ -201,9 +201,4 @@ fn flags(flags: &[Flag]) -> Cow<'static, str> {
         [] => Cow::Borrowed("[]"),
         flags => Cow::Owned(format!("[{}]", flags.iter().map(word).collect::<Vec<_>>().join(","))),
     }
-}
-
-/// A count that was judged to fit when the report was read.
-pub(super) fn bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

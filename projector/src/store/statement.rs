@@ -1,9 +1,10 @@
 //! Builds the statements that write many rows at once, see [`super::rows`].
 
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::rows::{Rows, Values};
 use crate::error::StoreError;
+use crate::project::SessionKey;
 
 /// Rows a statement: enough to make its cost per row small, few enough to keep what it carries modest.
 const ROWS: usize = 4_000;
@@ -37,6 +38,27 @@ pub(super) async fn write<T>(
         written += done.rows_affected();
     }
     Ok(written)
+}
+
+/// Removes the rows of these sessions from a table; answers how many went.
+pub(super) async fn remove(
+    connection: &mut PgConnection,
+    table: &str,
+    sessions: &[SessionKey<'_>],
+) -> Result<u64, StoreError> {
+    if sessions.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!(
+        "DELETE FROM {table} t USING unnest($1::text[], $2::uuid[]) AS gone (tenant, session_id)
+          WHERE t.tenant = gone.tenant AND t.session_id = gone.session_id"
+    );
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .bind(sessions.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
+        .bind(sessions.iter().map(|(_, session)| *session).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
 }
 
 /// The statement that writes rows into `table`; `key` are the columns of its key, `rest` those that a new row brings
